@@ -1,0 +1,23 @@
+//! From the bytes of one call to its [`CallRecord`]: the pure pipeline that live and recorded traffic share.
+//! No I/O and no clock: times are handed in.
+
+mod call;
+mod cause;
+mod decode;
+mod ids;
+mod json;
+mod record;
+
+pub use call::{Call, CallStart, End};
+pub use cause::KeyHint;
+pub use ids::{CallId, SpanContext};
+pub use json::call_json;
+pub use record::{
+    Accounted, Attempt, CallRecord, Cause, Mode, Outcome, Provenance, Times, Timestamp, Transport,
+};
+
+/// Takes finished records. Never blocks: a sink that is full counts the record as dropped.
+pub trait Recorder: Send + Sync {
+    /// Hands one record over.
+    fn try_record(&self, record: std::sync::Arc<CallRecord>);
+}

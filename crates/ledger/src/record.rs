@@ -1,0 +1,243 @@
+//! The record of one logical call: everything Outrigger says about it, and no content.
+
+use outrigger_pricing::{Cost, Meter, TokenUsage};
+use outrigger_providers::{FailureClass, Operation, RequestFacts};
+
+use crate::{CallId, SpanContext};
+
+/// Nanoseconds since 1970 (UTC).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Timestamp(pub u64);
+
+impl Timestamp {
+    /// Nanoseconds from `earlier` to this, zero if the clock went backwards.
+    #[must_use]
+    pub const fn since(self, earlier: Timestamp) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// Whole seconds since 1970.
+    #[must_use]
+    pub const fn unix_seconds(self) -> i64 {
+        (self.0 / 1_000_000_000) as i64
+    }
+}
+
+/// How the connection reached us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// Through the CONNECT proxy.
+    Connect,
+    /// Through the base-URL listener.
+    BaseUrl,
+}
+
+impl Mode {
+    /// The word used in records.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Mode::Connect => "connect",
+            Mode::BaseUrl => "base_url",
+        }
+    }
+}
+
+/// How a call ended, from the app's point of view.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// The app got a complete answer.
+    Answered,
+    /// The app got an error, or an answer that broke off; the cause says which.
+    Failed,
+    /// The app hung up before the answer was complete.
+    Cancelled,
+    /// The answer passed, but Outrigger could not follow it to its end.
+    Unknown,
+}
+
+impl Outcome {
+    /// The word used in records and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Answered => "answered",
+            Outcome::Failed => "failed",
+            Outcome::Cancelled => "cancelled",
+            Outcome::Unknown => "unknown",
+        }
+    }
+}
+
+/// How a count is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Provenance {
+    /// As the provider reported it in its final usage.
+    Exact,
+    /// Not known. Never a zero.
+    Unknown,
+}
+
+impl Provenance {
+    /// The word used in records and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Provenance::Exact => "exact",
+            Provenance::Unknown => "unknown",
+        }
+    }
+}
+
+/// Token counts with how each is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accounted {
+    /// Disjoint counts; a meter without a count is unknown.
+    pub usage: TokenUsage,
+    /// `Exact` when the provider's final report was seen; else what is known is only a lower bound of the truth.
+    pub provenance: Provenance,
+    /// Why it is not exact, or what in the report did not add up; plain words.
+    pub reason: Option<&'static str>,
+}
+
+impl Accounted {
+    /// How one meter's count is known.
+    #[must_use]
+    pub const fn of(&self, meter: Meter) -> Provenance {
+        match self.usage.get(meter) {
+            Some(_) => Provenance::Exact,
+            None => Provenance::Unknown,
+        }
+    }
+}
+
+/// Why a call failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cause {
+    /// Its kind.
+    pub class: FailureClass,
+    /// `error.type` of the conventions: provider's listed code, else status, else a transport word.
+    pub error_type: String,
+    /// HTTP status the app saw, if a response came.
+    pub status: Option<u16>,
+    /// Plain words with the mend: what a person reads first. No secret in it.
+    pub text: String,
+}
+
+/// Times of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Times {
+    /// The request's head had been read.
+    pub started: Timestamp,
+    /// The response's head arrived.
+    pub responded: Option<Timestamp>,
+    /// The first content of the answer passed (streams).
+    pub first_content: Option<Timestamp>,
+    /// The answer had passed, broken off or been given up.
+    pub ended: Timestamp,
+}
+
+/// What the transport knew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Transport {
+    /// Request body bytes as sent by the app.
+    pub request_bytes: u64,
+    /// Response body bytes as sent by the provider.
+    pub response_bytes: u64,
+}
+
+/// One HTTP request that left the process for this call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// Id of its span, fixed by the record so that a replay is recognisable.
+    pub span_id: [u8; 8],
+    /// Counts from 1.
+    pub number: u32,
+    /// Provider that was asked.
+    pub provider: &'static str,
+    /// Name that was dialled and verified.
+    pub host: String,
+    /// Port that was dialled.
+    pub port: u16,
+    /// Address of the peer, once connected.
+    pub peer: Option<std::net::SocketAddr>,
+    /// Path without its query.
+    pub path: String,
+    /// HTTP method.
+    pub method: String,
+    /// `1.1` or `2`.
+    pub http_version: &'static str,
+    /// Status, if a response came.
+    pub status: Option<u16>,
+    /// Transport failure or failure class word, if it failed.
+    pub error_type: Option<String>,
+    /// When it began.
+    pub started: Timestamp,
+    /// When its body ended.
+    pub ended: Timestamp,
+}
+
+/// One logical call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CallRecord {
+    /// The id that also stands in log and span.
+    pub id: CallId,
+    /// Trace, span and parent ids.
+    pub span: SpanContext,
+    /// How the connection reached us.
+    pub mode: Mode,
+    /// Provider id (`openai`).
+    pub provider: &'static str,
+    /// `gen_ai.provider.name`.
+    pub otel_provider: &'static str,
+    /// Wire format (`openai_chat`).
+    pub dialect: &'static str,
+    /// `openai.api.type`, where the conventions define one.
+    pub api_type: Option<&'static str>,
+    /// What was asked for.
+    pub operation: Operation,
+    /// What the request said.
+    pub facts: RequestFacts,
+    /// Name of the workflow step, if the app gave one.
+    pub step: Option<String>,
+    /// The end user, if the app gave one.
+    pub user: Option<String>,
+    /// The session, if the app gave one.
+    pub session: Option<String>,
+    /// Fingerprint (and ending, for long keys) of the credential.
+    pub key: Option<crate::KeyHint>,
+    /// The model that answered.
+    pub served_model: Option<String>,
+    /// The provider's word for the tier it served.
+    pub served_tier: Option<String>,
+    /// The response's id.
+    pub response_id: Option<String>,
+    /// The provider's request id, to quote in a support case.
+    pub request_id: Option<String>,
+    /// Finish words by the conventions, one per choice.
+    pub finish_reasons: Vec<String>,
+    /// Tokens.
+    pub tokens: Accounted,
+    /// Dollars.
+    pub cost: Cost,
+    /// SHA-256 of the price book the cost was computed with, hex.
+    pub price_book: &'static str,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Why it failed, when it did.
+    pub cause: Option<Cause>,
+    /// Times.
+    pub times: Times,
+    /// Sizes.
+    pub transport: Transport,
+    /// Every HTTP request made for this call, in order.
+    pub attempts: Vec<Attempt>,
+}
+
+impl CallRecord {
+    /// The model to show: the one that answered, else the one asked for.
+    #[must_use]
+    pub fn model(&self) -> Option<&str> {
+        self.served_model.as_deref().or(self.facts.model.as_deref())
+    }
+}

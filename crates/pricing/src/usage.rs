@@ -1,0 +1,128 @@
+//! The one usage model: disjoint, additive meters, whatever the provider's own shape was.
+
+use serde::{Deserialize, Serialize};
+
+/// What is counted. Meters are disjoint: a token stands in exactly one of them, so their sums are the totals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Meter {
+    /// Prompt tokens that were neither read from nor written to a cache.
+    Input,
+    /// Prompt tokens read from the provider's prompt cache.
+    CacheRead,
+    /// Prompt tokens written to the cache with the provider's short lifetime (Anthropic 5 m, OpenAI 30 m).
+    CacheWriteShort,
+    /// Prompt tokens written to the cache with the long lifetime (Anthropic 1 h, OpenAI 12 h).
+    CacheWriteLong,
+    /// Audio prompt tokens.
+    InputAudio,
+    /// Answer tokens the app can see (all answer tokens where the provider does not split off reasoning).
+    Output,
+    /// Answer tokens spent on reasoning.
+    Reasoning,
+    /// Audio answer tokens.
+    OutputAudio,
+    /// Web searches the provider ran for this call: requests, not tokens.
+    WebSearch,
+}
+
+impl Meter {
+    /// Every meter, in the order in which they are printed.
+    pub const ALL: [Meter; 9] = [
+        Meter::Input,
+        Meter::CacheRead,
+        Meter::CacheWriteShort,
+        Meter::CacheWriteLong,
+        Meter::InputAudio,
+        Meter::Output,
+        Meter::Reasoning,
+        Meter::OutputAudio,
+        Meter::WebSearch,
+    ];
+
+    /// The word used in records, metrics and JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Meter::Input => "input",
+            Meter::CacheRead => "cache_read",
+            Meter::CacheWriteShort => "cache_write_short",
+            Meter::CacheWriteLong => "cache_write_long",
+            Meter::InputAudio => "input_audio",
+            Meter::Output => "output",
+            Meter::Reasoning => "reasoning",
+            Meter::OutputAudio => "output_audio",
+            Meter::WebSearch => "web_search",
+        }
+    }
+
+    /// Whether the meter counts prompt tokens.
+    #[must_use]
+    pub const fn is_prompt(self) -> bool {
+        matches!(
+            self,
+            Meter::Input
+                | Meter::CacheRead
+                | Meter::CacheWriteShort
+                | Meter::CacheWriteLong
+                | Meter::InputAudio
+        )
+    }
+
+    /// Whether the meter counts answer tokens.
+    #[must_use]
+    pub const fn is_answer(self) -> bool {
+        matches!(self, Meter::Output | Meter::Reasoning | Meter::OutputAudio)
+    }
+}
+
+/// Counts per meter. `None` is unknown, which is not zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TokenUsage {
+    counts: [Option<u64>; Meter::ALL.len()],
+}
+
+impl TokenUsage {
+    /// Every meter unknown: what is known of a call before its provider says anything.
+    pub const UNKNOWN: TokenUsage = TokenUsage { counts: [None; Meter::ALL.len()] };
+    /// Every meter zero: where a provider's report is complete and omits what it did not bill.
+    pub const ZERO: TokenUsage = TokenUsage { counts: [Some(0); Meter::ALL.len()] };
+
+    /// The count of one meter, `None` where unknown.
+    #[must_use]
+    pub const fn get(&self, meter: Meter) -> Option<u64> {
+        self.counts[meter as usize]
+    }
+
+    /// Sets one meter.
+    pub const fn set(&mut self, meter: Meter, count: Option<u64>) {
+        self.counts[meter as usize] = count;
+    }
+
+    /// The same usage with one meter set.
+    #[must_use]
+    pub const fn with(mut self, meter: Meter, count: u64) -> TokenUsage {
+        self.counts[meter as usize] = Some(count);
+        self
+    }
+
+    /// All prompt tokens, cached ones included; `None` if any part is unknown.
+    #[must_use]
+    pub fn total_prompt(&self) -> Option<u64> {
+        self.sum(Meter::is_prompt)
+    }
+
+    /// All answer tokens, reasoning included; `None` if any part but reasoning is unknown
+    /// (an unknown reasoning part is contained in [`Meter::Output`]).
+    #[must_use]
+    pub fn total_answer(&self) -> Option<u64> {
+        self.sum(|meter| meter.is_answer() && !(meter == Meter::Reasoning && self.get(meter).is_none()))
+    }
+
+    fn sum(&self, belongs: impl Fn(Meter) -> bool) -> Option<u64> {
+        Meter::ALL
+            .into_iter()
+            .filter(|meter| belongs(*meter))
+            .try_fold(0u64, |sum, meter| sum.checked_add(self.get(meter)?))
+    }
+}

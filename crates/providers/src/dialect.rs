@@ -1,0 +1,112 @@
+//! What a wire format must tell us. One implementation per folder of `dialects/`.
+
+use http::{HeaderMap, StatusCode};
+
+use crate::{Failure, OwnError, Reading};
+
+/// What a call asks the provider to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// A conversation turn: Chat Completions, Responses, Messages.
+    Chat,
+    /// Fetching a stored response; carries no usage of its own.
+    FetchResponse,
+    /// Counting tokens; free.
+    CountTokens,
+    /// A path of a listed provider that is not inference (files, batches, models …).
+    Other,
+}
+
+impl Operation {
+    /// The word used in records; where the OpenTelemetry GenAI conventions have a name it is theirs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Operation::Chat => "chat",
+            Operation::FetchResponse => "fetch_response",
+            Operation::CountTokens => "count_tokens",
+            Operation::Other => "other",
+        }
+    }
+
+    /// Whether a call of this kind has a record, a span and a price.
+    #[must_use]
+    pub const fn is_inference(self) -> bool {
+        matches!(self, Operation::Chat)
+    }
+}
+
+/// What a request says of itself: everything the span and the record need, no content.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RequestFacts {
+    /// The model asked for.
+    pub model: Option<String>,
+    /// Whether the answer is to be streamed.
+    pub stream: bool,
+    /// Chat Completions: whether `stream_options.include_usage` was asked for; `None` where it does not apply.
+    pub include_usage: Option<bool>,
+    /// Upper bound on answer tokens.
+    pub max_tokens: Option<u64>,
+    /// Sampling temperature.
+    pub temperature: Option<f64>,
+    /// Nucleus sampling.
+    pub top_p: Option<f64>,
+    /// Top-k sampling.
+    pub top_k: Option<u64>,
+    /// Number of choices, if not one.
+    pub choices: Option<u64>,
+    /// Sampling seed.
+    pub seed: Option<i64>,
+    /// Frequency penalty.
+    pub frequency_penalty: Option<f64>,
+    /// Presence penalty.
+    pub presence_penalty: Option<f64>,
+    /// Exact reasoning level sent.
+    pub reasoning_level: Option<String>,
+    /// Requested service tier.
+    pub tier_word: Option<String>,
+    /// Requested output type by the conventions: `text`, `json`.
+    pub output_type: Option<&'static str>,
+    /// Id of the response this one continues.
+    pub previous_response_id: Option<String>,
+    /// The end user as named in the provider's own body field.
+    pub user: Option<String>,
+    /// The conversation as named in the provider's own body field.
+    pub conversation: Option<String>,
+}
+
+/// Reads a request body as it passes, cut anywhere. Never fails, never holds more than a few KiB.
+pub trait RequestReader: Send {
+    /// The next bytes of the (decoded) body.
+    fn chunk(&mut self, bytes: &[u8]);
+    /// What was found. Called once, after the last byte or when the body broke off.
+    fn finish(&mut self) -> RequestFacts;
+}
+
+/// Reads a response body as it passes, cut anywhere. Never fails, bounded, allocation-free in the steady state.
+pub trait ResponseMeter: Send {
+    /// The next bytes of the (decoded) body. Returns true when the first content of the answer was in them.
+    fn chunk(&mut self, bytes: &[u8]) -> bool;
+    /// What was read. Called once, after the last byte or when the body broke off.
+    fn finish(&mut self) -> Reading;
+}
+
+/// A wire format.
+pub trait Dialect: Sync {
+    /// Its name in records, such as `openai_chat`.
+    fn name(&self) -> &'static str;
+    /// The OpenTelemetry name of the API flavour (`openai.api.type`), where one is defined.
+    fn api_type(&self) -> Option<&'static str> {
+        None
+    }
+    /// A reader for one request body.
+    fn request_reader(&self) -> Box<dyn RequestReader>;
+    /// A meter for one response with this head.
+    fn response_meter(&self, status: StatusCode, headers: &HeaderMap) -> Box<dyn ResponseMeter>;
+    /// The failure that an error response means, from its head and what the meter read.
+    fn classify(&self, status: StatusCode, headers: &HeaderMap, reading: &Reading) -> Option<Failure>;
+    /// An error of our own as a body of this format (`application/json`).
+    fn error_body(&self, error: &OwnError<'_>) -> Vec<u8>;
+    /// The OpenTelemetry word for a provider's finish word (`end_turn` → `stop`); unknown words pass as they are.
+    fn finish_word<'a>(&self, word: &'a str) -> &'a str;
+}

@@ -1,0 +1,14 @@
+//! What each LLM API looks like on the wire: dialects (wire formats) and services (providers). No I/O.
+
+pub mod dialects;
+mod dialect;
+mod failure;
+pub mod framing;
+mod reading;
+mod service;
+pub mod services;
+
+pub use dialect::{Dialect, Operation, RequestFacts, RequestReader, ResponseMeter};
+pub use failure::{Failure, FailureClass, OwnError};
+pub use reading::{Reading, StreamEnd};
+pub use service::{Credential, Recognised, Service};
