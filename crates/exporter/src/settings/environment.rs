@@ -1,0 +1,236 @@
+//! From variables to [`Settings`]: which variable governs what, and in which order they win.
+
+use std::time::Duration;
+
+use super::endpoint::Written;
+use super::error::SettingsError;
+use super::values::{Found, Variables, attributes, headers};
+use super::{
+    Batching, CacheAttribute, CallSignal, GenAiMetrics, MetricSignal, NamedFile, Protocol, Settings, Signal,
+    Target, Temporality,
+};
+
+/// Spans and records leave this soon where the user set no delay.
+const CALL_DELAY: Duration = Duration::from_secs(1);
+/// Metrics leave this often where the user set no interval.
+const METRIC_INTERVAL: Duration = Duration::from_secs(10);
+/// The standard's request timeout.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// Calls held where the user set no bound: twice the standard's, about 6 MiB of records.
+const QUEUE: usize = 4096;
+/// The standard's batch size.
+const BATCH: usize = 512;
+
+const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+/// How the endpoint given by hand is called in messages.
+const OVERRIDE: &str = "--otlp";
+
+pub(super) fn read(
+    endpoint_override: Option<&str>,
+    get: &dyn Fn(&str) -> Option<String>,
+) -> Result<Option<Settings>, SettingsError> {
+    let variables = Variables::new(get);
+    if variables.flag("OTEL_SDK_DISABLED")? {
+        return Ok(None);
+    }
+    let endpoint_override = endpoint_override.map(str::trim).filter(|text| !text.is_empty());
+    let reader = Reader { variables: &variables, endpoint_override };
+
+    let traces = reader.call_signal(Signal::Traces, "OTEL_BSP")?;
+    let logs = reader.call_signal(Signal::Logs, "OTEL_BLRP")?;
+    let metrics = reader.metric_signal()?;
+    if traces.is_none() && logs.is_none() && metrics.is_none() {
+        return Ok(None);
+    }
+
+    let mut resource = match variables.find("OTEL_RESOURCE_ATTRIBUTES") {
+        Some(found) => attributes(&found)?,
+        None => Vec::new(),
+    };
+    let in_resource = resource.iter().position(|(key, _)| key == "service.name");
+    let in_resource = in_resource.map(|index| resource.remove(index).1).filter(|name| !name.is_empty());
+    let service_name = variables.find("OTEL_SERVICE_NAME").map(|found| found.value).or(in_resource);
+
+    Ok(Some(Settings {
+        traces,
+        logs,
+        metrics,
+        service_name,
+        fallback_service_name: outrigger_contract::telemetry::NAMESPACE.to_owned(),
+        resource,
+        genai_metrics: genai_metrics(&variables)?,
+        cache_attribute: cache_attribute(&variables)?,
+    }))
+}
+
+struct Reader<'a> {
+    variables: &'a Variables<'a>,
+    endpoint_override: Option<&'a str>,
+}
+
+impl Reader<'_> {
+    /// A signal's own form of an exporter variable, else the common one.
+    fn own_or_common(&self, signal: Signal, what: &str) -> Option<Found> {
+        let own = format!("OTEL_EXPORTER_OTLP_{}_{what}", signal.variable());
+        let common = format!("OTEL_EXPORTER_OTLP_{what}");
+        self.variables.first([own.as_str(), common.as_str()])
+    }
+
+    /// Whether the signal's exporter variable leaves OTLP on.
+    fn wanted(&self, signal: Signal) -> Result<bool, SettingsError> {
+        let Some(found) = self.variables.find(&format!("OTEL_{}_EXPORTER", signal.variable())) else {
+            return Ok(true);
+        };
+        let mut otlp = false;
+        for word in found.value.split(',').map(str::trim) {
+            match word {
+                "otlp" => otlp = true,
+                // Exporters that another SDK in the same environment may have been told to use.
+                "none" | "console" | "logging" | "prometheus" | "zipkin" | "jaeger" => {}
+                _ => return Err(found.fault("not an exporter this version knows", "write otlp or none")),
+            }
+        }
+        Ok(otlp)
+    }
+
+    fn target(&self, signal: Signal) -> Result<Option<Target>, SettingsError> {
+        if !self.wanted(signal)? {
+            return Ok(None);
+        }
+        let own = format!("OTEL_EXPORTER_OTLP_{}_ENDPOINT", signal.variable());
+        let own = self.variables.find(&own).filter(|_| self.endpoint_override.is_none());
+        let common = self.variables.find(ENDPOINT);
+        let written = match (self.endpoint_override, &own, &common) {
+            (Some(text), _, _) => Written { variable: OVERRIDE, text, common: true },
+            (None, Some(own), _) => Written { variable: &own.variable, text: &own.value, common: false },
+            (None, None, Some(common)) => Written { variable: ENDPOINT, text: &common.value, common: true },
+            (None, None, None) => return Ok(None),
+        };
+        let protocol = match self.own_or_common(signal, "PROTOCOL") {
+            Some(found) => protocol(&found)?,
+            None => written.implied_protocol(),
+        };
+        let insecure = match self.own_or_common(signal, "INSECURE") {
+            Some(found) => self.variables.flag(&found.variable)?,
+            None => false,
+        };
+        let headers = match self.own_or_common(signal, "HEADERS") {
+            Some(found) => headers(&found)?,
+            None => http::HeaderMap::new(),
+        };
+        let timeout = match self.own_or_common(signal, "TIMEOUT") {
+            Some(found) => self.variables.milliseconds(&found.variable, 1)?.unwrap_or(TIMEOUT),
+            None => TIMEOUT,
+        };
+        let gzip = match self.own_or_common(signal, "COMPRESSION") {
+            Some(found) => compression(&found)?,
+            None => false,
+        };
+        let file = |what| self.own_or_common(signal, what).map(named_file);
+        let (client_certificate, client_key) = (file("CLIENT_CERTIFICATE"), file("CLIENT_KEY"));
+        match (&client_certificate, &client_key) {
+            (Some(file), None) => return Err(half_identity(file, "CLIENT_KEY")),
+            (None, Some(file)) => return Err(half_identity(file, "CLIENT_CERTIFICATE")),
+            _ => {}
+        }
+        Ok(Some(Target {
+            endpoint: written.read(signal, protocol, insecure)?,
+            protocol,
+            headers,
+            timeout,
+            gzip,
+            certificate: file("CERTIFICATE"),
+            client_certificate,
+            client_key,
+        }))
+    }
+
+    fn call_signal(&self, signal: Signal, prefix: &str) -> Result<Option<CallSignal>, SettingsError> {
+        let Some(target) = self.target(signal)? else { return Ok(None) };
+        let delay = self.variables.milliseconds(&format!("{prefix}_SCHEDULE_DELAY"), 0)?;
+        let queue = self.variables.count(&format!("{prefix}_MAX_QUEUE_SIZE"))?.unwrap_or(QUEUE);
+        let batch = self.variables.count(&format!("{prefix}_MAX_EXPORT_BATCH_SIZE"))?.unwrap_or(BATCH);
+        Ok(Some(CallSignal {
+            target,
+            batching: Batching {
+                delay: delay.unwrap_or(CALL_DELAY),
+                hurry: delay.is_none(),
+                queue,
+                batch: batch.min(queue),
+            },
+        }))
+    }
+
+    fn metric_signal(&self) -> Result<Option<MetricSignal>, SettingsError> {
+        let Some(target) = self.target(Signal::Metrics)? else { return Ok(None) };
+        let interval = self.variables.milliseconds("OTEL_METRIC_EXPORT_INTERVAL", 1)?;
+        let temporality = match self.variables.find("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE") {
+            Some(found) => temporality(&found)?,
+            None => Temporality::default(),
+        };
+        Ok(Some(MetricSignal { target, interval: interval.unwrap_or(METRIC_INTERVAL), temporality }))
+    }
+}
+
+fn named_file(found: Found) -> NamedFile {
+    NamedFile { variable: found.variable, path: found.value.into() }
+}
+
+fn half_identity(file: &NamedFile, missing: &str) -> SettingsError {
+    SettingsError::new(
+        &file.variable,
+        &file.path.display().to_string(),
+        "a client certificate needs its key, and a key its certificate",
+        format!("set OTEL_EXPORTER_OTLP_{missing} too"),
+    )
+}
+
+fn protocol(found: &Found) -> Result<Protocol, SettingsError> {
+    match found.value.as_str() {
+        "grpc" => Ok(Protocol::Grpc),
+        "http/protobuf" => Ok(Protocol::HttpProtobuf),
+        "http/json" => Err(found.fault(
+            "OTLP as JSON is not sent",
+            "write http/protobuf, which the same endpoint takes, or grpc",
+        )),
+        _ => Err(found.fault("not a protocol of OTLP", "write http/protobuf or grpc")),
+    }
+}
+
+fn compression(found: &Found) -> Result<bool, SettingsError> {
+    match found.value.as_str() {
+        "gzip" => Ok(true),
+        "none" => Ok(false),
+        _ => Err(found.fault("not a compression that is spoken", "write gzip or none")),
+    }
+}
+
+fn temporality(found: &Found) -> Result<Temporality, SettingsError> {
+    match found.value.to_ascii_lowercase().as_str() {
+        "cumulative" => Ok(Temporality::Cumulative),
+        "delta" => Ok(Temporality::Delta),
+        "lowmemory" => Ok(Temporality::LowMemory),
+        _ => Err(found.fault("not a temporality", "write cumulative, delta or lowmemory")),
+    }
+}
+
+fn genai_metrics(variables: &Variables<'_>) -> Result<GenAiMetrics, SettingsError> {
+    let Some(found) = variables.find("OUTRIGGER_GENAI_METRICS") else { return Ok(GenAiMetrics::default()) };
+    match found.value.as_str() {
+        "latest" => Ok(GenAiMetrics::Latest),
+        "v1.41" => Ok(GenAiMetrics::V1_41),
+        "both" => Ok(GenAiMetrics::Both),
+        _ => Err(found.fault("not a set of GenAI metrics", "write latest, v1.41 or both")),
+    }
+}
+
+fn cache_attribute(variables: &Variables<'_>) -> Result<CacheAttribute, SettingsError> {
+    let Some(found) = variables.find("OUTRIGGER_GENAI_CACHE_ATTRIBUTE") else {
+        return Ok(CacheAttribute::default());
+    };
+    match found.value.as_str() {
+        "cache_write" => Ok(CacheAttribute::CacheWrite),
+        "cache_creation" => Ok(CacheAttribute::CacheCreation),
+        _ => Err(found.fault("not a name of the cache attribute", "write cache_write or cache_creation")),
+    }
+}

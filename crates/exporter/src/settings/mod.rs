@@ -1,0 +1,231 @@
+//! What the exporter is told: the standard `OTEL_*` variables, read once through a getter, into checked values.
+
+mod endpoint;
+mod environment;
+mod error;
+mod values;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use http::HeaderMap;
+
+pub use endpoint::Endpoint;
+pub use error::SettingsError;
+
+/// The kinds of telemetry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Signal {
+    /// Spans.
+    Traces,
+    /// Log records: one per call.
+    Logs,
+    /// Metrics.
+    Metrics,
+}
+
+impl Signal {
+    /// Every signal.
+    pub const ALL: [Signal; 3] = [Signal::Traces, Signal::Logs, Signal::Metrics];
+
+    /// The word used in variables' values, metrics and messages.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Signal::Traces => "traces",
+            Signal::Logs => "logs",
+            Signal::Metrics => "metrics",
+        }
+    }
+
+    /// The word inside variable names.
+    #[must_use]
+    pub const fn variable(self) -> &'static str {
+        match self {
+            Signal::Traces => "TRACES",
+            Signal::Logs => "LOGS",
+            Signal::Metrics => "METRICS",
+        }
+    }
+}
+
+/// How OTLP is carried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// gRPC over HTTP/2.
+    Grpc,
+    /// Protobuf over HTTP/1.1.
+    HttpProtobuf,
+}
+
+/// Where and how one signal is sent.
+#[derive(Clone)]
+pub struct Target {
+    /// Where to; with the signal's path for HTTP.
+    pub endpoint: Endpoint,
+    /// How.
+    pub protocol: Protocol,
+    /// Headers (or gRPC metadata) of every request; may hold credentials, so they are marked sensitive.
+    pub headers: HeaderMap,
+    /// How long one request may take, connecting included.
+    pub timeout: Duration,
+    /// Whether bodies are compressed with gzip.
+    pub gzip: bool,
+    /// File of additional trusted CA certificates (PEM), and the variable that named it.
+    pub certificate: Option<NamedFile>,
+    /// File of our client certificate chain (PEM).
+    pub client_certificate: Option<NamedFile>,
+    /// File of our client key (PEM).
+    pub client_key: Option<NamedFile>,
+}
+
+impl std::fmt::Debug for Target {
+    // Header values stay out whatever a caller prints.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Target")
+            .field("endpoint", &self.endpoint)
+            .field("protocol", &self.protocol)
+            .field("headers", &self.headers.keys().collect::<Vec<_>>())
+            .field("timeout", &self.timeout)
+            .field("gzip", &self.gzip)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A file that a variable names; the variable is kept for the message should it be unreadable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedFile {
+    /// The variable.
+    pub variable: String,
+    /// The file.
+    pub path: PathBuf,
+}
+
+/// How the calls of one signal are gathered into requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Batching {
+    /// How long the first item of a batch waits for company.
+    pub delay: Duration,
+    /// Whether a failed call may go before the delay is over: only where the user set no delay.
+    pub hurry: bool,
+    /// Calls held in memory at most; what comes beyond is dropped and counted.
+    pub queue: usize,
+    /// Calls in one request at most.
+    pub batch: usize,
+}
+
+/// One signal that goes out call by call.
+#[derive(Debug, Clone)]
+pub struct CallSignal {
+    /// Where to.
+    pub target: Target,
+    /// In what portions.
+    pub batching: Batching,
+}
+
+/// Metrics.
+#[derive(Debug, Clone)]
+pub struct MetricSignal {
+    /// Where to.
+    pub target: Target,
+    /// How often they are collected and sent.
+    pub interval: Duration,
+    /// Whether sums are sent from the start or since the last time.
+    pub temporality: Temporality,
+}
+
+/// Reference point of sums and histograms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Temporality {
+    /// Everything since the start.
+    #[default]
+    Cumulative,
+    /// What came since the last collection.
+    Delta,
+    /// Delta, but cumulative where delta would need memory (observable instruments).
+    LowMemory,
+}
+
+/// Which generation of the GenAI metrics is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum GenAiMetrics {
+    /// `gen_ai.client.inference.*` only.
+    Latest,
+    /// The names of conventions v1.41 only, which packaged dashboards query.
+    V1_41,
+    /// Both.
+    #[default]
+    Both,
+}
+
+/// Name of the span attribute that counts tokens written to a cache. Never both: readers would add them up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CacheAttribute {
+    /// `gen_ai.usage.cache_write.input_tokens`.
+    #[default]
+    CacheWrite,
+    /// `gen_ai.usage.cache_creation.input_tokens`, the name before the rename.
+    CacheCreation,
+}
+
+/// Everything the exporter is told.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Spans; `None` is off.
+    pub traces: Option<CallSignal>,
+    /// Log records; `None` is off.
+    pub logs: Option<CallSignal>,
+    /// Metrics; `None` is off.
+    pub metrics: Option<MetricSignal>,
+    /// `service.name` as the user gave it.
+    pub service_name: Option<String>,
+    /// `service.name` otherwise.
+    pub fallback_service_name: String,
+    /// Further resource attributes as the user gave them, in their order.
+    pub resource: Vec<(String, String)>,
+    /// Which GenAI metrics are sent.
+    pub genai_metrics: GenAiMetrics,
+    /// Which cache attribute spans carry.
+    pub cache_attribute: CacheAttribute,
+}
+
+impl Settings {
+    /// Reads the settings through `get`, which returns a variable's value. `endpoint_override` is an endpoint given
+    /// by hand (`--otlp`); it wins over every endpoint variable, for all signals.
+    ///
+    /// Returns `None` when there is nothing to send to: no endpoint is configured anywhere, the SDK is disabled, or
+    /// every signal is switched off. A signal without an endpoint of its own or in common is off. Empty variables
+    /// count as unset.
+    ///
+    /// # Errors
+    /// The first variable that cannot be understood, with its value and the mend.
+    pub fn from_env(
+        endpoint_override: Option<&str>,
+        get: impl Fn(&str) -> Option<String>,
+    ) -> Result<Option<Settings>, SettingsError> {
+        environment::read(endpoint_override, &get)
+    }
+
+    /// Sets the service name that is used when neither `OTEL_SERVICE_NAME` nor `OTEL_RESOURCE_ATTRIBUTES` gives one.
+    #[must_use]
+    pub fn default_service_name(mut self, name: &str) -> Settings {
+        if !name.is_empty() {
+            name.clone_into(&mut self.fallback_service_name);
+        }
+        self
+    }
+
+    /// The endpoints in use, without secrets, each once: for a person to read.
+    #[must_use]
+    pub fn endpoints(&self) -> Vec<String> {
+        let targets = [
+            self.traces.as_ref().map(|signal| &signal.target),
+            self.logs.as_ref().map(|signal| &signal.target),
+            self.metrics.as_ref().map(|signal| &signal.target),
+        ];
+        let mut shown: Vec<String> =
+            targets.into_iter().flatten().map(|target| target.endpoint.base().to_owned()).collect();
+        shown.dedup();
+        shown
+    }
+}
