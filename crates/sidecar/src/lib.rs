@@ -1,1 +1,22 @@
-//! sidecar
+//! The HTTPS-forwarding proxy: decrypts only the listed LLM hosts, forwards everything, shows each call to the ledger.
+//!
+//! Order of the modules, highest first: app > downstream > {tls, exchange} > upstream > {drain, seen, settings, error}.
+//! Traffic runs on one single-threaded runtime; both sides of a connection stay on it, so nothing here is locked.
+
+mod app;
+mod clock;
+mod downstream;
+mod drain;
+mod error;
+mod exchange;
+pub mod panics;
+mod seen;
+mod settings;
+mod tls;
+mod upstream;
+
+pub use app::{Bound, Running, bind};
+pub use error::StartError;
+pub use seen::Seen;
+pub use settings::{Settings, UpstreamOverride};
+pub use tls::publish;

@@ -1,0 +1,214 @@
+//! The composition root: bind first, return the addresses, serve later, drain in order.
+
+use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use outrigger_ledger::Recorder;
+use outrigger_pricing::PriceBook;
+use outrigger_providers::services;
+use tokio::sync::oneshot;
+
+use crate::downstream::connection::{Edge, serve_base_url, serve_connect};
+use crate::downstream::listener;
+use crate::exchange::Shared;
+use crate::exchange::watch::Records;
+use crate::seen::{Counters, Seen};
+use crate::tls::accept::TlsAcceptor;
+use crate::tls::authority::Authority;
+use crate::tls::leaf::Leaves;
+use crate::upstream::client::Client;
+use crate::upstream::dial::Dialer;
+use crate::upstream::proxy::UpstreamProxy;
+use crate::upstream::resolve::Resolver;
+use crate::upstream::tls::Connector;
+use crate::{Settings, StartError, drain, tls};
+
+/// How often idle connections to providers are looked through.
+const SWEEP: Duration = Duration::from_secs(30);
+
+/// Everything is in place, nothing is served yet.
+pub struct Bound {
+    connect: TcpListener,
+    base_url: TcpListener,
+    connect_address: SocketAddr,
+    base_url_address: SocketAddr,
+    leaves: Arc<Leaves>,
+    acceptor: TlsAcceptor,
+    dialer: Dialer,
+    connector: Connector,
+}
+
+/// Binds the listeners and makes the certificate authority. Touches no network beyond that.
+///
+/// # Errors
+/// An address is taken, or a setting cannot be used; see [`StartError`].
+pub fn bind(settings: &Settings) -> Result<Bound, StartError> {
+    let provider = tls::provider();
+    let proxy = settings.upstream_proxy.as_deref().map(UpstreamProxy::parse).transpose()?;
+    let connector = Connector::new(settings, Arc::clone(&provider))?;
+    let hosts = services::ALL.iter().flat_map(|service| service.hosts.iter().copied());
+    let leaves = Arc::new(Leaves::new(Authority::generate(hosts)?, &provider)?);
+    let acceptor = TlsAcceptor::new(Arc::clone(&leaves), provider)?;
+    let (connect, connect_address) = listen(settings.connect, "the CONNECT proxy", "connect")?;
+    let (base_url, base_url_address) = listen(settings.base_url, "base URLs", "base_url")?;
+    Ok(Bound {
+        connect,
+        base_url,
+        connect_address,
+        base_url_address,
+        leaves,
+        acceptor,
+        dialer: Dialer { resolver: Resolver::new(&settings.upstreams), proxy },
+        connector,
+    })
+}
+
+fn listen(
+    address: SocketAddr,
+    purpose: &'static str,
+    setting: &'static str,
+) -> Result<(TcpListener, SocketAddr), StartError> {
+    let open = || {
+        let listener = TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        let bound = listener.local_addr()?;
+        Ok((listener, bound))
+    };
+    open().map_err(|source| StartError::Listen { address, purpose, setting, source })
+}
+
+impl Bound {
+    /// Where the CONNECT proxy listens.
+    #[must_use]
+    pub const fn connect_address(&self) -> SocketAddr {
+        self.connect_address
+    }
+
+    /// Where the base-URL listener listens.
+    #[must_use]
+    pub const fn base_url_address(&self) -> SocketAddr {
+        self.base_url_address
+    }
+
+    /// The certificate that the app must trust, PEM.
+    #[must_use]
+    pub fn ca_pem(&self) -> &str {
+        self.leaves.root_pem()
+    }
+
+    /// Starts serving on a thread of its own. Every finished call goes to `recorder`.
+    ///
+    /// # Errors
+    /// The thread or its runtime could not be started.
+    pub fn serve(self, recorder: Arc<dyn Recorder>) -> Result<Running, StartError> {
+        let counters = Arc::new(Counters::default());
+        let (stop, stopped) = oneshot::channel();
+        let (started, start) = std::sync::mpsc::sync_channel(1);
+        let seen = Arc::clone(&counters);
+        let thread = std::thread::Builder::new()
+            .name("outrigger-traffic".to_owned())
+            .spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build_local(tokio::runtime::LocalOptions::default());
+                // The receiver waits for exactly this one message.
+                match runtime {
+                    Ok(runtime) => {
+                        let _heard = started.send(Ok(()));
+                        runtime.block_on(self.run(recorder, seen, stopped));
+                    }
+                    Err(error) => {
+                        let _heard = started.send(Err(error));
+                    }
+                }
+            })
+            .map_err(StartError::Runtime)?;
+        start
+            .recv()
+            .unwrap_or_else(|_| Err(std::io::Error::other("it ended at once")))
+            .map_err(StartError::Runtime)?;
+        Ok(Running { counters, stop, thread })
+    }
+
+    async fn run(
+        self,
+        recorder: Arc<dyn Recorder>,
+        counters: Arc<Counters>,
+        stopped: oneshot::Receiver<Duration>,
+    ) {
+        let records = Rc::new(Records::new(recorder, PriceBook::builtin(), Arc::clone(&counters)));
+        let client = Rc::new(Client::new(self.dialer, self.connector));
+        let shared = Rc::new(Shared { client: Rc::clone(&client), records: Rc::clone(&records) });
+        let edge = Rc::new(Edge { shared, acceptor: self.acceptor, counters });
+        let (drain, token) = drain::new();
+
+        for (listener, base_url) in [(self.connect, false), (self.base_url, true)] {
+            let listener = match tokio::net::TcpListener::from_std(listener) {
+                Ok(listener) => listener,
+                Err(error) => {
+                    tracing::error!(%error, "a listener could not be served");
+                    continue;
+                }
+            };
+            let (edge, token) = (Rc::clone(&edge), token.clone());
+            let port = self.base_url_address.port();
+            tokio::task::spawn_local(listener::accept(listener, token, move |stream, token| {
+                let edge = Rc::clone(&edge);
+                async move {
+                    if base_url {
+                        serve_base_url(edge, stream, port, token).await;
+                    } else {
+                        serve_connect(edge, stream, token).await;
+                    }
+                }
+            }));
+        }
+        tokio::task::spawn_local(async move {
+            let mut tick = tokio::time::interval(SWEEP);
+            loop {
+                tick.tick().await;
+                client.sweep();
+            }
+        });
+        drop(token);
+        // A dropped handle asks for an end without grace.
+        let grace = stopped.await.unwrap_or_default();
+        if !drain.finish(grace).await {
+            tracing::warn!(
+                grace_seconds = grace.as_secs(),
+                "connections were still open at the end of the grace period; they are closed"
+            );
+        }
+        records.end();
+    }
+}
+
+/// A sidecar that serves.
+pub struct Running {
+    counters: Arc<Counters>,
+    stop: oneshot::Sender<Duration>,
+    thread: JoinHandle<()>,
+}
+
+impl Running {
+    /// What has passed so far.
+    #[must_use]
+    pub fn seen(&self) -> Seen {
+        self.counters.snapshot()
+    }
+
+    /// Refuses new connections, lets what is under way finish for up to `grace`, then closes the rest.
+    /// Blocks until the traffic thread has ended; call it outside an asynchronous context.
+    #[must_use]
+    pub fn drain(self, grace: Duration) -> Seen {
+        // Refused only when the thread has ended already.
+        let _ended = self.stop.send(grace);
+        if self.thread.join().is_err() {
+            Counters::count(&self.counters.panics);
+        }
+        self.counters.snapshot()
+    }
+}

@@ -1,0 +1,141 @@
+//! One request of the app, from its head to its record: route > recognise > send > relay > record. Per request.
+
+pub(crate) mod after_flush;
+pub(crate) mod answer;
+pub(crate) mod body;
+mod headers;
+pub(crate) mod request;
+mod upgrade;
+pub(crate) mod watch;
+
+use std::cell::{Cell, RefCell};
+use std::convert::Infallible;
+use std::rc::Rc;
+
+use http::{Request, Response, Version};
+use hyper::body::Incoming;
+use outrigger_ledger::{Call, CallId, CallStart, End, Mode};
+use outrigger_providers::services;
+
+use crate::clock::CallClock;
+use crate::exchange::after_flush::AfterFlush;
+use crate::exchange::body::{ForwardedBody, ObservedBody, RelayedBody};
+use crate::exchange::request::{Binding, Misrouted, Route, outgoing};
+use crate::exchange::watch::{Records, Watch};
+use crate::seen::Counters;
+use crate::tls::accept::Protocol;
+use crate::upstream::client::{SharedClient, UpgradedUpstream};
+
+/// What all exchanges of the traffic thread share.
+pub(crate) struct Shared {
+    pub(crate) client: SharedClient<ForwardedBody>,
+    pub(crate) records: Rc<Records>,
+}
+
+/// One connection of the app whose requests we read.
+pub(crate) struct Connection {
+    pub(crate) shared: Rc<Shared>,
+    pub(crate) binding: Binding,
+    pub(crate) mode: Mode,
+    pub(crate) protocol: Protocol,
+    pub(crate) after: Rc<AfterFlush>,
+    /// Set when a request of this connection was answered with 101: the connection then becomes a tunnel.
+    pub(crate) tunnel: RefCell<Option<UpgradedUpstream>>,
+}
+
+/// Serves one request. The app always gets an answer; what fails is told in its provider's format.
+pub(crate) async fn serve(
+    connection: Rc<Connection>,
+    request: Request<Incoming>,
+) -> Result<Response<RelayedBody>, Infallible> {
+    let clock = CallClock::start();
+    Counters::count(&connection.shared.records.counters.requests);
+    let route = match connection.binding.route(&request) {
+        Ok(route) => route,
+        Err(misrouted) => return Ok(refuse(&misrouted)),
+    };
+    if connection.protocol == Protocol::H1 && upgrade::is_asked_for(request.headers()) {
+        return Ok(upgrade::forward(&connection, request, &route).await);
+    }
+    Ok(forward(&connection, request, route, clock).await)
+}
+
+fn refuse(misrouted: &Misrouted) -> Response<RelayedBody> {
+    let service = misrouted.service.unwrap_or(services::ALL[0]);
+    answer::error(service.default_dialect(), misrouted.status, misrouted.class, &misrouted.text)
+}
+
+async fn forward(
+    connection: &Rc<Connection>,
+    request: Request<Incoming>,
+    route: Route,
+    clock: CallClock,
+) -> Response<RelayedBody> {
+    let shared = &connection.shared;
+    let recognised = (route.service.recognise)(request.method(), route.path_and_query.path());
+    let watch = recognised.operation.is_inference().then(|| {
+        let call = Call::begin(CallStart {
+            id: call_id(),
+            service: route.service,
+            recognised,
+            mode: connection.mode,
+            method: request.method(),
+            path: route.path_and_query.path(),
+            headers: request.headers(),
+            host: &route.target.host,
+            port: route.target.port,
+            http_version: connection.protocol.version(),
+            at: clock.started(),
+        });
+        Rc::new(Watch::new(call, clock, Rc::clone(&shared.records)))
+    });
+
+    let request_sent = Rc::new(Cell::new(false));
+    let (head, body) = request.into_parts();
+    let head = outgoing(head, &route, connection.protocol, &connection.binding);
+    let body = ForwardedBody::new(body, watch.clone(), Rc::clone(&request_sent));
+    let sent = shared.client.send(&route.target, connection.protocol, Request::from_parts(head, body)).await;
+    let sent = match sent {
+        Ok(sent) => sent,
+        Err(error) => {
+            let status = answer::status_for(error.class);
+            let response = answer::error(recognised.dialect, status, error.class, &error.text);
+            if let Some(watch) = watch {
+                watch.finish(End::Failed { class: error.class, text: error.text, status });
+            }
+            return response;
+        }
+    };
+
+    let (mut head, inner) = sent.response.into_parts();
+    if let Some(watch) = &watch {
+        watch.show(|call| {
+            call.connected(sent.peer);
+            call.response_head(head.status, &head.headers, clock.now());
+        });
+    }
+    headers::clean_response(&mut head.headers);
+    // The version is that of the app's connection; hyper would lower ours to an old provider's.
+    head.version = match connection.protocol {
+        Protocol::H1 => Version::HTTP_11,
+        Protocol::H2 => Version::HTTP_2,
+    };
+    let body = ObservedBody {
+        inner,
+        watch,
+        after: Rc::clone(&connection.after),
+        lease: sent.lease,
+        client: Rc::clone(&shared.client),
+        request_sent,
+    };
+    Response::from_parts(head, RelayedBody::Observed(Box::new(body)))
+}
+
+/// Random; where the system has no randomness to give, the time is better than no id.
+fn call_id() -> CallId {
+    let mut id = [0u8; 16];
+    if getrandom::fill(&mut id).is_err() {
+        id[..8].copy_from_slice(&CallClock::start().started().0.to_be_bytes());
+    }
+    CallId(id)
+}

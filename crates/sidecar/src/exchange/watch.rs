@@ -1,0 +1,83 @@
+//! The ledger's view of one exchange, guarded: a fault in a meter ends the watching, never the traffic.
+
+use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use outrigger_ledger::{Call, CallRecord, End, Recorder, Timestamp};
+use outrigger_pricing::PriceBook;
+
+use crate::clock::CallClock;
+use crate::seen::Counters;
+
+/// Where finished records go.
+pub(crate) struct Records {
+    recorder: Arc<dyn Recorder>,
+    book: &'static PriceBook,
+    pub(crate) counters: Arc<Counters>,
+    ending: Cell<bool>,
+}
+
+impl Records {
+    pub(crate) const fn new(
+        recorder: Arc<dyn Recorder>,
+        book: &'static PriceBook,
+        counters: Arc<Counters>,
+    ) -> Records {
+        Records { recorder, book, counters, ending: Cell::new(false) }
+    }
+
+    /// From here on a call that is dropped was given up by us, not by the app.
+    pub(crate) fn end(&self) {
+        self.ending.set(true);
+    }
+}
+
+/// One call under watch. Whoever holds it last ends it: a call that nobody ended was given up by the app.
+pub(crate) struct Watch {
+    call: RefCell<Option<Call>>,
+    pub(crate) clock: CallClock,
+    records: Rc<Records>,
+}
+
+impl Watch {
+    pub(crate) const fn new(call: Call, clock: CallClock, records: Rc<Records>) -> Watch {
+        Watch { call: RefCell::new(Some(call)), clock, records }
+    }
+
+    /// Shows the call something. A panic on the way ends the watching.
+    pub(crate) fn show(&self, look: impl FnOnce(&mut Call)) {
+        let stumbled = {
+            let mut slot = self.call.borrow_mut();
+            let Some(call) = slot.as_mut() else { return };
+            catch_unwind(AssertUnwindSafe(|| look(call))).is_err()
+        };
+        if stumbled {
+            Counters::count(&self.records.counters.panics);
+            self.finish(End::Abandoned);
+        }
+    }
+
+    pub(crate) fn response_chunk(&self, bytes: &[u8], at: Timestamp) {
+        self.show(|call| call.response_chunk(bytes, at));
+    }
+
+    /// Makes the record and hands it over; further ends are ignored.
+    pub(crate) fn finish(&self, end: End) {
+        let Some(call) = self.call.borrow_mut().take() else { return };
+        let at = self.clock.now();
+        let made: Result<CallRecord, _> =
+            catch_unwind(AssertUnwindSafe(|| call.finish(end, at, self.records.book)));
+        match made {
+            Ok(record) => self.records.recorder.try_record(Arc::new(record)),
+            Err(_) => Counters::count(&self.records.counters.panics),
+        }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.finish(if self.records.ending.get() { End::Abandoned } else { End::Cancelled });
+    }
+}

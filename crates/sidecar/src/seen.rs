@@ -1,0 +1,84 @@
+//! What passed, counted. Per connection or request, never per frame.
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// At most this many names are remembered per list; an app that talks to more hosts has its count capped, not its traffic.
+const NAMES: usize = 512;
+
+/// A snapshot of what passed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Connections that reached a listener.
+    pub connections: u64,
+    /// Connections whose TLS was terminated, or that came in plain to the base-URL listener.
+    pub intercepted: u64,
+    /// Connections passed through undecrypted.
+    pub passed: u64,
+    /// Distinct hosts among those.
+    pub passed_hosts: u64,
+    /// Listed hosts whose client did not accept our certificate.
+    pub untrusted: Vec<String>,
+    /// HTTP requests of listed hosts, inference or not.
+    pub requests: u64,
+    /// Connections ended by a fault of our own.
+    pub panics: u64,
+}
+
+/// The running counts. Shared with the thread that asks for snapshots.
+#[derive(Default)]
+pub(crate) struct Counters {
+    pub(crate) connections: AtomicU64,
+    pub(crate) intercepted: AtomicU64,
+    pub(crate) passed: AtomicU64,
+    pub(crate) requests: AtomicU64,
+    pub(crate) panics: AtomicU64,
+    names: Mutex<Names>,
+}
+
+#[derive(Default)]
+struct Names {
+    passed: BTreeSet<String>,
+    untrusted: BTreeSet<String>,
+}
+
+impl Counters {
+    pub(crate) fn count(counter: &AtomicU64) {
+        counter.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn passed_through(&self, host: &str) {
+        Self::count(&self.passed);
+        self.with_names(|names| remember(&mut names.passed, host));
+    }
+
+    pub(crate) fn not_trusted(&self, host: &str) {
+        self.with_names(|names| remember(&mut names.untrusted, host));
+    }
+
+    // The lock is taken once per connection and by snapshots.
+    fn with_names<T>(&self, act: impl FnOnce(&mut Names) -> T) -> T {
+        act(&mut self.names.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+
+    pub(crate) fn snapshot(&self) -> Seen {
+        let (passed_hosts, untrusted) =
+            self.with_names(|names| (names.passed.len() as u64, names.untrusted.iter().cloned().collect()));
+        Seen {
+            connections: self.connections.load(Relaxed),
+            intercepted: self.intercepted.load(Relaxed),
+            passed: self.passed.load(Relaxed),
+            passed_hosts,
+            untrusted,
+            requests: self.requests.load(Relaxed),
+            panics: self.panics.load(Relaxed),
+        }
+    }
+}
+
+fn remember(set: &mut BTreeSet<String>, name: &str) {
+    if set.len() < NAMES && !set.contains(name) {
+        set.insert(name.to_owned());
+    }
+}

@@ -1,0 +1,152 @@
+//! What an operator sets: defaults, then a YAML file, then `OUTRIGGER_*` variables, then flags.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::StartError;
+
+/// The sidecar's settings. Unknown keys are errors.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Address of the CONNECT proxy. Loopback; port 0 lets the system choose.
+    pub connect: SocketAddr,
+    /// Address of the base-URL listener. Loopback; port 0 lets the system choose.
+    pub base_url: SocketAddr,
+    /// Provider names that are reached at fixed addresses; their certificates are checked as always.
+    pub upstreams: Vec<UpstreamOverride>,
+    /// PEM files with certificate authorities to trust upstream, beside the public ones.
+    pub extra_cas: Vec<PathBuf>,
+    /// HTTP proxy through which everything leaves, `http://[user:password@]host:port`.
+    pub upstream_proxy: Option<String>,
+    /// Directory into which the public trust files are written; none are written without it.
+    pub trust_dir: Option<PathBuf>,
+    /// How long streams may run on after a SIGTERM, in seconds.
+    pub grace_seconds: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        let loopback = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        Settings {
+            connect: loopback(outrigger_contract::ports::CONNECT),
+            base_url: loopback(outrigger_contract::ports::BASE_URL),
+            upstreams: Vec::new(),
+            extra_cas: Vec::new(),
+            upstream_proxy: None,
+            trust_dir: None,
+            grace_seconds: 30,
+        }
+    }
+}
+
+impl Settings {
+    /// Reads the settings from an optional YAML file and the `OUTRIGGER_*` variables
+    /// (`OUTRIGGER_CONNECT`, `OUTRIGGER_GRACE_SECONDS`, …).
+    ///
+    /// # Errors
+    /// [`StartError::Settings`] names the file, the key and what was expected.
+    pub fn load(file: Option<&Path>) -> Result<Settings, StartError> {
+        let mut builder = config::Config::builder();
+        if let Some(path) = file {
+            builder = builder.add_source(config::File::from(path).format(config::FileFormat::Yaml));
+        }
+        builder
+            .add_source(
+                config::Environment::with_prefix(outrigger_contract::ENV_PREFIX)
+                    .prefix_separator("_")
+                    .list_separator(",")
+                    .with_list_parse_key("upstreams")
+                    .with_list_parse_key("extra_cas")
+                    .try_parsing(true)
+                    .source(Some(
+                        std::env::vars().filter(|(name, _)| !is_other_parts_variable(name)).collect(),
+                    )),
+            )
+            .build()
+            .and_then(config::Config::try_deserialize)
+            .map_err(|error| StartError::Settings(error.to_string()))
+    }
+
+    /// The grace period.
+    #[must_use]
+    pub const fn grace(&self) -> Duration {
+        Duration::from_secs(self.grace_seconds)
+    }
+}
+
+/// `OUTRIGGER_*` variables that other parts read; they are not settings of the sidecar.
+fn is_other_parts_variable(name: &str) -> bool {
+    matches!(name, "OUTRIGGER_LOG" | "OUTRIGGER_GENAI_METRICS")
+}
+
+/// One provider name and the address that stands for it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct UpstreamOverride {
+    /// The name, lower case.
+    pub host: String,
+    /// Where it is reached.
+    pub address: SocketAddr,
+}
+
+impl FromStr for UpstreamOverride {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (host, address) = text
+            .split_once('=')
+            .ok_or_else(|| format!("`{text}` is not HOST=ADDR, for example api.openai.com=127.0.0.1:8443"))?;
+        let address = address.parse().map_err(|_| {
+            format!("`{address}` in `{text}` is not an IP address with a port, such as 127.0.0.1:8443")
+        })?;
+        if host.is_empty() || !host.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.') {
+            return Err(format!("`{host}` in `{text}` is not a host name"));
+        }
+        Ok(UpstreamOverride { host: host.to_ascii_lowercase(), address })
+    }
+}
+
+impl TryFrom<String> for UpstreamOverride {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_override_names_what_is_wrong_with_it() {
+        assert_eq!(
+            "API.openai.com=127.0.0.1:8443".parse(),
+            Ok(UpstreamOverride {
+                host: "api.openai.com".to_owned(),
+                address: SocketAddr::from((Ipv4Addr::LOCALHOST, 8443))
+            })
+        );
+        for (text, part) in [("x", "HOST=ADDR"), ("a=b", "`b`"), ("a b=127.0.0.1:1", "`a b`")] {
+            let error = text.parse::<UpstreamOverride>().unwrap_err();
+            assert!(error.contains(part), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_in_the_file_is_an_error_that_names_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("sidecar.yaml");
+        std::fs::write(&file, "grace_seconds: 5\nconect: 127.0.0.1:1\n").unwrap();
+        let error = Settings::load(Some(&file)).unwrap_err().to_string();
+        assert!(error.contains("conect"), "{error}");
+        std::fs::write(&file, "grace_seconds: 5\nupstreams: [\"api.openai.com=127.0.0.1:9\"]\n").unwrap();
+        let settings = Settings::load(Some(&file)).unwrap();
+        assert_eq!((settings.grace_seconds, settings.upstreams.len()), (5, 1));
+    }
+}

@@ -1,0 +1,74 @@
+//! The rest of a handshake whose ClientHello has been read. Per connection.
+
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls::crypto::CryptoProvider;
+use rustls::server::Accepted;
+use tokio::net::TcpStream;
+use tokio_rustls::StartHandshake;
+use tokio_rustls::server::TlsStream;
+
+use crate::StartError;
+use crate::tls::leaf::Leaves;
+
+/// The protocol spoken on a connection; what the app speaks is what the provider is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Protocol {
+    H1,
+    H2,
+}
+
+impl Protocol {
+    pub(crate) const H2_NAME: &'static [u8] = b"h2";
+    pub(crate) const H1_NAME: &'static [u8] = b"http/1.1";
+
+    /// The word used in records and spans.
+    pub(crate) const fn version(self) -> &'static str {
+        match self {
+            Protocol::H1 => "1.1",
+            Protocol::H2 => "2",
+        }
+    }
+}
+
+/// Finishes handshakes, one configuration per protocol so that the choice made before holds.
+pub(crate) struct TlsAcceptor {
+    h1: Arc<ServerConfig>,
+    h2: Arc<ServerConfig>,
+}
+
+impl TlsAcceptor {
+    pub(crate) fn new(leaves: Arc<Leaves>, provider: Arc<CryptoProvider>) -> Result<TlsAcceptor, StartError> {
+        let fault = |error: rustls::Error| StartError::Authority(error.to_string());
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(rustls::ALL_VERSIONS)
+            .map_err(fault)?
+            .with_no_client_auth()
+            .with_cert_resolver(leaves);
+        config.ticketer = rustls::crypto::ring::Ticketer::new().map_err(fault)?;
+        let with_alpn = |names: &[&[u8]]| {
+            let mut config = config.clone();
+            config.alpn_protocols = names.iter().map(|name| name.to_vec()).collect();
+            Arc::new(config)
+        };
+        Ok(TlsAcceptor { h1: with_alpn(&[Protocol::H1_NAME]), h2: with_alpn(&[Protocol::H2_NAME]) })
+    }
+
+    /// Answers the ClientHello.
+    ///
+    /// # Errors
+    /// The app refused our certificate, or spoke something that is not TLS after all.
+    pub(crate) async fn accept(
+        &self,
+        hello: Accepted,
+        stream: TcpStream,
+        protocol: Protocol,
+    ) -> std::io::Result<TlsStream<TcpStream>> {
+        let config = match protocol {
+            Protocol::H1 => &self.h1,
+            Protocol::H2 => &self.h2,
+        };
+        StartHandshake::from_parts(hello, stream).into_stream(Arc::clone(config)).await
+    }
+}

@@ -1,0 +1,140 @@
+//! Leaves: minted on the first handshake for a listed name, kept for its lifetime. Per connection one look-up.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rcgen::{DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose, SanType};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::{CertifiedKey, SigningKey};
+
+use crate::StartError;
+use crate::tls::authority::{Authority, dated_params};
+
+const LIFETIME: Duration = Duration::from_secs(7 * 86_400);
+/// Renewed while it is still good for everybody who just received it.
+const RENEWED_AFTER: Duration = Duration::from_secs(5 * 86_400);
+
+/// Mints leaves for listed names and hands them to handshakes.
+pub(crate) struct Leaves {
+    authority: Authority,
+    key: KeyPair,
+    signing: Arc<dyn SigningKey>,
+    // Locked once per handshake; it holds at most one entry per listed host, since nobody else reaches `resolve`.
+    minted: Mutex<HashMap<String, (Instant, Arc<CertifiedKey>)>>,
+}
+
+impl Leaves {
+    /// Makes the one key that all leaves share.
+    pub(crate) fn new(authority: Authority, provider: &CryptoProvider) -> Result<Leaves, StartError> {
+        let key = KeyPair::generate().map_err(|error| StartError::Authority(error.to_string()))?;
+        let der = PrivateKeyDer::Pkcs8(key.serialize_der().into());
+        let signing = provider
+            .key_provider
+            .load_private_key(der)
+            .map_err(|error| StartError::Authority(error.to_string()))?;
+        Ok(Leaves { authority, key, signing, minted: Mutex::default() })
+    }
+
+    /// The root's certificate.
+    pub(crate) fn root_pem(&self) -> &str {
+        self.authority.root_pem()
+    }
+
+    fn leaf(&self, host: &str) -> Option<Arc<CertifiedKey>> {
+        let mut minted = self.minted.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((at, leaf)) = minted.get(host)
+            && at.elapsed() < RENEWED_AFTER
+        {
+            return Some(Arc::clone(leaf));
+        }
+        let leaf = match self.mint(host) {
+            Ok(leaf) => Arc::new(leaf),
+            Err(error) => {
+                tracing::error!(%host, %error, "no certificate could be made; the handshake fails");
+                return None;
+            }
+        };
+        minted.insert(host.to_owned(), (Instant::now(), Arc::clone(&leaf)));
+        Some(leaf)
+    }
+
+    fn mint(&self, host: &str) -> Result<CertifiedKey, rcgen::Error> {
+        let mut params = dated_params(LIFETIME)?;
+        params.subject_alt_names = vec![SanType::DnsName(host.try_into()?)];
+        // A constant subject: names live in the SAN, and a long name would not fit here.
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, "Outrigger leaf");
+        params.use_authority_key_identifier_extension = true;
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        let leaf = self.authority.sign(&params, &self.key)?;
+        Ok(CertifiedKey::new(vec![leaf, self.authority.issuing_der().clone()], Arc::clone(&self.signing)))
+    }
+}
+
+impl std::fmt::Debug for Leaves {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Leaves").finish_non_exhaustive()
+    }
+}
+
+impl ResolvesServerCert for Leaves {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        self.leaf(&hello.server_name()?.to_ascii_lowercase())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::client::WebPkiServerVerifier;
+    use rustls::client::danger::ServerCertVerifier;
+    use rustls::pki_types::pem::PemObject;
+    use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+    use rustls::{CertificateError, Error, RootCertStore};
+
+    use super::*;
+    use crate::tls::provider;
+
+    fn leaves() -> Leaves {
+        let hosts = ["api.openai.com", "api.anthropic.com"];
+        Leaves::new(Authority::generate(hosts.into_iter()).unwrap(), &provider()).unwrap()
+    }
+
+    fn verify(leaves: &Leaves, chain: &CertifiedKey, name: &str) -> Result<(), Error> {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(leaves.root_pem().as_bytes()).unwrap()).unwrap();
+        let verifier =
+            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider()).build().unwrap();
+        let name = ServerName::try_from(name.to_owned()).unwrap();
+        verifier.verify_server_cert(&chain.cert[0], &chain.cert[1..], &name, &[], UnixTime::now()).map(drop)
+    }
+
+    #[test]
+    fn a_leaf_verifies_for_its_own_name_only() {
+        let leaves = leaves();
+        let leaf = leaves.leaf("api.openai.com").unwrap();
+        verify(&leaves, &leaf, "api.openai.com").unwrap();
+        assert!(matches!(
+            verify(&leaves, &leaf, "api.anthropic.com"),
+            Err(Error::InvalidCertificate(CertificateError::NotValidForNameContext { .. }))
+        ));
+    }
+
+    #[test]
+    fn a_name_outside_the_constraint_is_refused_even_when_signed() {
+        let leaves = leaves();
+        let foreign = leaves.mint("www.example.com").unwrap();
+        assert!(verify(&leaves, &foreign, "www.example.com").is_err());
+    }
+
+    #[test]
+    fn leaves_are_cached_and_their_serials_differ() {
+        let leaves = leaves();
+        let first = leaves.leaf("api.openai.com").unwrap();
+        assert!(Arc::ptr_eq(&first, &leaves.leaf("api.openai.com").unwrap()));
+        assert_ne!(first.cert[0], leaves.mint("api.openai.com").unwrap().cert[0]);
+    }
+}

@@ -1,0 +1,298 @@
+//! Requests to providers over pooled, verified connections. Per request.
+//!
+//! A request is never sent twice: only one that hyper hands back unsent goes to another connection.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use outrigger_providers::FailureClass;
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+
+use crate::tls::accept::Protocol;
+use crate::upstream::dial::Dialer;
+use crate::upstream::pool::Pool;
+use crate::upstream::tls::{Connector, Offer};
+use crate::upstream::{DialError, Target};
+
+/// Largest head or chunk read at once; also the largest read of a body.
+const READ_BUFFER: usize = 128 * 1024;
+const H2_HEADER_LIST: u32 = 128 * 1024;
+/// Never equal: one stalled stream would then block its whole connection.
+const H2_STREAM_WINDOW: u32 = 4 * 1024 * 1024;
+const H2_CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
+const H2_PING: Duration = Duration::from_secs(20);
+
+type TlsIo = TokioIo<TlsStream<TcpStream>>;
+
+/// What every request body here must be.
+pub(crate) trait RequestBody:
+    Body<Data = bytes::Bytes, Error = hyper::Error> + Unpin + 'static
+{
+}
+impl<B: Body<Data = bytes::Bytes, Error = hyper::Error> + Unpin + 'static> RequestBody for B {}
+
+/// Sends requests.
+pub(crate) struct Client<B> {
+    dialer: Dialer,
+    connector: Connector,
+    pool: Pool<B>,
+    // What a host chose when it could choose, so that the app is offered no more than that.
+    protocols: RefCell<HashMap<Target, Protocol>>,
+}
+
+/// A response's head, its body to come, and the connection it came on.
+pub(crate) struct Sent<B> {
+    pub(crate) response: Response<Incoming>,
+    pub(crate) peer: Option<SocketAddr>,
+    pub(crate) lease: Lease<B>,
+}
+
+/// The right to put a connection back once its exchange is complete. Dropped, the connection closes
+/// (HTTP/2 connections are shared and need none).
+pub(crate) struct Lease<B> {
+    h1: Option<(http1::SendRequest<B>, Target, Option<SocketAddr>)>,
+}
+
+impl<B> Lease<B> {
+    /// For a connection that is not put back.
+    pub(crate) const fn none() -> Lease<B> {
+        Lease { h1: None }
+    }
+
+    /// The exchange is complete in both directions.
+    pub(crate) fn put_back(&mut self, client: &Client<B>) {
+        if let Some((sender, target, peer)) = self.h1.take() {
+            client.pool.put_h1(&target, sender, peer);
+        }
+    }
+}
+
+impl<B: RequestBody> Client<B> {
+    pub(crate) fn new(dialer: Dialer, connector: Connector) -> Client<B> {
+        Client { dialer, connector, pool: Pool::new(), protocols: RefCell::default() }
+    }
+
+    /// A plain connection, for what passes through undecrypted.
+    pub(crate) async fn dial(&self, host: &str, port: u16) -> Result<TcpStream, DialError> {
+        self.dialer.dial(host, port).await
+    }
+
+    /// Closes idle connections that nobody used for a while.
+    pub(crate) fn sweep(&self) {
+        self.pool.sweep();
+    }
+
+    /// The protocol to speak with an app that offers HTTP/2: what the host itself chooses. The connection made to
+    /// find out is kept for the request that follows. A host that cannot be reached is found out by that request.
+    pub(crate) async fn protocol(&self, target: &Target, h1_too: bool) -> Protocol {
+        if !h1_too {
+            return Protocol::H2;
+        }
+        if let Some(known) = self.protocols.borrow().get(target) {
+            return *known;
+        }
+        match self.open(target, Offer::H2OrH1).await {
+            Ok((tls, peer, protocol)) => {
+                match protocol {
+                    Protocol::H1 => {
+                        if let Ok(sender) = self.start_h1(tls).await {
+                            self.pool.put_h1(target, sender, peer);
+                        }
+                    }
+                    Protocol::H2 => {
+                        if let Ok(sender) = self.start_h2(tls).await {
+                            self.pool.put_h2(target, sender, peer);
+                        }
+                    }
+                }
+                self.protocols.borrow_mut().insert(target.clone(), protocol);
+                protocol
+            }
+            Err(_) => Protocol::H1,
+        }
+    }
+
+    /// Sends one request and waits for the response's head.
+    pub(crate) async fn send(
+        &self,
+        target: &Target,
+        protocol: Protocol,
+        request: Request<B>,
+    ) -> Result<Sent<B>, DialError> {
+        match protocol {
+            Protocol::H1 => self.send_h1(target, request).await,
+            Protocol::H2 => self.send_h2(target, request).await,
+        }
+    }
+
+    async fn send_h1(&self, target: &Target, mut request: Request<B>) -> Result<Sent<B>, DialError> {
+        loop {
+            let (mut sender, peer, fresh) = match self.pool.take_h1(target) {
+                Some(idle) => (idle.sender, idle.peer, false),
+                None => {
+                    let (tls, peer, _) = self.open(target, Offer::H1).await?;
+                    (self.start_h1(tls).await.map_err(|error| broken(target, &error))?, peer, true)
+                }
+            };
+            if sender.ready().await.is_err() && !fresh {
+                continue;
+            }
+            match sender.try_send_request(request).await {
+                Ok(response) => {
+                    let lease = Lease { h1: Some((sender, target.clone(), peer)) };
+                    return Ok(Sent { response, peer, lease });
+                }
+                Err(mut error) => match error.take_message() {
+                    // The race of keep-alive: the provider closed before a byte of the request was written.
+                    Some(unsent) if !fresh => request = unsent,
+                    _ => return Err(broken(target, error.error())),
+                },
+            }
+        }
+    }
+
+    async fn send_h2(&self, target: &Target, mut request: Request<B>) -> Result<Sent<B>, DialError> {
+        loop {
+            let (mut sender, peer, fresh) = match self.pool.h2(target) {
+                Some((sender, peer)) => (sender, peer, false),
+                None => {
+                    let (tls, peer, protocol) = self.open(target, Offer::H2).await?;
+                    if protocol != Protocol::H2 {
+                        return Err(DialError {
+                            class: FailureClass::Tls,
+                            text: format!(
+                                "{target} does not speak HTTP/2, and the client offered nothing else"
+                            ),
+                        });
+                    }
+                    let sender = self.start_h2(tls).await.map_err(|error| broken(target, &error))?;
+                    self.pool.put_h2(target, sender.clone(), peer);
+                    (sender, peer, true)
+                }
+            };
+            match sender.try_send_request(request).await {
+                Ok(response) => return Ok(Sent { response, peer, lease: Lease::none() }),
+                Err(mut error) => match error.take_message() {
+                    Some(unsent) if !fresh => request = unsent,
+                    _ => return Err(broken(target, error.error())),
+                },
+            }
+        }
+    }
+
+    /// A connection of its own for an upgrade; its raw form comes back once the response's head has been read.
+    pub(crate) async fn send_upgrade(
+        &self,
+        target: &Target,
+        request: Request<B>,
+    ) -> Result<(Response<Incoming>, Option<SocketAddr>, UpgradedUpstream), DialError> {
+        let (tls, peer, _) = self.open(target, Offer::H1).await?;
+        let (mut sender, connection) =
+            h1_builder().handshake(TokioIo::new(tls)).await.map_err(|error| broken(target, &error))?;
+        let (hand_over, raw) = tokio::sync::oneshot::channel();
+        tokio::task::spawn_local(async move {
+            if let Ok(parts) = connection.without_shutdown().await {
+                // The receiver is gone when the response was no 101; the connection then closes here.
+                let _closed = hand_over.send((parts.io.into_inner(), parts.read_buf));
+            }
+        });
+        let response = sender.send_request(request).await.map_err(|error| broken(target, &error))?;
+        Ok((response, peer, UpgradedUpstream(raw)))
+    }
+
+    async fn open(
+        &self,
+        target: &Target,
+        offer: Offer,
+    ) -> Result<(TlsStream<TcpStream>, Option<SocketAddr>, Protocol), DialError> {
+        let stream = self.dialer.dial(&target.host, target.port).await?;
+        let peer = stream.peer_addr().ok();
+        let (tls, protocol) = self.connector.connect(stream, &target.host, offer).await?;
+        Ok((tls, peer, protocol))
+    }
+
+    async fn start_h1(&self, tls: TlsStream<TcpStream>) -> hyper::Result<http1::SendRequest<B>> {
+        let (sender, connection) = h1_builder().handshake::<TlsIo, B>(TokioIo::new(tls)).await?;
+        tokio::task::spawn_local(async move {
+            // Its error also reaches the exchange that is on it; an idle connection may end as it likes.
+            let _ended = connection.await;
+        });
+        Ok(sender)
+    }
+
+    async fn start_h2(&self, tls: TlsStream<TcpStream>) -> hyper::Result<http2::SendRequest<B>> {
+        let mut builder = http2::Builder::new(LocalExecutor);
+        builder
+            .timer(TokioTimer::new())
+            .max_header_list_size(H2_HEADER_LIST)
+            .initial_stream_window_size(H2_STREAM_WINDOW)
+            .initial_connection_window_size(H2_CONNECTION_WINDOW)
+            .keep_alive_interval(H2_PING)
+            .keep_alive_timeout(H2_PING);
+        let (sender, connection) = builder.handshake::<TlsIo, B>(TokioIo::new(tls)).await?;
+        tokio::task::spawn_local(async move {
+            let _ended = connection.await;
+        });
+        Ok(sender)
+    }
+}
+
+/// The provider's side of an upgraded connection, once its response head is through.
+pub(crate) struct UpgradedUpstream(tokio::sync::oneshot::Receiver<(TlsStream<TcpStream>, bytes::Bytes)>);
+
+impl UpgradedUpstream {
+    /// The raw connection and what had been read behind the head.
+    pub(crate) async fn raw(self) -> Option<(TlsStream<TcpStream>, bytes::Bytes)> {
+        self.0.await.ok()
+    }
+}
+
+fn h1_builder() -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder.preserve_header_case(true).max_buf_size(READ_BUFFER);
+    builder
+}
+
+fn broken(target: &Target, error: &hyper::Error) -> DialError {
+    let text = if error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
+        format!("{target} closed the connection before it answered")
+    } else {
+        format!("the exchange with {target} broke off ({})", innermost(error))
+    };
+    DialError { class: FailureClass::Connect, text }
+}
+
+fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
+}
+
+/// Runs hyper's HTTP/2 tasks on the thread of their connection.
+#[derive(Clone, Copy)]
+pub(crate) struct LocalExecutor;
+
+impl<F> hyper::rt::Executor<F> for LocalExecutor
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    fn execute(&self, future: F) {
+        tokio::task::spawn_local(future);
+    }
+}
+
+/// The client as the exchanges share it.
+pub(crate) type SharedClient<B> = Rc<Client<B>>;

@@ -1,0 +1,32 @@
+//! The provider's side: names to addresses, TLS verified by name, pooled connections.
+
+pub(crate) mod client;
+pub(crate) mod dial;
+pub(crate) mod pool;
+pub(crate) mod proxy;
+pub(crate) mod resolve;
+pub(crate) mod tls;
+
+use std::rc::Rc;
+
+use outrigger_providers::FailureClass;
+
+/// Why no connection to a provider came about, in plain words for the app, the log and the record.
+#[derive(Debug, Clone)]
+pub(crate) struct DialError {
+    pub(crate) class: FailureClass,
+    pub(crate) text: String,
+}
+
+/// A provider's host, by the name that its certificate must carry.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Target {
+    pub(crate) host: Rc<str>,
+    pub(crate) port: u16,
+}
+
+impl std::fmt::Display for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
