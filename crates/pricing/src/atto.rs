@@ -59,7 +59,10 @@ impl Atto {
         for byte in digits {
             let digit = i128::from(byte - b'0');
             let digit = if negative { -digit } else { digit };
-            units = units.checked_mul(10).and_then(|units| units.checked_add(digit)).ok_or(AttoError::OutOfRange)?;
+            units = units
+                .checked_mul(10)
+                .and_then(|units| units.checked_add(digit))
+                .ok_or(AttoError::OutOfRange)?;
         }
         Ok(Atto(units))
     }
@@ -117,7 +120,10 @@ impl Atto {
 
     /// The nearest float, because OTel attributes and metrics of this kind are doubles. Never read back into money.
     #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "telemetry wants a double; the exact text travels beside it")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "telemetry wants a double; the exact text travels beside it"
+    )]
     pub fn to_f64(self) -> f64 {
         // One correctly rounded division of two exact parts would need a wider float; splitting the amount keeps
         // the error below two ulps for every amount.

@@ -20,6 +20,24 @@ pub enum Tier {
     Unknown,
 }
 
+impl Tier {
+    /// Every tier that can have a price.
+    pub const SOLD: [Tier; 5] = [Tier::Standard, Tier::Flex, Tier::Priority, Tier::Ultrafast, Tier::Batch];
+
+    /// The word used in records, metrics and the price book.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Tier::Standard => "standard",
+            Tier::Flex => "flex",
+            Tier::Priority => "priority",
+            Tier::Ultrafast => "ultrafast",
+            Tier::Batch => "batch",
+            Tier::Unknown => "unknown",
+        }
+    }
+}
+
 /// Where the provider processed the call, as far as it changes the price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Region {
@@ -28,6 +46,17 @@ pub enum Region {
     Global,
     /// A residency host or an inference geography that carries an uplift.
     Resident,
+}
+
+impl Region {
+    /// The word used in records and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Region::Global => "global",
+            Region::Resident => "resident",
+        }
+    }
 }
 
 /// What is to be priced.
@@ -56,6 +85,18 @@ pub enum Completeness {
     Partial,
     /// No price applies; `reasons` says why. Never zero dollars.
     Unpriced,
+}
+
+impl Completeness {
+    /// The word used in records and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Completeness::Exact => "exact",
+            Completeness::Partial => "partial",
+            Completeness::Unpriced => "unpriced",
+        }
+    }
 }
 
 /// One line of the bill.
