@@ -1,0 +1,112 @@
+//! `outrigger-bench`: the sidecar against *direct* and nginx, rounds interleaved, ratios to nginx of the same round.
+//!
+//! This process is client, provider and OTLP sink; `bench/run` pins it to one core and the proxies to another.
+
+mod client;
+mod peers;
+mod provider;
+mod report;
+mod sink;
+mod stats;
+mod tls;
+mod workloads;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::peers::{Kind, Peer};
+use crate::report::Report;
+use crate::workloads::Workload;
+
+/// What every fallible step here returns: a bench ends at the first thing that is not as it should be.
+pub(crate) type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+#[derive(Parser)]
+#[command(version, about = "Measures the sidecar against direct traffic and nginx.")]
+struct Arguments {
+    /// The `outrigger-sidecar` to measure.
+    #[arg(long)]
+    sidecar: PathBuf,
+    /// The nginx to measure against.
+    #[arg(long, default_value = "nginx")]
+    nginx: PathBuf,
+    /// Command in front of every proxy, such as `taskset -c 1`.
+    #[arg(long, default_value = "")]
+    pin: String,
+    /// Rounds; figures are medians over them.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Seconds per peer, workload and round.
+    #[arg(long, default_value_t = 2.0)]
+    seconds: f64,
+    /// Streams held open at once for the memory figure.
+    #[arg(long, default_value_t = 1000)]
+    held: usize,
+    /// Where the JSON goes.
+    #[arg(long)]
+    json: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build_local(tokio::runtime::LocalOptions::default());
+    let outcome = runtime.map_err(Into::into).and_then(|runtime| runtime.block_on(run(&arguments)));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report::say(&format!("bench: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: &Arguments) -> Result<()> {
+    // A halted virtual core takes some 50 µs to wake, which would hide every proxy; where the file is missing, so be it.
+    let awake = peers::keep_cores_awake();
+    let dir = tempfile::tempdir()?;
+    let authority = tls::Authority::new(dir.path())?;
+    let provider = provider::start(&authority).await?;
+    let sink = sink::start().await?;
+    let setup = peers::Setup {
+        arguments_pin: &arguments.pin,
+        dir: dir.path(),
+        authority: &authority,
+        provider,
+        sink: sink.address,
+    };
+
+    let mut peers = Vec::new();
+    for kind in Kind::ALL {
+        peers.push(Peer::start(kind, &setup, &arguments.sidecar, &arguments.nginx).await?);
+    }
+    let mut report = Report::new(awake.is_some());
+    for peer in &peers {
+        report.started(peer)?;
+    }
+    for round in 0..arguments.rounds {
+        for workload in Workload::ALL {
+            let mut order: Vec<usize> =
+                (0..peers.len()).filter(|at| workload.covers(peers[*at].kind)).collect();
+            let turn = round % order.len();
+            order.rotate_left(turn);
+            if round % 2 == 1 {
+                order.reverse();
+            }
+            for at in order {
+                let figures = workload.run(&peers[at], arguments.seconds).await?;
+                report.measured(round, workload, peers[at].kind, figures);
+            }
+        }
+        report::say(&format!("round {} of {} done", round + 1, arguments.rounds));
+    }
+    for kind in [Kind::Nginx, Kind::Outrigger] {
+        // A fresh process: memory that an earlier load left behind is another question.
+        let peer = Peer::start(kind, &setup, &arguments.sidecar, &arguments.nginx).await?;
+        report.held(kind, workloads::hold(&peer, arguments.held).await?);
+    }
+    report.finish(sink.received(), arguments.json.as_deref())
+}
