@@ -126,3 +126,50 @@ impl TokenUsage {
             .try_fold(0u64, |sum, meter| sum.checked_add(self.get(meter)?))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Meter, TokenUsage};
+
+    #[test]
+    fn totals_add_up_the_disjoint_parts() {
+        let usage = TokenUsage::ZERO
+            .with(Meter::Input, 1)
+            .with(Meter::CacheRead, 10)
+            .with(Meter::CacheWriteShort, 100)
+            .with(Meter::CacheWriteLong, 1_000)
+            .with(Meter::InputAudio, 10_000)
+            .with(Meter::Output, 2)
+            .with(Meter::Reasoning, 20)
+            .with(Meter::OutputAudio, 200)
+            .with(Meter::WebSearch, 7);
+        assert_eq!(usage.total_prompt(), Some(11_111));
+        assert_eq!(usage.total_answer(), Some(222));
+    }
+
+    #[test]
+    fn an_unknown_part_makes_the_total_unknown_unless_it_stands_inside_another() {
+        let mut usage = TokenUsage::ZERO.with(Meter::Output, 5);
+        usage.set(Meter::Reasoning, None);
+        assert_eq!(usage.total_answer(), Some(5));
+        usage.set(Meter::Output, None);
+        assert_eq!(usage.total_answer(), None);
+        usage.set(Meter::CacheRead, None);
+        assert_eq!(usage.total_prompt(), None);
+        assert_eq!(TokenUsage::UNKNOWN.total_prompt(), None);
+    }
+
+    #[test]
+    fn a_total_beyond_64_bits_is_unknown() {
+        let usage = TokenUsage::ZERO.with(Meter::Input, u64::MAX).with(Meter::CacheRead, 1);
+        assert_eq!(usage.total_prompt(), None);
+    }
+
+    #[test]
+    fn every_meter_has_its_own_place_and_word() {
+        for (place, meter) in Meter::ALL.into_iter().enumerate() {
+            assert_eq!(meter as usize, place);
+            assert_eq!(serde_json::to_value(meter).unwrap(), meter.as_str());
+        }
+    }
+}
