@@ -118,15 +118,15 @@ impl Atto {
         self.checked_ratio(1, step)?.checked_mul(step)
     }
 
-    /// The nearest float, because OTel attributes and metrics of this kind are doubles. Never read back into money.
+    /// A float within two units of its last place, because OTel attributes and metrics of this kind are doubles. Never
+    /// read back into money.
     #[must_use]
     #[expect(
         clippy::cast_precision_loss,
         reason = "telemetry wants a double; the exact text travels beside it"
     )]
     pub fn to_f64(self) -> f64 {
-        // One correctly rounded division of two exact parts would need a wider float; splitting the amount keeps
-        // the error below two ulps for every amount.
+        // Split, so that dollars stay exact where they are whole.
         let whole = (self.0 / PER_DOLLAR) as f64;
         let fraction = (self.0 % PER_DOLLAR) as f64;
         whole + fraction / PER_DOLLAR as f64
