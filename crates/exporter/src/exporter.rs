@@ -1,51 +1,121 @@
 //! The exporter as a whole: a thread of its own, a recorder to feed it, an orderly end.
 
 use std::sync::Arc;
+use std::sync::mpsc;
 use std::time::Duration;
 
 use outrigger_ledger::Recorder;
+use tokio::runtime;
+use tokio::sync::watch;
+use tokio::task::LocalSet;
+use tokio::time::Instant;
 
-use crate::{Counts, Settings};
+use crate::counts::Tallies;
+use crate::inbox::{self, Slot, Wanted, inbox};
+use crate::settings::Target;
+use crate::transport::{TlsError, Transport};
+use crate::worker::{Wires, Worker};
+use crate::{Counts, Settings, Signal};
+
+/// What the thread may take beyond the deadline to put its things away.
+const GRACE: Duration = Duration::from_millis(500);
 
 /// Why an exporter cannot start.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct StartError(String);
+#[error(transparent)]
+pub struct StartError(#[from] Reason);
+
+#[derive(Debug, thiserror::Error)]
+enum Reason {
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    #[error(
+        "the exporter gets no thread or no event queue from the system: {0}; raise the limits of processes and open files"
+    )]
+    System(#[from] std::io::Error),
+}
 
 /// Sends what recorders are given. Lives on its own thread; calls never wait for it.
-pub struct Exporter {}
+///
+/// Dropped without [`Exporter::shutdown`] it ends at once, and what it holds is lost (and counted, for whoever kept
+/// looking).
+#[derive(Debug)]
+pub struct Exporter {
+    slot: Slot,
+    tallies: Arc<Tallies>,
+    end: watch::Sender<Option<Instant>>,
+    ended: mpsc::Receiver<()>,
+}
 
 impl Exporter {
-    /// Starts the exporter's thread.
+    /// Starts the exporter's thread. Opens no connection: an endpoint that is down is noticed when there is something
+    /// to send.
     ///
     /// # Errors
     /// A certificate file that cannot be read or understood, or no thread to be had.
     pub fn start(settings: Settings) -> Result<Exporter, StartError> {
-        let _ = settings;
-        Err(StartError("the exporter is not filled in yet".to_owned()))
+        Self::try_start(settings).map_err(StartError)
     }
 
-    /// Where finished calls go.
+    fn try_start(settings: Settings) -> Result<Exporter, Reason> {
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_all()
+            // Only name look-ups block, one at a time.
+            .max_blocking_threads(1)
+            .thread_name("outrigger-lookup")
+            .build()?;
+        let wires = {
+            let _context = runtime.enter();
+            wires(&settings)?
+        };
+        let wanted = Wanted { traces: wires.traces.is_some(), logs: wires.logs.is_some() };
+        let tallies = Arc::new(Tallies::default());
+        let (slot, inbox) = inbox(inbox::ROOM, wanted, Arc::clone(&tallies));
+        let (end, ends) = watch::channel(None);
+        let (ending, ended) = mpsc::channel();
+        let counted = Arc::clone(&tallies);
+        std::thread::Builder::new().name("outrigger-export".to_owned()).spawn(move || {
+            // The worker is made here because its parts are bound to this thread.
+            let worker = Worker::new(&settings, wires, inbox, counted, ends);
+            runtime.block_on(LocalSet::new().run_until(worker.run()));
+            // A name look-up that hangs must not hold the end up.
+            runtime.shutdown_background();
+            // Nobody may be waiting any more.
+            let _ = ending.send(());
+        })?;
+        Ok(Exporter { slot, tallies, end, ended })
+    }
+
+    /// Where finished calls go. May be kept beyond the exporter's end; what it is given then is dropped and counted.
     #[must_use]
     pub fn recorder(&self) -> Arc<dyn Recorder> {
-        struct Nowhere;
-        impl Recorder for Nowhere {
-            fn try_record(&self, _record: Arc<outrigger_ledger::CallRecord>) {}
-        }
-        Arc::new(Nowhere)
+        Arc::new(self.slot.clone())
     }
 
     /// What became of everything so far.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        Counts::default()
+        self.tallies.snapshot()
     }
 
     /// Sends what is held, waits at most `deadline` for it, then stops. What could not be sent is counted as dropped.
-    /// Blocks the calling thread: from async code call it through `spawn_blocking`.
+    /// An endpoint that cannot be reached is tried once more, not until the deadline. Blocks the calling thread: from
+    /// async code call it through `spawn_blocking`.
     #[must_use]
     pub fn shutdown(self, deadline: Duration) -> Counts {
-        let _ = deadline;
-        Counts::default()
+        self.end.send_replace(Some(Instant::now() + deadline));
+        // An error means that the thread is gone already, which is as well.
+        let _ = self.ended.recv_timeout(deadline.saturating_add(GRACE));
+        self.tallies.snapshot()
     }
+}
+
+fn wires(settings: &Settings) -> Result<Wires<Transport>, TlsError> {
+    let wire =
+        |signal, target: Option<&Target>| target.map(|target| Transport::new(signal, target)).transpose();
+    Ok(Wires {
+        traces: wire(Signal::Traces, settings.traces.as_ref().map(|signal| &signal.target))?,
+        logs: wire(Signal::Logs, settings.logs.as_ref().map(|signal| &signal.target))?,
+        metrics: wire(Signal::Metrics, settings.metrics.as_ref().map(|signal| &signal.target))?,
+    })
 }

@@ -1,11 +1,29 @@
 //! `CallRecord` to OTLP: one log record, one span tree and the core metrics per call. Never blocks a call.
+//!
+//! ```text
+//! call's thread      inbox        counts, bounded queue; full = counted drop
+//! exporter's thread  worker       spreads calls over lanes and metrics
+//!                    lane         one per signal: batch, send, repeat, give up; every item counted once
+//!                    schema       how a call looks in OTLP
+//!                    transport    gRPC or HTTP; what an answer means
+//!                    herald       says once what a person must know
+//! ```
 
+mod backoff;
 mod counts;
 mod exporter;
+mod herald;
+mod inbox;
+mod lane;
+pub mod metrics;
+mod schema;
 mod settings;
+mod transport;
+mod worker;
 
 pub use counts::{Count, Counts};
 pub use exporter::{Exporter, StartError};
+pub use schema::VERSION as SCHEMA_VERSION;
 pub use settings::{
     Batching, CacheAttribute, CallSignal, Endpoint, GenAiMetrics, MetricSignal, NamedFile, Protocol,
     Settings, SettingsError, Signal, Target, Temporality,

@@ -1,0 +1,306 @@
+//! Every metric, one row each: the instruments are made from these rows, and so is the reference in the documents.
+
+mod clamp;
+mod meter;
+mod reader;
+
+pub(crate) use meter::Metrics;
+
+/// One metric.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Metric {
+    /// Its name in OTLP.
+    pub name: &'static str,
+    /// Its unit (UCUM, with annotations in braces).
+    pub unit: &'static str,
+    /// What it tells, in one sentence.
+    pub help: &'static str,
+    /// What it is.
+    pub kind: Kind,
+    /// The labels a point may carry.
+    pub labels: &'static [&'static str],
+    /// The generation it belongs to.
+    pub set: Set,
+}
+
+/// What a metric is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Kind {
+    /// A sum that only grows.
+    Counter,
+    /// A distribution over these upper bounds.
+    Histogram(&'static [f64]),
+}
+
+/// The generation of metrics that a row belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Set {
+    /// The newest GenAI conventions: sent unless `OUTRIGGER_GENAI_METRICS=v1.41`.
+    GenAiLatest,
+    /// The GenAI conventions of v1.41: sent unless `OUTRIGGER_GENAI_METRICS=latest`.
+    GenAiV1_41,
+    /// The HTTP conventions: always sent.
+    Http,
+    /// Our own: always sent.
+    Own,
+}
+
+/// Seconds of calls.
+const DURATIONS: &[f64] =
+    &[0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];
+/// Tokens of calls.
+const TOKENS: &[f64] = &[
+    1.0,
+    4.0,
+    16.0,
+    64.0,
+    256.0,
+    1024.0,
+    4096.0,
+    16384.0,
+    65536.0,
+    262_144.0,
+    1_048_576.0,
+    4_194_304.0,
+    16_777_216.0,
+    67_108_864.0,
+];
+/// Seconds of HTTP requests.
+const HTTP_DURATIONS: &[f64] =
+    &[0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
+
+/// Labels of every GenAI metric.
+const CALL: &[&str] = &[
+    "gen_ai.operation.name",
+    "gen_ai.provider.name",
+    "gen_ai.request.model",
+    "gen_ai.response.model",
+    "server.address",
+    "server.port",
+    "openai.response.service_tier",
+];
+const CALL_AND_ERROR: &[&str] = &[
+    "gen_ai.operation.name",
+    "gen_ai.provider.name",
+    "gen_ai.request.model",
+    "gen_ai.response.model",
+    "server.address",
+    "server.port",
+    "openai.response.service_tier",
+    "error.type",
+];
+const CALL_AND_MODALITY: &[&str] = &[
+    "gen_ai.operation.name",
+    "gen_ai.provider.name",
+    "gen_ai.request.model",
+    "gen_ai.response.model",
+    "server.address",
+    "server.port",
+    "openai.response.service_tier",
+    "gen_ai.token.modality",
+];
+const CALL_AND_TOKEN_TYPE: &[&str] = &[
+    "gen_ai.operation.name",
+    "gen_ai.provider.name",
+    "gen_ai.request.model",
+    "gen_ai.response.model",
+    "server.address",
+    "server.port",
+    "openai.response.service_tier",
+    "gen_ai.token.type",
+];
+
+const fn latest(
+    name: &'static str,
+    unit: &'static str,
+    kind: Kind,
+    labels: &'static [&'static str],
+    help: &'static str,
+) -> Metric {
+    Metric { name, unit, help, kind, labels, set: Set::GenAiLatest }
+}
+
+const fn v1_41(
+    name: &'static str,
+    unit: &'static str,
+    kind: Kind,
+    labels: &'static [&'static str],
+    help: &'static str,
+) -> Metric {
+    Metric { name, unit, help, kind, labels, set: Set::GenAiV1_41 }
+}
+
+const fn own(
+    name: &'static str,
+    unit: &'static str,
+    labels: &'static [&'static str],
+    help: &'static str,
+) -> Metric {
+    Metric { name, unit, help, kind: Kind::Counter, labels, set: Set::Own }
+}
+
+pub(crate) const DURATION: Metric = latest(
+    "gen_ai.client.inference.duration",
+    "s",
+    Kind::Histogram(DURATIONS),
+    CALL_AND_ERROR,
+    "Duration of a call as its caller saw it, retries included.",
+);
+pub(crate) const FIRST_CHUNK: Metric = latest(
+    "gen_ai.client.inference.time_to_first_chunk",
+    "s",
+    Kind::Histogram(DURATIONS),
+    CALL,
+    "Time from the request to the first content of a streamed answer.",
+);
+pub(crate) const INPUT: Metric = latest(
+    "gen_ai.client.inference.usage.input_tokens",
+    "{token}",
+    Kind::Counter,
+    CALL_AND_MODALITY,
+    "Prompt tokens, cached ones included, as far as the provider reported them.",
+);
+pub(crate) const OUTPUT: Metric = latest(
+    "gen_ai.client.inference.usage.output_tokens",
+    "{token}",
+    Kind::Counter,
+    CALL_AND_MODALITY,
+    "Answer tokens, reasoning included, as far as the provider reported them.",
+);
+pub(crate) const CACHE_READ: Metric = latest(
+    "gen_ai.client.inference.usage.cache_read.input_tokens",
+    "{token}",
+    Kind::Counter,
+    CALL_AND_MODALITY,
+    "Prompt tokens read from the provider's cache; part of the input tokens.",
+);
+pub(crate) const CACHE_WRITE: Metric = latest(
+    "gen_ai.client.inference.usage.cache_write.input_tokens",
+    "{token}",
+    Kind::Counter,
+    CALL_AND_MODALITY,
+    "Prompt tokens written to the provider's cache; part of the input tokens.",
+);
+pub(crate) const REASONING: Metric = latest(
+    "gen_ai.client.inference.usage.reasoning.output_tokens",
+    "{token}",
+    Kind::Counter,
+    CALL_AND_MODALITY,
+    "Answer tokens spent on reasoning; part of the output tokens.",
+);
+pub(crate) const CALL_INPUT: Metric = latest(
+    "gen_ai.client.inference.operation.input_tokens",
+    "{token}",
+    Kind::Histogram(TOKENS),
+    CALL_AND_ERROR,
+    "Prompt tokens per call, of calls where they are known; for percentiles, not for totals.",
+);
+pub(crate) const CALL_OUTPUT: Metric = latest(
+    "gen_ai.client.inference.operation.output_tokens",
+    "{token}",
+    Kind::Histogram(TOKENS),
+    CALL_AND_ERROR,
+    "Answer tokens per call, of calls where they are known; for percentiles, not for totals.",
+);
+pub(crate) const OLD_DURATION: Metric = v1_41(
+    "gen_ai.client.operation.duration",
+    "s",
+    Kind::Histogram(DURATIONS),
+    CALL_AND_ERROR,
+    "Duration of a call as its caller saw it, under the name of conventions v1.41.",
+);
+pub(crate) const OLD_FIRST_CHUNK: Metric = v1_41(
+    "gen_ai.client.operation.time_to_first_chunk",
+    "s",
+    Kind::Histogram(DURATIONS),
+    CALL,
+    "Time to the first content of a streamed answer, under the name of conventions v1.41.",
+);
+pub(crate) const OLD_TOKENS: Metric = v1_41(
+    "gen_ai.client.token.usage",
+    "{token}",
+    Kind::Histogram(TOKENS),
+    CALL_AND_TOKEN_TYPE,
+    "Tokens per call by type (input, output), under the name of conventions v1.41.",
+);
+pub(crate) const HTTP: Metric = Metric {
+    name: "http.client.request.duration",
+    unit: "s",
+    help: "Duration of each HTTP request to a provider.",
+    kind: Kind::Histogram(HTTP_DURATIONS),
+    labels: &[
+        "http.request.method",
+        "server.address",
+        "server.port",
+        "http.response.status_code",
+        "error.type",
+        "network.protocol.version",
+    ],
+    set: Set::Http,
+};
+pub(crate) const CALLS: Metric = own(
+    "outrigger.calls",
+    "{call}",
+    &["provider", "model", "operation", "outcome", "cause"],
+    "Calls by how they ended: answered, failed, cancelled or unknown; cause is the class of a failure.",
+);
+pub(crate) const COST: Metric = own(
+    "outrigger.cost",
+    "{USD}",
+    &["provider", "model"],
+    "Cost of priced calls in US dollars, summed exactly and rounded once per export.",
+);
+pub(crate) const UNPRICED: Metric = own(
+    "outrigger.unpriced_calls",
+    "{call}",
+    &["provider", "model", "status"],
+    "Calls whose cost is missing (status unpriced) or only a lower bound (status partial).",
+);
+pub(crate) const UNACCOUNTED: Metric = own(
+    "outrigger.unaccounted_calls",
+    "{call}",
+    &["provider", "model", "outcome"],
+    "Calls whose token counts are not known exactly.",
+);
+pub(crate) const ATTEMPTS: Metric = own(
+    "outrigger.attempts",
+    "{attempt}",
+    &["provider", "model", "outcome", "error.type"],
+    "HTTP requests made for calls, by whether they were answered or failed.",
+);
+pub(crate) const EXPORTED: Metric = own(
+    "outrigger.telemetry.exported",
+    "{item}",
+    &["signal"],
+    "Spans, records and metric points that the endpoint took.",
+);
+pub(crate) const DROPPED: Metric = own(
+    "outrigger.telemetry.dropped",
+    "{item}",
+    &["signal"],
+    "Spans, records and metric points that were lost.",
+);
+
+/// Every metric this crate sends.
+pub const METRICS: &[Metric] = &[
+    DURATION,
+    FIRST_CHUNK,
+    INPUT,
+    OUTPUT,
+    CACHE_READ,
+    CACHE_WRITE,
+    REASONING,
+    CALL_INPUT,
+    CALL_OUTPUT,
+    OLD_DURATION,
+    OLD_FIRST_CHUNK,
+    OLD_TOKENS,
+    HTTP,
+    CALLS,
+    COST,
+    UNPRICED,
+    UNACCOUNTED,
+    ATTEMPTS,
+    EXPORTED,
+    DROPPED,
+];

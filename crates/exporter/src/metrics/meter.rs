@@ -1,0 +1,365 @@
+//! Calls into metrics. Per call, on the exporter's thread: some twenty look-ups in the SDK's maps.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::{Counter, Histogram, Meter, MeterProvider as _};
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::metrics::SdkMeterProvider;
+use opentelemetry_sdk::metrics::data::ResourceMetrics;
+use outrigger_ledger::{Attempt, CallRecord, Outcome, Provenance};
+use outrigger_pricing::{Atto, Completeness, Meter as TokenMeter};
+
+use super::clamp::Clamp;
+use super::reader::Reader;
+use super::{Kind, Metric};
+use crate::counts::{Count, Tallies};
+use crate::schema::{self, Schema, keys};
+use crate::settings::{GenAiMetrics, Signal, Temporality};
+
+/// Distinct models that are named; the app chooses them.
+const MODELS: usize = 200;
+/// Distinct hosts, tiers and error types that are named.
+const OTHERS: usize = 64;
+
+/// All instruments, and the way to read them.
+pub(crate) struct Metrics {
+    reader: Reader,
+    // Kept because instruments report nothing once their provider is gone.
+    _provider: SdkMeterProvider,
+    latest: Option<Latest>,
+    v1_41: Option<V1_41>,
+    http: Histogram<f64>,
+    calls: Counter<u64>,
+    unpriced: Counter<u64>,
+    unaccounted: Counter<u64>,
+    attempts: Counter<u64>,
+    money: Arc<Mutex<Money>>,
+    models: Clamp,
+    words: Clamp,
+}
+
+/// The newest GenAI conventions.
+struct Latest {
+    duration: Histogram<f64>,
+    first_chunk: Histogram<f64>,
+    input: Counter<u64>,
+    output: Counter<u64>,
+    cache_read: Counter<u64>,
+    cache_write: Counter<u64>,
+    reasoning: Counter<u64>,
+    call_input: Histogram<u64>,
+    call_output: Histogram<u64>,
+}
+
+/// The GenAI conventions of v1.41.
+struct V1_41 {
+    duration: Histogram<f64>,
+    first_chunk: Histogram<f64>,
+    tokens: Histogram<u64>,
+}
+
+/// Exact sums by provider and model.
+type Money = HashMap<(&'static str, Arc<str>), Atto>;
+
+impl Metrics {
+    pub(crate) fn new(set: GenAiMetrics, temporality: Temporality, tallies: Arc<Tallies>) -> Metrics {
+        let reader = Reader::new(temporality);
+        let provider = SdkMeterProvider::builder()
+            // The request gets the resource of all signals when it is put together.
+            .with_resource(Resource::builder_empty().build())
+            .with_reader(reader.clone())
+            .build();
+        let scope = opentelemetry::InstrumentationScope::builder(schema::SCOPE)
+            .with_version(outrigger_contract::VERSION)
+            .build();
+        let meter = provider.meter_with_scope(scope);
+        let money = Arc::new(Mutex::new(Money::new()));
+        observe_money(&meter, Arc::clone(&money));
+        observe_telemetry(&meter, &super::EXPORTED, Arc::clone(&tallies), |count| count.exported);
+        observe_telemetry(&meter, &super::DROPPED, tallies, |count| count.dropped);
+        Metrics {
+            reader,
+            latest: (set != GenAiMetrics::V1_41).then(|| Latest::new(&meter)),
+            v1_41: (set != GenAiMetrics::Latest).then(|| V1_41::new(&meter)),
+            http: seconds(&meter, &super::HTTP),
+            calls: counter(&meter, &super::CALLS),
+            unpriced: counter(&meter, &super::UNPRICED),
+            unaccounted: counter(&meter, &super::UNACCOUNTED),
+            attempts: counter(&meter, &super::ATTEMPTS),
+            money,
+            models: Clamp::new(MODELS),
+            words: Clamp::new(OTHERS),
+            _provider: provider,
+        }
+    }
+
+    /// Counts one call in.
+    pub(crate) fn observe(&mut self, call: &CallRecord) {
+        let mut labels = self.genai_labels(call);
+        let error = match (&call.cause, call.outcome) {
+            (Some(cause), Outcome::Failed) => Some(self.words.word(&cause.error_type)),
+            _ => None,
+        };
+        let duration = schema::seconds(call.times.ended.since(call.times.started));
+        let first_chunk = schema::time_to_first_chunk(call);
+        if let Some(latest) = &self.latest {
+            latest.observe(call, &mut labels, error.as_ref(), duration, first_chunk);
+        }
+        if let Some(v1_41) = &self.v1_41 {
+            v1_41.observe(call, &mut labels, error.as_ref(), duration, first_chunk);
+        }
+        self.observe_own(call);
+        for attempt in &call.attempts {
+            self.observe_attempt(call, attempt);
+        }
+    }
+
+    /// Everything as one request.
+    pub(crate) fn collect(&self, schema: &Schema) -> ExportMetricsServiceRequest {
+        let mut collected = ResourceMetrics::default();
+        // It fails only without a provider, and ours lives as long as we do.
+        if self.reader.collect(&mut collected).is_err() {
+            return ExportMetricsServiceRequest::default();
+        }
+        schema.adopt(ExportMetricsServiceRequest::from(&collected))
+    }
+
+    fn genai_labels(&mut self, call: &CallRecord) -> Vec<KeyValue> {
+        let mut labels = Vec::with_capacity(9);
+        labels.push(KeyValue::new(keys::OPERATION, call.operation.as_str()));
+        labels.push(KeyValue::new(keys::PROVIDER, call.otel_provider));
+        if let Some(model) = &call.facts.model {
+            labels.push(KeyValue::new(keys::REQUEST_MODEL, self.models.word(model)));
+        }
+        if let Some(model) = &call.served_model {
+            labels.push(KeyValue::new(keys::RESPONSE_MODEL, self.models.word(model)));
+        }
+        if let Some(attempt) = call.attempts.last() {
+            labels.push(KeyValue::new(keys::SERVER_ADDRESS, self.words.word(&attempt.host)));
+            labels.push(KeyValue::new(keys::SERVER_PORT, i64::from(attempt.port)));
+        }
+        if let Some(tier) = call.served_tier.as_deref().filter(|_| schema::is_openai(call)) {
+            labels.push(KeyValue::new(keys::OPENAI_RESPONSE_TIER, self.words.word(tier)));
+        }
+        labels
+    }
+
+    fn observe_own(&mut self, call: &CallRecord) {
+        let model = self.models.word(call.model().unwrap_or("unknown"));
+        let provider = KeyValue::new("provider", call.provider);
+        let model_label = KeyValue::new("model", Arc::clone(&model));
+        let outcome = KeyValue::new("outcome", call.outcome.as_str());
+
+        let mut labels = vec![
+            provider.clone(),
+            model_label.clone(),
+            KeyValue::new("operation", call.operation.as_str()),
+            outcome.clone(),
+        ];
+        if let Some(cause) = &call.cause {
+            labels.push(KeyValue::new("cause", cause.class.as_str()));
+        }
+        self.calls.add(1, &labels);
+        if call.tokens.provenance != Provenance::Exact {
+            self.unaccounted.add(1, &[provider.clone(), model_label.clone(), outcome]);
+        }
+        if call.cost.completeness != Completeness::Exact {
+            let status = KeyValue::new("status", schema::cost_status(call.cost.completeness));
+            self.unpriced.add(1, &[provider, model_label, status]);
+        }
+        if let Some(total) = call.cost.total {
+            let mut money = self.money.lock().unwrap_or_else(PoisonError::into_inner);
+            let sum = money.entry((call.provider, model)).or_default();
+            // The range is 1.7e20 dollars.
+            *sum = sum.checked_add(total).unwrap_or(*sum);
+        }
+    }
+
+    fn observe_attempt(&mut self, call: &CallRecord, attempt: &Attempt) {
+        let error = attempt.error_type.as_ref().map(|error| self.words.word(error));
+        let mut labels = vec![
+            KeyValue::new(keys::HTTP_METHOD, self.words.word(&attempt.method)),
+            KeyValue::new(keys::SERVER_ADDRESS, self.words.word(&attempt.host)),
+            KeyValue::new(keys::SERVER_PORT, i64::from(attempt.port)),
+            KeyValue::new(keys::PROTOCOL_VERSION, attempt.http_version),
+        ];
+        if let Some(status) = attempt.status {
+            labels.push(KeyValue::new(keys::HTTP_STATUS, i64::from(status)));
+        }
+        if let Some(error) = &error {
+            labels.push(KeyValue::new(keys::ERROR_TYPE, Arc::clone(error)));
+        }
+        self.http.record(schema::seconds(attempt.ended.since(attempt.started)), &labels);
+
+        let model = self.models.word(call.model().unwrap_or("unknown"));
+        let mut labels = vec![
+            KeyValue::new("provider", attempt.provider),
+            KeyValue::new("model", model),
+            KeyValue::new("outcome", if error.is_some() { "failed" } else { "answered" }),
+        ];
+        if let Some(error) = error {
+            labels.push(KeyValue::new(keys::ERROR_TYPE, error));
+        }
+        self.attempts.add(1, &labels);
+    }
+}
+
+impl Latest {
+    fn new(meter: &Meter) -> Latest {
+        Latest {
+            duration: seconds(meter, &super::DURATION),
+            first_chunk: seconds(meter, &super::FIRST_CHUNK),
+            input: counter(meter, &super::INPUT),
+            output: counter(meter, &super::OUTPUT),
+            cache_read: counter(meter, &super::CACHE_READ),
+            cache_write: counter(meter, &super::CACHE_WRITE),
+            reasoning: counter(meter, &super::REASONING),
+            call_input: numbers(meter, &super::CALL_INPUT),
+            call_output: numbers(meter, &super::CALL_OUTPUT),
+        }
+    }
+
+    fn observe(
+        &self,
+        call: &CallRecord,
+        labels: &mut Vec<KeyValue>,
+        error: Option<&Arc<str>>,
+        duration: f64,
+        first_chunk: Option<f64>,
+    ) {
+        let usage = &call.tokens.usage;
+        if let Some(first_chunk) = first_chunk {
+            self.first_chunk.record(first_chunk, labels);
+        }
+        with(labels, keys::ERROR_TYPE, error, |labels| {
+            self.duration.record(duration, labels);
+            if let Some(tokens) = usage.total_prompt() {
+                self.call_input.record(tokens, labels);
+            }
+            if let Some(tokens) = usage.total_answer() {
+                self.call_output.record(tokens, labels);
+            }
+        });
+        let (audio_in, audio_out) = (usage.get(TokenMeter::InputAudio), usage.get(TokenMeter::OutputAudio));
+        by_modality(&self.input, usage.total_prompt(), audio_in, labels);
+        by_modality(&self.output, usage.total_answer(), audio_out, labels);
+        by_modality(&self.cache_read, usage.get(TokenMeter::CacheRead), None, labels);
+        by_modality(&self.cache_write, schema::cache_write(call), None, labels);
+        by_modality(&self.reasoning, usage.get(TokenMeter::Reasoning), None, labels);
+    }
+}
+
+/// Adds tokens. What is not known to be audio is of unknown modality: an image in a prompt is counted among its tokens.
+/// A call whose count is unknown adds nothing but makes its series exist, as the conventions ask.
+fn by_modality(counter: &Counter<u64>, total: Option<u64>, audio: Option<u64>, labels: &mut Vec<KeyValue>) {
+    let total = total.unwrap_or(0);
+    let audio = audio.unwrap_or(0).min(total);
+    with(labels, keys::TOKEN_MODALITY, Some(&"unknown"), |labels| counter.add(total - audio, labels));
+    if audio > 0 {
+        with(labels, keys::TOKEN_MODALITY, Some(&"audio"), |labels| counter.add(audio, labels));
+    }
+}
+
+impl V1_41 {
+    fn new(meter: &Meter) -> V1_41 {
+        V1_41 {
+            duration: seconds(meter, &super::OLD_DURATION),
+            first_chunk: seconds(meter, &super::OLD_FIRST_CHUNK),
+            tokens: numbers(meter, &super::OLD_TOKENS),
+        }
+    }
+
+    fn observe(
+        &self,
+        call: &CallRecord,
+        labels: &mut Vec<KeyValue>,
+        error: Option<&Arc<str>>,
+        duration: f64,
+        first_chunk: Option<f64>,
+    ) {
+        if let Some(first_chunk) = first_chunk {
+            self.first_chunk.record(first_chunk, labels);
+        }
+        with(labels, keys::ERROR_TYPE, error, |labels| self.duration.record(duration, labels));
+        let usage = &call.tokens.usage;
+        for (kind, tokens) in [("input", usage.total_prompt()), ("output", usage.total_answer())] {
+            if let Some(tokens) = tokens {
+                with(labels, keys::TOKEN_TYPE, Some(&kind), |labels| self.tokens.record(tokens, labels));
+            }
+        }
+    }
+}
+
+/// Lends the labels out with one more, if there is one.
+fn with<V>(labels: &mut Vec<KeyValue>, key: &'static str, value: Option<&V>, record: impl FnOnce(&[KeyValue]))
+where
+    V: Clone + Into<opentelemetry::Value>,
+{
+    let plain = labels.len();
+    labels.extend(value.map(|value| KeyValue::new(key, value.clone())));
+    record(labels);
+    labels.truncate(plain);
+}
+
+fn counter(meter: &Meter, row: &Metric) -> Counter<u64> {
+    meter.u64_counter(row.name).with_unit(row.unit).with_description(row.help).build()
+}
+
+fn seconds(meter: &Meter, row: &Metric) -> Histogram<f64> {
+    meter
+        .f64_histogram(row.name)
+        .with_unit(row.unit)
+        .with_description(row.help)
+        .with_boundaries(bounds(row))
+        .build()
+}
+
+fn numbers(meter: &Meter, row: &Metric) -> Histogram<u64> {
+    meter
+        .u64_histogram(row.name)
+        .with_unit(row.unit)
+        .with_description(row.help)
+        .with_boundaries(bounds(row))
+        .build()
+}
+
+fn bounds(row: &Metric) -> Vec<f64> {
+    match row.kind {
+        Kind::Histogram(bounds) => bounds.to_vec(),
+        Kind::Counter => Vec::new(),
+    }
+}
+
+/// Money is summed exactly here and becomes a double only when it is read.
+fn observe_money(meter: &Meter, money: Arc<Mutex<Money>>) {
+    let row = &super::COST;
+    let _registered = meter
+        .f64_observable_counter(row.name)
+        .with_unit(row.unit)
+        .with_description(row.help)
+        .with_callback(move |observer| {
+            for ((provider, model), sum) in money.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+                let labels =
+                    [KeyValue::new("provider", *provider), KeyValue::new("model", Arc::clone(model))];
+                observer.observe(sum.to_f64(), &labels);
+            }
+        })
+        .build();
+}
+
+fn observe_telemetry(meter: &Meter, row: &Metric, tallies: Arc<Tallies>, part: fn(Count) -> u64) {
+    let _registered = meter
+        .u64_observable_counter(row.name)
+        .with_unit(row.unit)
+        .with_description(row.help)
+        .with_callback(move |observer| {
+            for signal in Signal::ALL {
+                let count = part(tallies.of(signal).snapshot());
+                observer.observe(count, &[KeyValue::new("signal", signal.as_str())]);
+            }
+        })
+        .build();
+}

@@ -1,0 +1,92 @@
+//! Attribute names. Those under `gen_ai.` are kept here, not taken from a crate: they are in development, and the
+//! published constants are a version behind.
+
+// General conventions.
+pub(super) const SERVICE_NAME: &str = "service.name";
+pub(super) const SERVICE_INSTANCE_ID: &str = "service.instance.id";
+pub(super) const SDK_NAME: &str = "telemetry.sdk.name";
+pub(super) const SDK_LANGUAGE: &str = "telemetry.sdk.language";
+pub(super) const SDK_VERSION: &str = "telemetry.sdk.version";
+pub(crate) const ERROR_TYPE: &str = "error.type";
+pub(crate) const SERVER_ADDRESS: &str = "server.address";
+pub(crate) const SERVER_PORT: &str = "server.port";
+pub(crate) const HTTP_METHOD: &str = "http.request.method";
+pub(super) const HTTP_RESEND_COUNT: &str = "http.request.resend_count";
+pub(crate) const HTTP_STATUS: &str = "http.response.status_code";
+pub(super) const URL_FULL: &str = "url.full";
+pub(super) const PEER_ADDRESS: &str = "network.peer.address";
+pub(super) const PEER_PORT: &str = "network.peer.port";
+pub(crate) const PROTOCOL_VERSION: &str = "network.protocol.version";
+pub(super) const SESSION: &str = "session.id";
+pub(super) const USER: &str = "user.id";
+
+// GenAI conventions.
+pub(crate) const OPERATION: &str = "gen_ai.operation.name";
+pub(crate) const PROVIDER: &str = "gen_ai.provider.name";
+pub(super) const CONVERSATION: &str = "gen_ai.conversation.id";
+pub(super) const OUTPUT_TYPE: &str = "gen_ai.output.type";
+pub(crate) const REQUEST_MODEL: &str = "gen_ai.request.model";
+pub(super) const STREAM: &str = "gen_ai.request.stream";
+pub(super) const CHOICES: &str = "gen_ai.request.choice.count";
+pub(super) const SEED: &str = "gen_ai.request.seed";
+pub(super) const TOP_K: &str = "gen_ai.request.top_k";
+pub(super) const TOP_P: &str = "gen_ai.request.top_p";
+pub(super) const TEMPERATURE: &str = "gen_ai.request.temperature";
+pub(super) const FREQUENCY_PENALTY: &str = "gen_ai.request.frequency_penalty";
+pub(super) const PRESENCE_PENALTY: &str = "gen_ai.request.presence_penalty";
+pub(super) const MAX_TOKENS: &str = "gen_ai.request.max_tokens";
+pub(super) const REASONING_LEVEL: &str = "gen_ai.request.reasoning.level";
+pub(super) const PREVIOUS_RESPONSE: &str = "gen_ai.request.previous_response.id";
+pub(super) const RESPONSE_ID: &str = "gen_ai.response.id";
+pub(crate) const RESPONSE_MODEL: &str = "gen_ai.response.model";
+pub(super) const FINISH_REASONS: &str = "gen_ai.response.finish_reasons";
+pub(super) const FIRST_CHUNK: &str = "gen_ai.response.time_to_first_chunk";
+pub(super) const INPUT_TOKENS: &str = "gen_ai.usage.input_tokens";
+pub(super) const OUTPUT_TOKENS: &str = "gen_ai.usage.output_tokens";
+pub(super) const CACHE_READ_TOKENS: &str = "gen_ai.usage.cache_read.input_tokens";
+pub(super) const CACHE_WRITE_TOKENS: &str = "gen_ai.usage.cache_write.input_tokens";
+pub(super) const CACHE_CREATION_TOKENS: &str = "gen_ai.usage.cache_creation.input_tokens";
+pub(super) const REASONING_TOKENS: &str = "gen_ai.usage.reasoning.output_tokens";
+// Not in the conventions, but the one cost key that readers know. Never beside `gen_ai.usage.cost.…`.
+pub(super) const GENAI_COST: &str = "gen_ai.usage.cost";
+pub(crate) const TOKEN_MODALITY: &str = "gen_ai.token.modality";
+pub(crate) const TOKEN_TYPE: &str = "gen_ai.token.type";
+pub(super) const OPENAI_API: &str = "openai.api.type";
+pub(super) const OPENAI_REQUEST_TIER: &str = "openai.request.service_tier";
+pub(crate) const OPENAI_RESPONSE_TIER: &str = "openai.response.service_tier";
+
+// Our own. No name is also the beginning of another: nesting backends could not hold both.
+pub(super) const SCHEMA_VERSION: &str = "outrigger.schema.version";
+pub(super) const CALL_ID: &str = "outrigger.call.id";
+pub(super) const MODE: &str = "outrigger.mode";
+pub(super) const DIALECT: &str = "outrigger.dialect";
+pub(super) const OUTCOME: &str = "outrigger.outcome";
+pub(super) const CAUSE_CLASS: &str = "outrigger.cause.class";
+pub(super) const CAUSE_MESSAGE: &str = "outrigger.cause.message";
+pub(super) const CAUSE_STATUS: &str = "outrigger.cause.status_code";
+pub(super) const STEP: &str = "outrigger.step";
+pub(super) const KEY_FINGERPRINT: &str = "outrigger.key.fingerprint";
+pub(super) const KEY_ENDING: &str = "outrigger.key.ending";
+pub(super) const REQUEST_ID: &str = "outrigger.request_id";
+pub(super) const REQUESTED_TIER: &str = "outrigger.tier.requested";
+pub(super) const SERVED_TIER: &str = "outrigger.tier.served";
+pub(super) const USAGE: &str = "outrigger.usage";
+pub(super) const USAGE_PROVENANCE: &str = "outrigger.usage.provenance";
+pub(super) const USAGE_REASON: &str = "outrigger.usage.reason";
+pub(super) const COST: &str = "outrigger.cost.usd";
+pub(super) const COST_STATUS: &str = "outrigger.cost.status";
+pub(super) const COST_REASONS: &str = "outrigger.cost.reasons";
+pub(super) const COST_LINES: &str = "outrigger.cost.lines";
+pub(super) const COST_SOURCE: &str = "outrigger.cost.source";
+pub(super) const PRICE_BOOK: &str = "outrigger.price_book.hash";
+pub(super) const STARTED: &str = "outrigger.time.started";
+pub(super) const RESPONDED: &str = "outrigger.time.responded";
+pub(super) const FIRST_CONTENT: &str = "outrigger.time.first_content";
+pub(super) const ENDED: &str = "outrigger.time.ended";
+pub(super) const REQUEST_BYTES: &str = "outrigger.request.bytes";
+pub(super) const RESPONSE_BYTES: &str = "outrigger.response.bytes";
+pub(super) const ATTEMPTS: &str = "outrigger.attempts";
+pub(super) const ATTEMPT_COUNT: &str = "outrigger.attempt_count";
+pub(super) const ATTEMPT_NUMBER: &str = "outrigger.attempt.number";
+pub(super) const ATTEMPT_PROVIDER: &str = "outrigger.attempt.provider";
+pub(super) const ATTEMPT_REASON: &str = "outrigger.attempt.reason";

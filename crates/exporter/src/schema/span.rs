@@ -1,0 +1,198 @@
+//! The span of a logical call, by the GenAI conventions.
+
+use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
+use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
+use opentelemetry_proto::tonic::trace::v1::{Span, Status};
+use outrigger_ledger::{CallRecord, Outcome};
+use outrigger_pricing::{Completeness, Meter};
+
+use super::keys;
+use super::value::{Attributes, hex, seconds};
+use crate::CacheAttribute;
+
+/// Span flags: the lower byte is the trace flags; these two bits say that the parent is another process's span.
+pub(super) const HAS_IS_REMOTE: u32 = 0x100;
+const IS_REMOTE: u32 = 0x200;
+
+/// The span of the call as its caller saw it: from request to the end of the answer, retries included.
+pub(super) fn logical(call: &CallRecord, cache: CacheAttribute) -> Span {
+    let operation = call.operation.as_str();
+    let parent = call.span.parent_span_id;
+    Span {
+        trace_id: call.span.trace_id.to_vec(),
+        span_id: call.span.span_id.to_vec(),
+        parent_span_id: parent.map(|id| id.to_vec()).unwrap_or_default(),
+        flags: u32::from(call.span.flags) | HAS_IS_REMOTE | if parent.is_some() { IS_REMOTE } else { 0 },
+        name: match &call.facts.model {
+            Some(model) => format!("{operation} {model}"),
+            None => operation.to_owned(),
+        },
+        kind: SpanKind::Client.into(),
+        start_time_unix_nano: call.times.started.0,
+        end_time_unix_nano: call.times.ended.0,
+        attributes: attributes(call, cache),
+        status: status(call),
+        ..Span::default()
+    }
+}
+
+/// Error where the app got an error. A caller that hangs up has not failed.
+fn status(call: &CallRecord) -> Option<Status> {
+    (call.outcome == Outcome::Failed).then(|| Status {
+        code: StatusCode::Error.into(),
+        message: call.cause.as_ref().map(|cause| cause.text.clone()).unwrap_or_default(),
+    })
+}
+
+fn attributes(
+    call: &CallRecord,
+    cache: CacheAttribute,
+) -> Vec<opentelemetry_proto::tonic::common::v1::KeyValue> {
+    let mut attributes = Attributes::with_capacity(40);
+    identity(&mut attributes, call);
+    request(&mut attributes, call);
+    response(&mut attributes, call);
+    if call.operation.is_inference() {
+        usage(&mut attributes, call, cache);
+        cost(&mut attributes, call);
+    }
+    own(&mut attributes, call);
+    attributes.finish()
+}
+
+/// Who asked whom for what. Shared with the record.
+pub(super) fn identity(attributes: &mut Attributes, call: &CallRecord) {
+    attributes.text(keys::OPERATION, call.operation.as_str());
+    attributes.text(keys::PROVIDER, call.otel_provider);
+    attributes.text_if(keys::REQUEST_MODEL, call.facts.model.as_deref());
+    attributes.text_if(keys::RESPONSE_MODEL, call.served_model.as_deref());
+    if let Some(attempt) = call.attempts.last() {
+        attributes.text(keys::SERVER_ADDRESS, attempt.host.as_str());
+        attributes.count(keys::SERVER_PORT, attempt.port.into());
+    }
+    if call.outcome == Outcome::Failed {
+        attributes.text_if(keys::ERROR_TYPE, call.cause.as_ref().map(|cause| cause.error_type.as_str()));
+    }
+    let (session, conversation) = (call.session.as_deref(), call.facts.conversation.as_deref());
+    attributes.text_if(keys::CONVERSATION, conversation.or(session));
+    attributes.text_if(keys::SESSION, session.or(conversation));
+    attributes.text_if(keys::USER, call.user.as_deref().or(call.facts.user.as_deref()));
+    attributes.text_if(keys::RESPONSE_ID, call.response_id.as_deref());
+}
+
+fn request(attributes: &mut Attributes, call: &CallRecord) {
+    let facts = &call.facts;
+    attributes.text_if(keys::OUTPUT_TYPE, facts.output_type);
+    if facts.stream {
+        attributes.truth(keys::STREAM, true);
+    }
+    attributes.count_if(keys::CHOICES, facts.choices.filter(|choices| *choices != 1));
+    attributes.int_if(keys::SEED, facts.seed);
+    attributes.count_if(keys::TOP_K, facts.top_k);
+    attributes.double_if(keys::TOP_P, facts.top_p);
+    attributes.double_if(keys::TEMPERATURE, facts.temperature);
+    attributes.double_if(keys::FREQUENCY_PENALTY, facts.frequency_penalty);
+    attributes.double_if(keys::PRESENCE_PENALTY, facts.presence_penalty);
+    attributes.count_if(keys::MAX_TOKENS, facts.max_tokens);
+    attributes.text_if(keys::REASONING_LEVEL, facts.reasoning_level.as_deref());
+    attributes.text_if(keys::PREVIOUS_RESPONSE, facts.previous_response_id.as_deref());
+    if is_openai(call) {
+        attributes.text_if(keys::OPENAI_API, call.api_type);
+        let tier = facts.tier_word.as_deref().filter(|tier| *tier != "auto");
+        attributes.text_if(keys::OPENAI_REQUEST_TIER, tier);
+        attributes.text_if(keys::OPENAI_RESPONSE_TIER, call.served_tier.as_deref());
+    }
+}
+
+/// `openai.…` keys describe OpenAI alone, not those who speak its dialect.
+pub(crate) fn is_openai(call: &CallRecord) -> bool {
+    call.otel_provider == "openai"
+}
+
+fn response(attributes: &mut Attributes, call: &CallRecord) {
+    let broke_off = matches!(call.outcome, Outcome::Failed | Outcome::Cancelled);
+    if !call.finish_reasons.is_empty() {
+        attributes.texts(keys::FINISH_REASONS, call.finish_reasons.iter().map(String::as_str));
+    } else if broke_off {
+        // The conventions' word where a reason was expected and never came.
+        attributes.texts(keys::FINISH_REASONS, ["error"]);
+    }
+    attributes.double_if(keys::FIRST_CHUNK, time_to_first_chunk(call));
+}
+
+/// Seconds from the request to the first content, of streams.
+pub(crate) fn time_to_first_chunk(call: &CallRecord) -> Option<f64> {
+    let first = call.times.first_content.filter(|_| call.facts.stream)?;
+    Some(seconds(first.since(call.times.started)))
+}
+
+/// What the conventions call usage: totals with subsets. Unknown is left out, never zero.
+fn usage(attributes: &mut Attributes, call: &CallRecord, cache: CacheAttribute) {
+    let usage = &call.tokens.usage;
+    attributes.count_if(keys::INPUT_TOKENS, usage.total_prompt());
+    attributes.count_if(keys::OUTPUT_TOKENS, usage.total_answer());
+    attributes.count_if(keys::CACHE_READ_TOKENS, usage.get(Meter::CacheRead));
+    let written = match cache {
+        CacheAttribute::CacheWrite => keys::CACHE_WRITE_TOKENS,
+        CacheAttribute::CacheCreation => keys::CACHE_CREATION_TOKENS,
+    };
+    attributes.count_if(written, cache_write(call));
+    attributes.count_if(keys::REASONING_TOKENS, usage.get(Meter::Reasoning));
+    attributes.text(keys::USAGE_PROVENANCE, call.tokens.provenance.as_str());
+    attributes.text_if(keys::USAGE_REASON, call.tokens.reason);
+}
+
+/// Prompt tokens written to a cache of either lifetime.
+pub(crate) fn cache_write(call: &CallRecord) -> Option<u64> {
+    let usage = &call.tokens.usage;
+    usage.get(Meter::CacheWriteShort)?.checked_add(usage.get(Meter::CacheWriteLong)?)
+}
+
+/// The exact amount as text, and as the double that readers of spans know.
+fn cost(attributes: &mut Attributes, call: &CallRecord) {
+    attributes.double_if(keys::GENAI_COST, call.cost.total.map(|total| total.to_f64()));
+    amount(attributes, call);
+}
+
+/// The exact amount and how far it can be trusted. Shared with the record.
+pub(super) fn amount(attributes: &mut Attributes, call: &CallRecord) {
+    if let Some(total) = call.cost.total {
+        attributes.text(keys::COST, total.to_string());
+        attributes.text(keys::COST_SOURCE, "local");
+    }
+    attributes.text(keys::COST_STATUS, cost_status(call.cost.completeness));
+    if !call.cost.reasons.is_empty() {
+        attributes.texts(keys::COST_REASONS, call.cost.reasons.iter().map(String::as_str));
+    }
+    attributes.text(keys::PRICE_BOOK, call.price_book);
+}
+
+/// The word for how far a cost can be trusted.
+pub(crate) const fn cost_status(completeness: Completeness) -> &'static str {
+    match completeness {
+        Completeness::Exact => "exact",
+        Completeness::Partial => "partial",
+        Completeness::Unpriced => "unpriced",
+    }
+}
+
+/// What only we know of a call. Shared with the record.
+pub(super) fn own(attributes: &mut Attributes, call: &CallRecord) {
+    attributes.count(keys::SCHEMA_VERSION, super::VERSION.into());
+    attributes.text(keys::CALL_ID, hex(&call.id.0));
+    attributes.text(keys::MODE, call.mode.as_str());
+    attributes.text(keys::DIALECT, call.dialect);
+    attributes.text(keys::OUTCOME, call.outcome.as_str());
+    if let Some(cause) = &call.cause {
+        attributes.text(keys::CAUSE_CLASS, cause.class.as_str());
+        attributes.text(keys::CAUSE_MESSAGE, cause.text.as_str());
+        attributes.count_if(keys::CAUSE_STATUS, cause.status.map(u64::from));
+    }
+    attributes.text_if(keys::STEP, call.step.as_deref());
+    if let Some(key) = &call.key {
+        attributes.text(keys::KEY_FINGERPRINT, key.fingerprint.as_str());
+        attributes.text_if(keys::KEY_ENDING, key.ending.as_deref());
+    }
+    attributes.text_if(keys::REQUEST_ID, call.request_id.as_deref());
+    attributes.count(keys::ATTEMPT_COUNT, call.attempts.len() as u64);
+}

@@ -1,0 +1,341 @@
+//! The exporter's thread: spreads calls over the lanes, collects metrics, ends in order.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use outrigger_ledger::{CallRecord, Outcome};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::counts::Tallies;
+use crate::herald::Herald;
+use crate::inbox::Inbox;
+use crate::lane::{Bounds, Freight, Lane, Overflow, Pack, Parts};
+use crate::metrics::Metrics;
+use crate::schema::{self, Schema};
+use crate::settings::{Batching, MetricSignal, Temporality};
+use crate::transport::Wire;
+use crate::{Settings, Signal};
+
+/// Calls spread in one go before other tasks of the thread get their turn.
+const TURN: usize = 256;
+
+/// One call on its way out, shared by the lanes that carry it.
+struct Call {
+    record: Arc<CallRecord>,
+    /// Lanes that have not settled it.
+    open: Cell<u8>,
+    /// Whether any lane brought it through.
+    arrived: Cell<bool>,
+    tallies: Arc<Tallies>,
+}
+
+/// A call's spans.
+struct Spans(Rc<Call>);
+/// A call's log record.
+struct Log(Rc<Call>);
+/// One collection of all metrics.
+struct Collection {
+    body: Bytes,
+    points: u64,
+}
+
+impl Call {
+    fn settle(&self, arrived: bool) {
+        if arrived {
+            self.arrived.set(true);
+        }
+        self.open.set(self.open.get().saturating_sub(1));
+        if self.open.get() == 0 {
+            self.count();
+        }
+    }
+
+    fn count(&self) {
+        if self.arrived.get() {
+            self.tallies.calls.exported(1);
+        } else {
+            self.tallies.calls.dropped(1);
+        }
+    }
+}
+
+impl Freight for Spans {
+    fn weight(&self) -> u64 {
+        schema::span_count(&self.0.record)
+    }
+
+    fn settle(self, arrived: bool) {
+        self.0.settle(arrived);
+    }
+}
+
+impl Freight for Log {
+    fn weight(&self) -> u64 {
+        1
+    }
+
+    fn settle(self, arrived: bool) {
+        self.0.settle(arrived);
+    }
+}
+
+impl Freight for Collection {
+    fn weight(&self) -> u64 {
+        self.points
+    }
+
+    fn settle(self, _arrived: bool) {}
+}
+
+/// What carries each signal; `None` is off.
+pub(crate) struct Wires<W> {
+    pub(crate) traces: Option<W>,
+    pub(crate) logs: Option<W>,
+    pub(crate) metrics: Option<W>,
+}
+
+/// Everything the thread works with.
+pub(crate) struct Worker<W> {
+    inbox: Inbox,
+    traces: Option<Rc<Lane<W, Spans>>>,
+    hurry_traces: bool,
+    logs: Option<Rc<Lane<W, Log>>>,
+    hurry_logs: bool,
+    metrics: Option<MetricsOut<W>>,
+    tallies: Arc<Tallies>,
+    /// When the thread is to end, once it is to.
+    end: watch::Receiver<Option<Instant>>,
+    closing: watch::Sender<bool>,
+}
+
+struct MetricsOut<W> {
+    metrics: Metrics,
+    lane: Rc<Lane<W, Collection>>,
+    interval: Duration,
+    schema: Rc<Schema>,
+}
+
+impl<W: Wire> MetricsOut<W> {
+    fn collect(&self, tallies: &Tallies) {
+        let request = self.metrics.collect(&self.schema);
+        let points = schema::point_count(&request);
+        if points > 0 {
+            tallies.of(Signal::Metrics).saw(points);
+            let body = schema::encode(&request);
+            self.lane.push(Collection { body, points }, Instant::now(), false);
+        }
+    }
+}
+
+impl<W: Wire + 'static> Worker<W> {
+    /// Puts everything together; nothing runs yet.
+    pub(crate) fn new(
+        settings: &Settings,
+        wires: Wires<W>,
+        inbox: Inbox,
+        tallies: Arc<Tallies>,
+        end: watch::Receiver<Option<Instant>>,
+    ) -> Worker<W> {
+        let schema = Rc::new(Schema::new(settings));
+        let herald = Rc::new(Herald::default());
+        let (closing, closes) = watch::channel(false);
+        let outfit = Outfit { tallies: &tallies, herald: &herald, closes: &closes };
+
+        let traces = settings.traces.as_ref().zip(wires.traces).map(|(signal, wire)| {
+            let schema = Rc::clone(&schema);
+            let pack = move |batch: &[Spans]| schema.traces(batch.iter().map(|spans| &*spans.0.record));
+            let endpoint = signal.target.endpoint.base();
+            outfit.lane(Signal::Traces, endpoint, wire, Box::new(pack), bounds(signal.batching))
+        });
+        let logs = settings.logs.as_ref().zip(wires.logs).map(|(signal, wire)| {
+            let schema = Rc::clone(&schema);
+            let pack = move |batch: &[Log]| schema.logs(batch.iter().map(|log| &*log.0.record));
+            let endpoint = signal.target.endpoint.base();
+            outfit.lane(Signal::Logs, endpoint, wire, Box::new(pack), bounds(signal.batching))
+        });
+        let metrics = settings.metrics.as_ref().zip(wires.metrics).map(|(signal, wire)| {
+            let pack = |batch: &[Collection]| batch.first().map(|one| one.body.clone()).unwrap_or_default();
+            let endpoint = signal.target.endpoint.base();
+            let lane = outfit.lane(Signal::Metrics, endpoint, wire, Box::new(pack), metric_bounds(signal));
+            let metrics = Metrics::new(settings.genai_metrics, signal.temporality, Arc::clone(&tallies));
+            MetricsOut { metrics, lane, interval: signal.interval, schema: Rc::clone(&schema) }
+        });
+        let hurry = |signal: &Option<crate::CallSignal>| signal.as_ref().is_some_and(|it| it.batching.hurry);
+        Worker {
+            inbox,
+            traces,
+            hurry_traces: hurry(&settings.traces),
+            logs,
+            hurry_logs: hurry(&settings.logs),
+            metrics,
+            tallies,
+            end,
+            closing,
+        }
+    }
+
+    /// Works until told to end, then sends what is held within the time given. Must run inside a `LocalSet`.
+    pub(crate) async fn run(mut self) {
+        let mut lanes = tokio::task::JoinSet::new();
+        if let Some(lane) = self.traces.clone() {
+            lanes.spawn_local(async move { lane.run().await });
+        }
+        if let Some(lane) = self.logs.clone() {
+            lanes.spawn_local(async move { lane.run().await });
+        }
+        if let Some(lane) = self.metrics.as_ref().map(|out| Rc::clone(&out.lane)) {
+            lanes.spawn_local(async move { lane.run().await });
+        }
+        let deadline = self.work().await;
+        self.inbox.close();
+        let orderly = async {
+            while let Some(record) = self.inbox.rest().await {
+                self.spread(record, Instant::now());
+            }
+            if let Some(out) = &self.metrics {
+                out.collect(&self.tallies);
+            }
+            self.closing.send_replace(true);
+            while lanes.join_next().await.is_some() {}
+        };
+        // Whether it ended in time does not matter: what is left is given up either way.
+        let _ = tokio::time::timeout_at(deadline, orderly).await;
+        self.give_up().await;
+    }
+
+    /// Spreads calls and collects metrics until the end is ordered; returns when it has to be over.
+    async fn work(&mut self) -> Instant {
+        let mut end = self.end.clone();
+        let interval = self.metrics.as_ref().map_or(Duration::MAX, |out| out.interval);
+        let mut next_collection = Instant::now().checked_add(interval);
+        loop {
+            let collection = async {
+                match next_collection {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                deadline = ordered(&mut end) => return deadline,
+                () = collection => {
+                    if let Some(out) = &self.metrics {
+                        out.collect(&self.tallies);
+                    }
+                    next_collection = Instant::now().checked_add(interval);
+                }
+                since = self.inbox.ready() => {
+                    for taken in 1.. {
+                        let Some(record) = self.inbox.take() else { break };
+                        self.spread(record, since);
+                        if taken % TURN == 0 {
+                            tokio::task::yield_now().await;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Hands one call to metrics and lanes.
+    fn spread(&mut self, record: Arc<CallRecord>, since: Instant) {
+        if let Some(out) = &mut self.metrics {
+            out.metrics.observe(&record);
+        }
+        let failed = record.outcome == Outcome::Failed;
+        let traced = self.traces.as_ref().filter(|_| schema::span_count(&record) > 0);
+        let open = u8::from(traced.is_some()) + u8::from(self.logs.is_some());
+        let call = Rc::new(Call {
+            record,
+            open: Cell::new(open),
+            arrived: Cell::new(false),
+            tallies: Arc::clone(&self.tallies),
+        });
+        if open == 0 {
+            // Neither record nor span is wanted of this call: it lives on in the metrics.
+            call.arrived.set(true);
+            call.count();
+        }
+        if let Some(lane) = traced {
+            lane.push(Spans(Rc::clone(&call)), since, failed && self.hurry_traces);
+        }
+        if let Some(lane) = &self.logs {
+            lane.push(Log(call), since, failed && self.hurry_logs);
+        }
+    }
+
+    /// Counts everything that is left as dropped.
+    async fn give_up(&mut self) {
+        while let Some(record) = self.inbox.rest().await {
+            self.inbox.give_up(&record);
+        }
+        if let Some(lane) = &self.traces {
+            lane.abandon();
+        }
+        if let Some(lane) = &self.logs {
+            lane.abandon();
+        }
+        if let Some(out) = &self.metrics {
+            out.lane.abandon();
+        }
+    }
+}
+
+/// What all lanes share.
+struct Outfit<'a> {
+    tallies: &'a Arc<Tallies>,
+    herald: &'a Rc<Herald>,
+    closes: &'a watch::Receiver<bool>,
+}
+
+impl Outfit<'_> {
+    fn lane<W: Wire, F: Freight>(
+        &self,
+        signal: Signal,
+        endpoint: &str,
+        wire: W,
+        pack: Pack<F>,
+        bounds: Bounds,
+    ) -> Rc<Lane<W, F>> {
+        Rc::new(Lane::new(Parts {
+            signal,
+            endpoint: endpoint.to_owned(),
+            wire,
+            pack,
+            bounds,
+            tallies: Arc::clone(self.tallies),
+            herald: Rc::clone(self.herald),
+            closing: self.closes.clone(),
+        }))
+    }
+}
+
+fn bounds(batching: Batching) -> Bounds {
+    Bounds {
+        delay: batching.delay,
+        queue: batching.queue,
+        batch: batching.batch,
+        overflow: Overflow::DropNewest,
+    }
+}
+
+fn metric_bounds(signal: &MetricSignal) -> Bounds {
+    // A newer cumulative collection holds all that an older one held. Deltas must each arrive: ten minutes of them.
+    let queue = match signal.temporality {
+        Temporality::Cumulative => 2,
+        Temporality::Delta | Temporality::LowMemory => 60,
+    };
+    Bounds { delay: Duration::ZERO, queue, batch: 1, overflow: Overflow::DropOldest }
+}
+
+/// Waits for the order to end. Without anybody left to give it, the end is now.
+async fn ordered(end: &mut watch::Receiver<Option<Instant>>) -> Instant {
+    match end.wait_for(Option::is_some).await {
+        Ok(deadline) => deadline.unwrap_or_else(Instant::now),
+        Err(_) => Instant::now(),
+    }
+}
