@@ -1,10 +1,12 @@
 //! What each LLM API looks like on the wire: dialects (wire formats) and services (providers). No I/O.
 
-pub mod dialects;
 mod dialect;
+pub mod dialects;
 mod failure;
 pub mod framing;
+mod media;
 mod reading;
+mod scrub;
 mod service;
 pub mod services;
 

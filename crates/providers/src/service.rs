@@ -1,6 +1,6 @@
 //! What a provider is, apart from its wire formats: hosts, paths, where its key stands.
 
-use http::{HeaderMap, HeaderName, Method};
+use http::{HeaderMap, Method};
 
 use crate::{Dialect, Operation};
 
@@ -37,8 +37,8 @@ pub struct Service {
     pub base_url: (&'static str, &'static str),
     /// Environment variable that usually holds the key; for the mend in a message.
     pub key_variable: &'static str,
-    /// Headers that may carry the key, the usual one first.
-    pub key_headers: &'static [HeaderName],
+    /// Headers that may carry the key, lower case, the usual one first.
+    pub key_headers: &'static [&'static str],
     /// Response header that carries the provider's request id.
     pub request_id_header: &'static str,
     /// Recognises a request by method and path (no query).
@@ -46,25 +46,22 @@ pub struct Service {
 }
 
 impl Service {
+    /// The wire format of its errors where a path does not decide it.
+    #[must_use]
+    pub fn default_dialect(&self) -> &'static dyn Dialect {
+        (self.recognise)(&Method::GET, "/").dialect
+    }
+
     /// The credential of a request, if it carries one.
     #[must_use]
     pub fn credential<'a>(&self, headers: &'a HeaderMap) -> Option<Credential<'a>> {
         self.key_headers.iter().find_map(|name| {
-            let value = headers.get(name)?.to_str().ok()?;
+            let value = headers.get(*name)?.to_str().ok()?;
             let secret = value
                 .split_once(' ')
                 .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
                 .map_or(value, |(_, secret)| secret);
-            Some(Credential { header: header_str(name), secret: secret.trim() })
+            Some(Credential { header: name, secret: secret.trim() })
         })
-    }
-}
-
-fn header_str(name: &HeaderName) -> &'static str {
-    match name.as_str() {
-        "authorization" => "authorization",
-        "x-api-key" => "x-api-key",
-        "api-key" => "api-key",
-        _ => "other",
     }
 }

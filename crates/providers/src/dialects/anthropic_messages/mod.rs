@@ -1,0 +1,75 @@
+//! Anthropic Messages (wire formats, section 1.7).
+
+mod errors;
+mod meter;
+mod usage;
+
+use http::{HeaderMap, StatusCode};
+
+use crate::dialects::facts::{FactsReader, output_type};
+use crate::framing::{JsonScan, Path};
+use crate::{Dialect, Failure, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter};
+
+/// The wire format.
+pub struct AnthropicMessages;
+
+const FACTS: &[Path] = &[
+    &["model"],
+    &["stream"],
+    &["max_tokens"],
+    &["temperature"],
+    &["top_p"],
+    &["top_k"],
+    &["output_config", "effort"],
+    &["output_config", "format", "type"],
+    &["service_tier"],
+    &["metadata", "user_id"],
+];
+
+fn facts(scan: &JsonScan) -> RequestFacts {
+    RequestFacts {
+        model: scan.read(&["model"]),
+        stream: scan.read(&["stream"]).unwrap_or(false),
+        max_tokens: scan.read(&["max_tokens"]),
+        temperature: scan.read(&["temperature"]),
+        top_p: scan.read(&["top_p"]),
+        top_k: scan.read(&["top_k"]),
+        reasoning_level: scan.read(&["output_config", "effort"]),
+        tier_word: scan.read(&["service_tier"]),
+        output_type: output_type(scan, &["output_config", "format", "type"]),
+        user: scan.read(&["metadata", "user_id"]),
+        ..RequestFacts::default()
+    }
+}
+
+impl Dialect for AnthropicMessages {
+    fn name(&self) -> &'static str {
+        "anthropic_messages"
+    }
+
+    fn request_reader(&self) -> Box<dyn RequestReader> {
+        FactsReader::boxed(FACTS, facts)
+    }
+
+    fn response_meter(&self, _status: StatusCode, headers: &HeaderMap) -> Box<dyn ResponseMeter> {
+        Box::new(meter::MessagesMeter::new(headers))
+    }
+
+    fn classify(&self, status: StatusCode, headers: &HeaderMap, reading: &Reading) -> Option<Failure> {
+        errors::classify(status, headers, reading)
+    }
+
+    fn error_body(&self, error: &OwnError<'_>) -> Vec<u8> {
+        errors::body(error)
+    }
+
+    fn finish_word<'a>(&self, word: &'a str) -> &'a str {
+        match word {
+            "end_turn" | "stop_sequence" | "pause_turn" => "stop",
+            "max_tokens" | "model_context_window_exceeded" => "length",
+            "tool_use" => "tool_call",
+            "refusal" => "content_filter",
+            other => other,
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Cheap looks at an event's JSON text, so that only the few events that matter are parsed. Per frame: no allocation.
+//!
+//! Inside a JSON string a quote is escaped, so `"usage"` with plain quotes can only be a key or a whole string value.
+
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
+/// A member name to look for.
+pub(crate) struct Mark(LazyLock<Finder<'static>>);
+
+impl Mark {
+    pub(crate) const fn new(finder: fn() -> Finder<'static>) -> Mark {
+        Mark(LazyLock::new(finder))
+    }
+
+    /// Whether the name stands in `text` with a value that is not `null`.
+    pub(crate) fn has_value(&self, text: &[u8]) -> bool {
+        self.0.find_iter(text).any(|at| {
+            let after = &text[at + self.0.needle().len()..];
+            let mut rest = after.iter().copied().skip_while(u8::is_ascii_whitespace);
+            rest.next() == Some(b':')
+                && rest.find(|byte| !byte.is_ascii_whitespace()).is_some_and(|first| first != b'n')
+        })
+    }
+}
+
+pub(crate) static USAGE: Mark = Mark::new(|| Finder::new("\"usage\""));
+pub(crate) static FINISH_REASON: Mark = Mark::new(|| Finder::new("\"finish_reason\""));
+pub(crate) static ERROR: Mark = Mark::new(|| Finder::new("\"error\""));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_counts_and_null_or_quoted_text_does_not() {
+        assert!(USAGE.has_value(br#"{"usage" : {"a":1}}"#));
+        assert!(USAGE.has_value(br#"{"a":{"usage":null},"usage":{}}"#));
+        assert!(!USAGE.has_value(br#"{"usage":null}"#));
+        assert!(!USAGE.has_value(br#"{"content":"\"usage\": {}"}"#));
+        assert!(FINISH_REASON.has_value(br#"{"finish_reason":"stop"}"#));
+    }
+}

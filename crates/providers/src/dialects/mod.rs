@@ -1,0 +1,14 @@
+//! One folder per wire format, one line per folder in [`ALL`].
+
+pub mod anthropic_messages;
+mod facts;
+mod marks;
+pub mod openai_chat;
+mod openai_errors;
+pub mod openai_responses;
+
+use crate::Dialect;
+
+/// Every wire format. The contract suite runs over this list.
+pub static ALL: [&dyn Dialect; 3] =
+    [&openai_chat::OpenAiChat, &openai_responses::OpenAiResponses, &anthropic_messages::AnthropicMessages];

@@ -1,0 +1,89 @@
+//! OpenAI Chat Completions (wire formats, section 1.3).
+
+mod meter;
+mod usage;
+
+use http::{HeaderMap, StatusCode};
+
+use crate::dialects::facts::{FactsReader, output_type};
+use crate::dialects::openai_errors;
+use crate::framing::{JsonScan, Path};
+use crate::{Dialect, Failure, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter};
+
+pub(crate) use usage::tier;
+
+/// The wire format.
+pub struct OpenAiChat;
+
+const FACTS: &[Path] = &[
+    &["model"],
+    &["stream"],
+    &["stream_options", "include_usage"],
+    &["max_completion_tokens"],
+    &["max_tokens"],
+    &["temperature"],
+    &["top_p"],
+    &["n"],
+    &["seed"],
+    &["frequency_penalty"],
+    &["presence_penalty"],
+    &["reasoning_effort"],
+    &["service_tier"],
+    &["response_format", "type"],
+    &["user"],
+    &["safety_identifier"],
+];
+
+fn facts(scan: &JsonScan) -> RequestFacts {
+    let stream = scan.read(&["stream"]).unwrap_or(false);
+    RequestFacts {
+        model: scan.read(&["model"]),
+        stream,
+        include_usage: stream.then(|| scan.read(&["stream_options", "include_usage"]).unwrap_or(false)),
+        max_tokens: scan.read(&["max_completion_tokens"]).or_else(|| scan.read(&["max_tokens"])),
+        temperature: scan.read(&["temperature"]),
+        top_p: scan.read(&["top_p"]),
+        choices: scan.read(&["n"]).filter(|n| *n != 1),
+        seed: scan.read(&["seed"]),
+        frequency_penalty: scan.read(&["frequency_penalty"]),
+        presence_penalty: scan.read(&["presence_penalty"]),
+        reasoning_level: scan.read(&["reasoning_effort"]),
+        tier_word: scan.read(&["service_tier"]),
+        output_type: output_type(scan, &["response_format", "type"]),
+        user: scan.read(&["safety_identifier"]).or_else(|| scan.read(&["user"])),
+        ..RequestFacts::default()
+    }
+}
+
+impl Dialect for OpenAiChat {
+    fn name(&self) -> &'static str {
+        "openai_chat"
+    }
+
+    fn api_type(&self) -> Option<&'static str> {
+        Some("chat_completions")
+    }
+
+    fn request_reader(&self) -> Box<dyn RequestReader> {
+        FactsReader::boxed(FACTS, facts)
+    }
+
+    fn response_meter(&self, _status: StatusCode, headers: &HeaderMap) -> Box<dyn ResponseMeter> {
+        Box::new(meter::ChatMeter::new(headers))
+    }
+
+    fn classify(&self, status: StatusCode, headers: &HeaderMap, reading: &Reading) -> Option<Failure> {
+        openai_errors::classify(status, headers, reading)
+    }
+
+    fn error_body(&self, error: &OwnError<'_>) -> Vec<u8> {
+        openai_errors::body(error)
+    }
+
+    fn finish_word<'a>(&self, word: &'a str) -> &'a str {
+        match word {
+            "tool_calls" | "function_call" => "tool_call",
+            other => other,
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! OpenAI's errors: one shape for both of its wire formats (wire formats, section 1.13).
+
+use http::{HeaderMap, StatusCode};
+use serde::Deserialize;
+
+use crate::framing::{JsonScan, Path};
+use crate::media::{Media, media};
+use crate::scrub::scrubbed;
+use crate::{Failure, FailureClass, OwnError, Reading};
+
+/// Where an error stands in a JSON body.
+pub(crate) const ERROR_PATHS: [Path; 3] = [&["error", "code"], &["error", "type"], &["error", "message"]];
+
+/// The codes and types that may stand in a label, and what each means. Anything else is classified by status.
+const KNOWN: [(&str, FailureClass); 27] = [
+    ("invalid_api_key", FailureClass::Authentication),
+    ("incorrect_api_key", FailureClass::Authentication),
+    ("authentication_error", FailureClass::Authentication),
+    ("account_deactivated", FailureClass::Permission),
+    ("permission_denied", FailureClass::Permission),
+    ("unsupported_country_region_territory", FailureClass::Permission),
+    ("data_residency_mismatch", FailureClass::Permission),
+    ("model_not_found", FailureClass::NotFound),
+    ("insufficient_quota", FailureClass::Quota),
+    ("credit_balance_exhausted", FailureClass::Quota),
+    ("organization_spend_limit_exceeded", FailureClass::Quota),
+    ("project_spend_limit_exceeded", FailureClass::Quota),
+    ("organization_usage_limit_exceeded", FailureClass::Quota),
+    ("billing_hard_limit_reached", FailureClass::Quota),
+    ("rate_limit_exceeded", FailureClass::RateLimit),
+    ("slow_down", FailureClass::RateLimit),
+    ("context_length_exceeded", FailureClass::ContextLength),
+    ("string_above_max_length", FailureClass::ContextLength),
+    ("content_policy_violation", FailureClass::ContentPolicy),
+    ("content_filter", FailureClass::ContentPolicy),
+    ("invalid_prompt", FailureClass::ContentPolicy),
+    ("bio_policy", FailureClass::ContentPolicy),
+    ("misalignment_policy_violation", FailureClass::ContentPolicy),
+    ("server_is_overloaded", FailureClass::Overloaded),
+    ("server_error", FailureClass::ServerError),
+    ("vector_store_timeout", FailureClass::Timeout),
+    ("invalid_request_error", FailureClass::InvalidRequest),
+];
+
+/// Phrases by which servers that send no code say that a prompt is too long.
+const TOO_LONG: [&str; 4] = [
+    "maximum context length is",
+    "exceed context limit",
+    "is longer than the model's context length",
+    "exceeds the available context size",
+];
+
+/// An error as it stands on the wire. Some servers send numbers for codes.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct WireError {
+    pub(crate) code: Option<serde_json::Value>,
+    pub(crate) r#type: Option<String>,
+    pub(crate) message: Option<String>,
+}
+
+impl WireError {
+    pub(crate) fn scanned(scan: &JsonScan) -> Option<WireError> {
+        let error = WireError {
+            code: scan.read(ERROR_PATHS[0]),
+            r#type: scan.read(ERROR_PATHS[1]),
+            message: scan.read(ERROR_PATHS[2]),
+        };
+        (error.code.is_some() || error.r#type.is_some() || error.message.is_some()).then_some(error)
+    }
+
+    /// Puts the failure into the reading.
+    pub(crate) fn note(&self, reading: &mut Reading) {
+        let words = [self.code.as_ref().and_then(serde_json::Value::as_str), self.r#type.as_deref()];
+        let known = words.into_iter().flatten().find_map(|word| KNOWN.iter().find(|(name, _)| *name == word));
+        let message = self.message.as_deref().unwrap_or_default();
+        let lower = message.to_ascii_lowercase();
+        let failure = if TOO_LONG.iter().any(|phrase| lower.contains(phrase)) {
+            Failure { class: FailureClass::ContextLength, code: Some("context_length_exceeded") }
+        } else {
+            match known {
+                Some((name, class)) => Failure { class: *class, code: Some(name) },
+                None => Failure { class: FailureClass::Other, code: None },
+            }
+        };
+        reading.failure = Some(failure);
+        reading.failure_message = Some(scrubbed(message)).filter(|text| !text.is_empty());
+    }
+}
+
+/// What a response's head and the error in its body mean together.
+pub(crate) fn classify(status: StatusCode, headers: &HeaderMap, reading: &Reading) -> Option<Failure> {
+    let told = reading.failure.clone();
+    if status.is_success() {
+        return told;
+    }
+    let code = told.as_ref().and_then(|failure| failure.code);
+    // `slow_down` and the like come with two statuses, and `invalid_request_error` is the type of nearly everything:
+    // there the status says more.
+    let class = match (told.as_ref().map(|failure| failure.class), status.as_u16()) {
+        (Some(class), _)
+            if !matches!(
+                class,
+                FailureClass::Other | FailureClass::InvalidRequest | FailureClass::RateLimit
+            ) =>
+        {
+            class
+        }
+        (told, number) => by_status(number, headers).or(told).unwrap_or(FailureClass::Other),
+    };
+    Some(Failure { class, code })
+}
+
+/// What a status means where the body says nothing.
+pub(crate) fn by_status(status: u16, headers: &HeaderMap) -> Option<FailureClass> {
+    let from_edge = media(headers) == Media::Other;
+    Some(match status {
+        401 => FailureClass::Authentication,
+        402 => FailureClass::Quota,
+        403 if from_edge => FailureClass::Edge,
+        403 => FailureClass::Permission,
+        404 => FailureClass::NotFound,
+        408 | 504 => FailureClass::Timeout,
+        413 => FailureClass::TooLarge,
+        429 => FailureClass::RateLimit,
+        520..=527 | 530 => FailureClass::Edge,
+        502 | 503 if from_edge => FailureClass::Edge,
+        503 | 529 => FailureClass::Overloaded,
+        500..=599 => FailureClass::ServerError,
+        400 | 405 | 415 | 422 => FailureClass::InvalidRequest,
+        _ => return None,
+    })
+}
+
+/// An error of ours in OpenAI's shape.
+pub(crate) fn body(error: &OwnError<'_>) -> Vec<u8> {
+    let kind = match error.class {
+        FailureClass::InvalidRequest | FailureClass::NotFound => "invalid_request_error",
+        _ => "server_error",
+    };
+    serde_json::json!({"error": {"message": error.message, "type": kind, "param": null, "code": null}})
+        .to_string()
+        .into_bytes()
+}

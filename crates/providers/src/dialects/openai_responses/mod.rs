@@ -1,0 +1,82 @@
+//! OpenAI Responses (wire formats, section 1.4).
+
+mod meter;
+mod usage;
+
+use http::{HeaderMap, StatusCode};
+
+use crate::dialects::facts::{FactsReader, name_or_id, output_type};
+use crate::dialects::openai_errors;
+use crate::framing::{JsonScan, Path};
+use crate::{Dialect, Failure, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter};
+
+/// The wire format.
+pub struct OpenAiResponses;
+
+const FACTS: &[Path] = &[
+    &["model"],
+    &["stream"],
+    &["max_output_tokens"],
+    &["temperature"],
+    &["top_p"],
+    &["reasoning", "effort"],
+    &["service_tier"],
+    &["text", "format", "type"],
+    &["previous_response_id"],
+    &["conversation"],
+    &["user"],
+    &["safety_identifier"],
+];
+
+fn facts(scan: &JsonScan) -> RequestFacts {
+    RequestFacts {
+        model: scan.read(&["model"]),
+        stream: scan.read(&["stream"]).unwrap_or(false),
+        max_tokens: scan.read(&["max_output_tokens"]),
+        temperature: scan.read(&["temperature"]),
+        top_p: scan.read(&["top_p"]),
+        reasoning_level: scan.read(&["reasoning", "effort"]),
+        tier_word: scan.read(&["service_tier"]),
+        output_type: output_type(scan, &["text", "format", "type"]),
+        previous_response_id: scan.read(&["previous_response_id"]),
+        conversation: name_or_id(scan, &["conversation"]),
+        user: scan.read(&["safety_identifier"]).or_else(|| scan.read(&["user"])),
+        ..RequestFacts::default()
+    }
+}
+
+impl Dialect for OpenAiResponses {
+    fn name(&self) -> &'static str {
+        "openai_responses"
+    }
+
+    fn api_type(&self) -> Option<&'static str> {
+        Some("responses")
+    }
+
+    fn request_reader(&self) -> Box<dyn RequestReader> {
+        FactsReader::boxed(FACTS, facts)
+    }
+
+    fn response_meter(&self, _status: StatusCode, headers: &HeaderMap) -> Box<dyn ResponseMeter> {
+        Box::new(meter::ResponsesMeter::new(headers))
+    }
+
+    fn classify(&self, status: StatusCode, headers: &HeaderMap, reading: &Reading) -> Option<Failure> {
+        openai_errors::classify(status, headers, reading)
+    }
+
+    fn error_body(&self, error: &OwnError<'_>) -> Vec<u8> {
+        openai_errors::body(error)
+    }
+
+    fn finish_word<'a>(&self, word: &'a str) -> &'a str {
+        match word {
+            "completed" => "stop",
+            "max_output_tokens" | "max_messages" => "length",
+            "failed" | "cancelled" => "error",
+            "function_call" | "custom_tool_call" => "tool_call",
+            other => other,
+        }
+    }
+}

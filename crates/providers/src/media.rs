@@ -1,0 +1,27 @@
+//! What a response's head says of its body. Per request.
+
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
+
+/// The body's form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Media {
+    Json,
+    EventStream,
+    /// Not something an API says: HTML from an edge, plain text, nothing at all.
+    Other,
+}
+
+/// Reads the content type. A body without one is taken for JSON: some gateways leave it out.
+pub(crate) fn media(headers: &HeaderMap) -> Media {
+    let Some(value) = headers.get(CONTENT_TYPE) else { return Media::Json };
+    let value = value.to_str().unwrap_or_default();
+    let kind = value.split(';').next().unwrap_or_default().trim();
+    if kind.eq_ignore_ascii_case("text/event-stream") {
+        Media::EventStream
+    } else if kind.eq_ignore_ascii_case("application/json") || kind.ends_with("+json") {
+        Media::Json
+    } else {
+        Media::Other
+    }
+}
