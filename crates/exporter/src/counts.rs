@@ -107,3 +107,57 @@ impl Tallies {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20))]
+
+        /// Several threads count items in and settle them while another looks: no snapshot shows more settled than
+        /// seen, none runs backwards, and the last one holds everything.
+        #[test]
+        fn every_snapshot_adds_up(plan in proptest::collection::vec(proptest::collection::vec((1u64..50, any::<bool>()), 1..400), 1..4)) {
+            let tally = Tally::default();
+            let done = AtomicBool::new(false);
+            std::thread::scope(|scope| {
+                let watcher = scope.spawn(|| {
+                    let mut last = tally.snapshot();
+                    while !done.load(Ordering::Acquire) {
+                        let now = tally.snapshot();
+                        assert_eq!(now.seen, now.exported + now.waiting + now.dropped);
+                        assert!(now.seen >= last.seen && now.exported >= last.exported && now.dropped >= last.dropped);
+                        last = now;
+                    }
+                });
+                let workers: Vec<_> = plan
+                    .iter()
+                    .map(|items| {
+                        let tally = &tally;
+                        scope.spawn(move || {
+                            for (items, arrives) in items {
+                                tally.saw(*items);
+                                if *arrives { tally.exported(*items) } else { tally.dropped(*items) }
+                            }
+                        })
+                    })
+                    .collect();
+                for worker in workers {
+                    worker.join().unwrap();
+                }
+                done.store(true, Ordering::Release);
+                watcher.join().unwrap();
+            });
+            let sum = |arrived: bool| {
+                plan.iter().flatten().filter(|(_, arrives)| *arrives == arrived).map(|(items, _)| items).sum::<u64>()
+            };
+            let end = tally.snapshot();
+            prop_assert_eq!((end.exported, end.dropped, end.waiting), (sum(true), sum(false), 0));
+        }
+    }
+}

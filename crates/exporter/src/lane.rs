@@ -392,3 +392,6 @@ impl<F> State<F> {
         true
     }
 }
+
+#[cfg(test)]
+mod tests;

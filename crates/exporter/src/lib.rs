@@ -18,6 +18,8 @@ mod lane;
 pub mod metrics;
 mod schema;
 mod settings;
+#[cfg(test)]
+mod testing;
 mod transport;
 mod worker;
 

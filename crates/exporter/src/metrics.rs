@@ -304,3 +304,6 @@ pub const METRICS: &[Metric] = &[
     EXPORTED,
     DROPPED,
 ];
+
+#[cfg(test)]
+mod tests;

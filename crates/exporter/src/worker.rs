@@ -339,3 +339,6 @@ async fn ordered(end: &mut watch::Receiver<Option<Instant>>) -> Instant {
         Err(_) => Instant::now(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -122,3 +122,6 @@ fn scope() -> InstrumentationScope {
 
 /// Name of our instrumentation scope.
 pub(crate) const SCOPE: &str = outrigger_contract::telemetry::NAMESPACE;
+
+#[cfg(test)]
+mod tests;

@@ -229,3 +229,6 @@ impl Settings {
         shown
     }
 }
+
+#[cfg(test)]
+mod tests;

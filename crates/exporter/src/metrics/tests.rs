@@ -1,0 +1,269 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use opentelemetry_proto::tonic::common::v1::KeyValue;
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
+use outrigger_ledger::{CallRecord, Outcome};
+use outrigger_pricing::{Atto, Meter};
+
+use super::*;
+use crate::counts::Tallies;
+use crate::schema::Schema;
+use crate::testing::calls::{answered, failed};
+use crate::{GenAiMetrics, Settings, Signal, Temporality};
+
+/// Points by metric: labels in words, value (the sum of a histogram), count of a histogram.
+type Points = BTreeMap<String, Vec<(BTreeMap<String, String>, f64, u64)>>;
+
+struct Bench {
+    metrics: Metrics,
+    tallies: Arc<Tallies>,
+    schema: Schema,
+}
+
+impl Bench {
+    fn new(set: GenAiMetrics, temporality: Temporality) -> Bench {
+        let settings = Settings::from_env(Some("http://collector:4318"), |_| None).unwrap().unwrap();
+        let tallies = Arc::new(Tallies::default());
+        let metrics = Metrics::new(set, temporality, Arc::clone(&tallies));
+        Bench { metrics, tallies, schema: Schema::new(&settings) }
+    }
+
+    fn of(calls: &[CallRecord]) -> Bench {
+        let mut bench = Bench::new(GenAiMetrics::Both, Temporality::Cumulative);
+        calls.iter().for_each(|call| bench.metrics.observe(call));
+        bench
+    }
+
+    fn points(&self) -> Points {
+        let request = self.metrics.collect(&self.schema);
+        assert_eq!(request.resource_metrics.len(), 1);
+        let resource = request.resource_metrics[0].resource.as_ref().unwrap();
+        assert!(resource.attributes.iter().any(|field| field.key == "service.name"), "our resource is on it");
+        let mut points = Points::new();
+        for metric in
+            request.resource_metrics.iter().flat_map(|it| &it.scope_metrics).flat_map(|it| &it.metrics)
+        {
+            let row = METRICS.iter().find(|row| row.name == metric.name).expect("a metric without a row");
+            assert_eq!((metric.unit.as_str(), metric.description.as_str()), (row.unit, row.help));
+            let of_metric = points.entry(metric.name.clone()).or_default();
+            match (metric.data.as_ref().unwrap(), row.kind) {
+                (Data::Sum(sum), Kind::Counter) => {
+                    assert!(sum.is_monotonic);
+                    of_metric.extend(sum.data_points.iter().map(|point| {
+                        let value = match point.value.unwrap() {
+                            Number::AsInt(value) => value as f64,
+                            Number::AsDouble(value) => value,
+                        };
+                        (labels(&point.attributes), value, 1)
+                    }));
+                }
+                (Data::Histogram(histogram), Kind::Histogram(bounds)) => {
+                    of_metric.extend(histogram.data_points.iter().map(|point| {
+                        assert_eq!(point.explicit_bounds, bounds);
+                        (labels(&point.attributes), point.sum.unwrap(), point.count)
+                    }));
+                }
+                (data, kind) => panic!("{} is {data:?}, not {kind:?}", metric.name),
+            }
+        }
+        points
+    }
+}
+
+fn labels(fields: &[KeyValue]) -> BTreeMap<String, String> {
+    fields
+        .iter()
+        .map(|field| {
+            let value = match field.value.as_ref().unwrap().value.as_ref().unwrap() {
+                Value::StringValue(text) => text.clone(),
+                Value::IntValue(number) => number.to_string(),
+                other => panic!("unexpected {other:?}"),
+            };
+            (field.key.clone(), value)
+        })
+        .collect()
+}
+
+fn only<'a>(points: &'a Points, name: &str) -> &'a (BTreeMap<String, String>, f64, u64) {
+    let of_metric = &points[name];
+    assert_eq!(of_metric.len(), 1, "{name}: {of_metric:?}");
+    &of_metric[0]
+}
+
+fn words(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}
+
+#[test]
+fn an_answered_call_is_counted_to_the_last_token_and_cent() {
+    let points = Bench::of(&[answered(), answered()]).points();
+    let genai = [
+        ("gen_ai.operation.name", "chat"),
+        ("gen_ai.provider.name", "openai"),
+        ("gen_ai.request.model", "gpt-5.1"),
+        ("gen_ai.response.model", "gpt-5.1-2025-11-13"),
+        ("openai.response.service_tier", "default"),
+        ("server.address", "api.openai.com"),
+        ("server.port", "443"),
+    ];
+    for (name, sum) in [
+        ("gen_ai.client.inference.duration", 5.0),
+        ("gen_ai.client.inference.time_to_first_chunk", 1.0),
+        ("gen_ai.client.inference.operation.input_tokens", 2468.0),
+        ("gen_ai.client.inference.operation.output_tokens", 760.0),
+        ("gen_ai.client.operation.duration", 5.0),
+        ("gen_ai.client.operation.time_to_first_chunk", 1.0),
+    ] {
+        assert_eq!(*only(&points, name), (words(&genai), sum, 2), "{name}");
+    }
+    let mut modal = genai.to_vec();
+    modal.push(("gen_ai.token.modality", "unknown"));
+    for (name, sum) in [
+        ("gen_ai.client.inference.usage.input_tokens", 2468.0),
+        ("gen_ai.client.inference.usage.output_tokens", 760.0),
+        ("gen_ai.client.inference.usage.cache_read.input_tokens", 2048.0),
+        ("gen_ai.client.inference.usage.cache_write.input_tokens", 0.0),
+        ("gen_ai.client.inference.usage.reasoning.output_tokens", 160.0),
+    ] {
+        assert_eq!(*only(&points, name), (words(&modal), sum, 1), "{name}");
+    }
+    let model = [("provider", "openai"), ("model", "gpt-5.1-2025-11-13")];
+    assert_eq!(*only(&points, "outrigger.cost"), (words(&model), 0.008381, 1));
+    let mut calls = model.to_vec();
+    calls.extend([("operation", "chat"), ("outcome", "answered")]);
+    assert_eq!(*only(&points, "outrigger.calls"), (words(&calls), 2.0, 1));
+    let mut attempts = model.to_vec();
+    attempts.push(("outcome", "answered"));
+    assert_eq!(*only(&points, "outrigger.attempts"), (words(&attempts), 2.0, 1));
+    let http = [
+        ("http.request.method", "POST"),
+        ("http.response.status_code", "200"),
+        ("network.protocol.version", "2"),
+        ("server.address", "api.openai.com"),
+        ("server.port", "443"),
+    ];
+    assert_eq!(only(&points, "http.client.request.duration").0, words(&http));
+    assert!(
+        !points.contains_key("outrigger.unpriced_calls")
+            && !points.contains_key("outrigger.unaccounted_calls")
+    );
+}
+
+#[test]
+fn a_failed_call_has_its_cause_and_no_invented_numbers() {
+    let points = Bench::of(&[failed()]).points();
+    let calls = &only(&points, "outrigger.calls").0;
+    assert_eq!((calls["outcome"].as_str(), calls["cause"].as_str()), ("failed", "authentication"));
+    assert_eq!(only(&points, "gen_ai.client.inference.duration").0["error.type"], "invalid_api_key");
+    assert_eq!(only(&points, "outrigger.unpriced_calls").0["status"], "unpriced");
+    assert_eq!(only(&points, "outrigger.unaccounted_calls").1, 1.0);
+    assert_eq!(only(&points, "outrigger.attempts").0["error.type"], "401");
+    // The conventions: a failed operation adds nothing to usage, but its series is there.
+    let (labels, tokens, _) = only(&points, "gen_ai.client.inference.usage.input_tokens");
+    assert_eq!((labels["gen_ai.token.modality"].as_str(), *tokens), ("unknown", 0.0));
+    for absent in
+        ["outrigger.cost", "gen_ai.client.inference.operation.input_tokens", "gen_ai.client.token.usage"]
+    {
+        assert!(!points.contains_key(absent), "{absent}");
+    }
+}
+
+#[test]
+fn audio_is_told_apart() {
+    let mut call = answered();
+    call.tokens.usage = call.tokens.usage.with(Meter::InputAudio, 66);
+    let points = Bench::of(&[call]).points();
+    let mut by_modality: Vec<(&str, f64)> = points["gen_ai.client.inference.usage.input_tokens"]
+        .iter()
+        .map(|(labels, tokens, _)| (labels["gen_ai.token.modality"].as_str(), *tokens))
+        .collect();
+    by_modality.sort_by(|a, b| a.0.cmp(b.0));
+    assert_eq!(by_modality, [("audio", 66.0), ("unknown", 1234.0)]);
+}
+
+/// Twenty thousand times a tenth of a nanodollar: a sum of doubles is off by then.
+#[test]
+fn money_is_summed_exactly() {
+    let mut call = answered();
+    call.cost.total = Some(Atto::parse("0.0000000001").unwrap());
+    let bench = {
+        let mut bench = Bench::new(GenAiMetrics::Both, Temporality::Cumulative);
+        (0..20_000).for_each(|_| bench.metrics.observe(&call));
+        bench
+    };
+    assert_eq!(only(&bench.points(), "outrigger.cost").1, 0.000002);
+}
+
+#[test]
+fn each_generation_of_names_can_be_had_alone() {
+    let names = |set| {
+        let mut bench = Bench::new(set, Temporality::Cumulative);
+        bench.metrics.observe(&answered());
+        bench.points().into_keys().collect::<BTreeSet<String>>()
+    };
+    let (latest, old, both) =
+        (names(GenAiMetrics::Latest), names(GenAiMetrics::V1_41), names(GenAiMetrics::Both));
+    assert!(latest.contains(DURATION.name) && !latest.contains(OLD_DURATION.name));
+    assert!(!old.contains(DURATION.name) && old.contains(OLD_DURATION.name) && old.contains(OLD_TOKENS.name));
+    assert_eq!(both, latest.union(&old).cloned().collect());
+}
+
+#[test]
+fn every_row_is_sent_and_no_point_carries_a_label_that_its_row_lacks() {
+    let mut partial = answered();
+    partial.tokens.usage = partial.tokens.usage.with(Meter::InputAudio, 1);
+    partial.outcome = Outcome::Cancelled;
+    let points = Bench::of(&[answered(), failed(), partial]).points();
+    assert_eq!(points.len(), METRICS.len());
+    let secret = ["u_81", "conv_42", "plan", "req_1", "chatcmpl-1"];
+    for row in METRICS {
+        for (labels, _, _) in &points[row.name] {
+            for (label, value) in labels {
+                assert!(row.labels.contains(&label.as_str()), "{} has {label}", row.name);
+                assert!(!secret.contains(&value.as_str()), "{} names {value}", row.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn an_app_that_makes_up_models_gets_only_so_many_series() {
+    let calls: Vec<CallRecord> = (0..1000)
+        .map(|number| {
+            let mut call = failed();
+            call.facts.model = Some(format!("model-{number}"));
+            call
+        })
+        .collect();
+    let points = Bench::of(&calls).points();
+    let of_calls = &points["outrigger.calls"];
+    assert_eq!(of_calls.len(), 201);
+    let other = of_calls.iter().find(|(labels, ..)| labels["model"] == "_other").unwrap();
+    assert_eq!(other.1, 800.0);
+}
+
+#[test]
+fn what_became_of_telemetry_is_a_metric_too() {
+    let bench = Bench::of(&[]);
+    bench.tallies.of(Signal::Logs).saw(7);
+    bench.tallies.of(Signal::Logs).exported(4);
+    bench.tallies.of(Signal::Logs).dropped(3);
+    let points = bench.points();
+    let logs = |name: &str| points[name].iter().find(|(labels, ..)| labels["signal"] == "logs").unwrap().1;
+    assert_eq!((logs("outrigger.telemetry.exported"), logs("outrigger.telemetry.dropped")), (4.0, 3.0));
+}
+
+#[test]
+fn deltas_hold_only_what_came_since() {
+    let mut bench = Bench::new(GenAiMetrics::Both, Temporality::Delta);
+    bench.metrics.observe(&answered());
+    assert_eq!(only(&bench.points(), "outrigger.calls").1, 1.0);
+    bench.metrics.observe(&answered());
+    bench.metrics.observe(&answered());
+    let points = bench.points();
+    assert_eq!(only(&points, "outrigger.calls").1, 2.0);
+    assert_eq!(only(&points, "outrigger.cost").1, 0.008381);
+}

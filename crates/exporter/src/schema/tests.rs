@@ -1,0 +1,377 @@
+use std::collections::BTreeMap;
+
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
+use opentelemetry_proto::tonic::logs::v1::LogRecord;
+use opentelemetry_proto::tonic::trace::v1::Span;
+use outrigger_ledger::Outcome;
+use prost::Message as _;
+
+use super::*;
+use crate::testing::calls::{START, answered, failed};
+
+fn settings(variables: &[(&str, &str)]) -> Settings {
+    let get =
+        |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+    Settings::from_env(Some("http://collector:4318"), get).unwrap().unwrap()
+}
+
+fn spans(call: &CallRecord, variables: &[(&str, &str)]) -> Vec<Span> {
+    let bytes = Schema::new(&settings(variables)).traces([call].into_iter());
+    let mut request = ExportTraceServiceRequest::decode(bytes).unwrap();
+    std::mem::take(&mut request.resource_spans[0].scope_spans[0].spans)
+}
+
+fn log(call: &CallRecord) -> LogRecord {
+    let bytes = Schema::new(&settings(&[])).logs([call].into_iter());
+    let mut request = ExportLogsServiceRequest::decode(bytes).unwrap();
+    request.resource_logs[0].scope_logs[0].log_records.remove(0)
+}
+
+/// A value in words that show its type: texts quoted, doubles with a point.
+fn shown(value: &AnyValue) -> String {
+    match value.value.as_ref().unwrap() {
+        Value::StringValue(text) => format!("{text:?}"),
+        Value::BoolValue(truth) => truth.to_string(),
+        Value::IntValue(number) => number.to_string(),
+        Value::DoubleValue(number) => format!("{number:?}"),
+        Value::ArrayValue(array) => {
+            format!("[{}]", array.values.iter().map(shown).collect::<Vec<_>>().join(", "))
+        }
+        Value::KvlistValue(fields) => {
+            let fields: Vec<String> = fields.values.iter().map(pair).collect();
+            format!("{{{}}}", fields.join(", "))
+        }
+        other => panic!("unexpected {other:?}"),
+    }
+}
+
+fn pair(field: &KeyValue) -> String {
+    format!("{} = {}", field.key, shown(field.value.as_ref().unwrap()))
+}
+
+/// Attributes one per line, sorted; a key that stands twice is an error.
+fn lines(attributes: &[KeyValue]) -> Vec<String> {
+    let by_key: BTreeMap<&str, String> =
+        attributes.iter().map(|field| (field.key.as_str(), pair(field))).collect();
+    assert_eq!(by_key.len(), attributes.len(), "a key stands twice");
+    by_key.into_values().collect()
+}
+
+fn assert_lines(attributes: &[KeyValue], expected: &str) {
+    let actual = lines(attributes);
+    let expected: Vec<&str> = expected.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    assert_eq!(actual, expected, "\n{}\n", actual.join("\n"));
+}
+
+#[test]
+fn an_answered_call_is_a_client_span_by_the_conventions() {
+    let span = &spans(&answered(), &[])[0];
+    assert_eq!(span.name, "chat gpt-5.1");
+    assert_eq!(span.kind, 3);
+    assert_eq!((span.trace_id.as_slice(), span.span_id.as_slice()), ([1; 16].as_slice(), [2; 8].as_slice()));
+    assert_eq!(span.parent_span_id, [9; 8]);
+    assert_eq!(span.flags, 0x301, "sampled, and the parent is another process's");
+    assert_eq!((span.start_time_unix_nano, span.end_time_unix_nano), (START, START + 2_500_000_000));
+    assert_eq!(span.status, None);
+    assert_lines(
+        &span.attributes,
+        r#"
+        gen_ai.conversation.id = "conv_42"
+        gen_ai.operation.name = "chat"
+        gen_ai.output.type = "json"
+        gen_ai.provider.name = "openai"
+        gen_ai.request.max_tokens = 1024
+        gen_ai.request.model = "gpt-5.1"
+        gen_ai.request.reasoning.level = "high"
+        gen_ai.request.seed = -7
+        gen_ai.request.stream = true
+        gen_ai.request.temperature = 0.25
+        gen_ai.response.finish_reasons = ["stop"]
+        gen_ai.response.id = "chatcmpl-1"
+        gen_ai.response.model = "gpt-5.1-2025-11-13"
+        gen_ai.response.time_to_first_chunk = 0.5
+        gen_ai.usage.cache_read.input_tokens = 1024
+        gen_ai.usage.cache_write.input_tokens = 0
+        gen_ai.usage.cost = 0.0041905
+        gen_ai.usage.input_tokens = 1234
+        gen_ai.usage.output_tokens = 380
+        gen_ai.usage.reasoning.output_tokens = 80
+        openai.api.type = "chat_completions"
+        openai.response.service_tier = "default"
+        outrigger.attempt_count = 1
+        outrigger.call.id = "abababababababababababababababab"
+        outrigger.cost.source = "local"
+        outrigger.cost.status = "exact"
+        outrigger.cost.usd = "0.0041905"
+        outrigger.dialect = "openai_chat"
+        outrigger.mode = "connect"
+        outrigger.outcome = "answered"
+        outrigger.price_book.hash = "b00c"
+        outrigger.request_id = "req_1"
+        outrigger.schema.version = 1
+        outrigger.step = "plan"
+        outrigger.usage.provenance = "exact"
+        server.address = "api.openai.com"
+        server.port = 443
+        session.id = "conv_42"
+        user.id = "u_81"
+        "#,
+    );
+}
+
+#[test]
+fn a_failed_call_names_its_cause_and_knows_no_numbers() {
+    let span = &spans(&failed(), &[])[0];
+    let status = span.status.as_ref().unwrap();
+    assert_eq!(status.code, 2);
+    assert_eq!(status.message, "openai refused the key sha256:0a1b… (401): check OPENAI_API_KEY");
+    assert_eq!(span.parent_span_id, [0u8; 0]);
+    assert_eq!(span.flags, 0x101, "no parent, so none that is remote");
+    assert_lines(
+        &span.attributes,
+        r#"
+        error.type = "invalid_api_key"
+        gen_ai.operation.name = "chat"
+        gen_ai.provider.name = "openai"
+        gen_ai.request.model = "gpt-5.1"
+        gen_ai.response.finish_reasons = ["error"]
+        openai.api.type = "chat_completions"
+        outrigger.attempt_count = 1
+        outrigger.call.id = "cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd"
+        outrigger.cause.class = "authentication"
+        outrigger.cause.message = "openai refused the key sha256:0a1b… (401): check OPENAI_API_KEY"
+        outrigger.cause.status_code = 401
+        outrigger.cost.reasons = ["tokens unknown"]
+        outrigger.cost.status = "unpriced"
+        outrigger.dialect = "openai_chat"
+        outrigger.mode = "connect"
+        outrigger.outcome = "failed"
+        outrigger.price_book.hash = "b00c"
+        outrigger.schema.version = 1
+        outrigger.usage.provenance = "unknown"
+        outrigger.usage.reason = "the provider refused the call"
+        server.address = "api.openai.com"
+        server.port = 443
+        "#,
+    );
+}
+
+#[test]
+fn a_caller_that_hangs_up_has_not_failed() {
+    let mut call = answered();
+    call.outcome = Outcome::Cancelled;
+    call.finish_reasons.clear();
+    let span = &spans(&call, &[])[0];
+    assert_eq!(span.status, None);
+    let lines = lines(&span.attributes);
+    assert!(lines.contains(&r#"gen_ai.response.finish_reasons = ["error"]"#.to_owned()));
+    assert!(!lines.iter().any(|line| line.starts_with("error.type")));
+}
+
+#[test]
+fn only_one_name_of_the_cache_attribute_is_ever_sent() {
+    let span = &spans(&answered(), &[("OUTRIGGER_GENAI_CACHE_ATTRIBUTE", "cache_creation")])[0];
+    let keys: Vec<&str> = span.attributes.iter().map(|field| field.key.as_str()).collect();
+    assert!(keys.contains(&"gen_ai.usage.cache_creation.input_tokens"));
+    assert!(!keys.contains(&"gen_ai.usage.cache_write.input_tokens"));
+}
+
+#[test]
+fn openai_keys_are_for_openai_alone() {
+    let mut call = answered();
+    call.otel_provider = "groq";
+    let span = &spans(&call, &[])[0];
+    assert!(!span.attributes.iter().any(|field| field.key.starts_with("openai.")));
+}
+
+#[test]
+fn attempts_are_plain_http_children() {
+    let mut call = answered();
+    let last = call.attempts[0].clone();
+    let mut first = last.clone();
+    (first.status, first.error_type, first.span_id) = (Some(500), Some("500".to_owned()), [7; 8]);
+    let mut second = last.clone();
+    (second.number, second.provider, second.host, second.port) =
+        (2, "anthropic", "localhost".to_owned(), 8443);
+    (second.status, second.error_type, second.peer) = (None, Some("connect".to_owned()), None);
+    let mut third = last;
+    (third.number, third.provider, third.host, third.port) = (3, "anthropic", "localhost".to_owned(), 8443);
+    call.attempts = vec![first, second, third];
+
+    let spans = spans(&call, &[]);
+    assert_eq!(spans.len() as u64, span_count(&call));
+    for child in &spans[1..] {
+        assert_eq!(child.name, "POST");
+        assert_eq!(child.kind, 3);
+        assert_eq!(child.parent_span_id, [2; 8]);
+        assert_eq!(child.flags, 0x101, "the parent is our own");
+        assert!(!child.attributes.iter().any(|field| field.key.starts_with("gen_ai.")));
+    }
+    assert_eq!(spans[1].span_id, [7; 8]);
+    assert_lines(
+        &spans[1].attributes,
+        r#"
+        error.type = "500"
+        http.request.method = "POST"
+        http.response.status_code = 500
+        network.peer.address = "192.0.2.7"
+        network.peer.port = 443
+        network.protocol.version = "2"
+        outrigger.attempt.number = 1
+        outrigger.attempt.provider = "openai"
+        outrigger.attempt.reason = "initial"
+        server.address = "api.openai.com"
+        server.port = 443
+        url.full = "https://api.openai.com/v1/chat/completions"
+        "#,
+    );
+    assert_lines(
+        &spans[2].attributes,
+        r#"
+        error.type = "connect"
+        http.request.method = "POST"
+        http.request.resend_count = 1
+        network.protocol.version = "2"
+        outrigger.attempt.number = 2
+        outrigger.attempt.provider = "anthropic"
+        outrigger.attempt.reason = "failover"
+        server.address = "localhost"
+        server.port = 8443
+        url.full = "https://localhost:8443/v1/chat/completions"
+        "#,
+    );
+    let errors: Vec<bool> = spans[1..].iter().map(|span| span.status.is_some()).collect();
+    assert_eq!(errors, [true, true, false]);
+    assert!(lines(&spans[3].attributes).contains(&r#"outrigger.attempt.reason = "retry""#.to_owned()));
+}
+
+#[test]
+fn the_record_holds_everything_but_content() {
+    let record = log(&answered());
+    assert_eq!(record.event_name, "outrigger.call");
+    assert_eq!((record.severity_number, record.severity_text.as_str()), (9, "INFO"));
+    assert_eq!(
+        (record.trace_id.as_slice(), record.span_id.as_slice()),
+        ([1; 16].as_slice(), [2; 8].as_slice())
+    );
+    assert_eq!((record.time_unix_nano, record.flags), (START + 2_500_000_000, 1));
+    assert_eq!(shown(record.body.as_ref().unwrap()), r#""openai gpt-5.1-2025-11-13: answered""#);
+    assert_lines(
+        &record.attributes,
+        r#"
+        gen_ai.conversation.id = "conv_42"
+        gen_ai.operation.name = "chat"
+        gen_ai.provider.name = "openai"
+        gen_ai.request.model = "gpt-5.1"
+        gen_ai.request.stream = true
+        gen_ai.response.finish_reasons = ["stop"]
+        gen_ai.response.id = "chatcmpl-1"
+        gen_ai.response.model = "gpt-5.1-2025-11-13"
+        outrigger.attempt_count = 1
+        outrigger.attempts = [{number = 1, span_id = "0303030303030303", provider = "openai", method = "POST", host = "api.openai.com", port = 443, path = "/v1/chat/completions", peer = "192.0.2.7:443", http_version = "2", status = 200, started = 1795521600001000000, ended = 1795521602500000000}]
+        outrigger.call.id = "abababababababababababababababab"
+        outrigger.cost.lines = [{meter = "input", quantity = 210, rate = "1.25", per = 1000000, amount = "0.0002625"}, {meter = "cache_read", quantity = 1024, rate = "0.125", per = 1000000, amount = "0.000128"}, {meter = "output", quantity = 300, rate = "10", per = 1000000, amount = "0.003"}, {meter = "reasoning", quantity = 80, rate = "10", per = 1000000, amount = "0.0008"}]
+        outrigger.cost.source = "local"
+        outrigger.cost.status = "exact"
+        outrigger.cost.usd = "0.0041905"
+        outrigger.dialect = "openai_chat"
+        outrigger.mode = "connect"
+        outrigger.outcome = "answered"
+        outrigger.price_book.hash = "b00c"
+        outrigger.request.bytes = 2000
+        outrigger.request_id = "req_1"
+        outrigger.response.bytes = 9000
+        outrigger.schema.version = 1
+        outrigger.step = "plan"
+        outrigger.tier.requested = "auto"
+        outrigger.tier.served = "default"
+        outrigger.time.ended = 1795521602500000000
+        outrigger.time.first_content = 1795521600500000000
+        outrigger.time.responded = 1795521600400000000
+        outrigger.time.started = 1795521600000000000
+        outrigger.usage.cache_read = 1024
+        outrigger.usage.cache_write_long = 0
+        outrigger.usage.cache_write_short = 0
+        outrigger.usage.input = 210
+        outrigger.usage.input_audio = 0
+        outrigger.usage.output = 300
+        outrigger.usage.output_audio = 0
+        outrigger.usage.provenance = "exact"
+        outrigger.usage.reasoning = 80
+        outrigger.usage.web_search = 0
+        server.address = "api.openai.com"
+        server.port = 443
+        session.id = "conv_42"
+        user.id = "u_81"
+        "#,
+    );
+}
+
+#[test]
+fn the_record_of_a_failed_call_is_a_warning_with_its_cause() {
+    let record = log(&failed());
+    assert_eq!((record.severity_number, record.severity_text.as_str()), (13, "WARN"));
+    let lines = lines(&record.attributes);
+    for line in [
+        r#"error.type = "invalid_api_key""#,
+        r#"outrigger.cause.class = "authentication""#,
+        r#"outrigger.cost.lines = []"#,
+        r#"outrigger.cost.status = "unpriced""#,
+        r#"outrigger.usage.provenance = "unknown""#,
+    ] {
+        assert!(lines.contains(&line.to_owned()), "{line} in {lines:#?}");
+    }
+    let numbers = ["outrigger.usage.input", "outrigger.cost.usd", "outrigger.time.first_content"];
+    assert!(!lines.iter().any(|line| numbers.iter().any(|key| line.starts_with(&format!("{key} =")))));
+    assert!(shown(record.body.as_ref().unwrap()).contains("refused the key"));
+}
+
+/// Backends that nest keys cannot hold a key that is also the beginning of another.
+#[test]
+fn no_key_is_the_beginning_of_another() {
+    let mut call = failed();
+    call.session = Some("s".to_owned());
+    let mut keys: Vec<String> = Vec::new();
+    for call in [&answered(), &call] {
+        keys.extend(spans(call, &[]).iter().flat_map(|span| &span.attributes).map(|field| field.key.clone()));
+        keys.extend(log(call).attributes.iter().map(|field| field.key.clone()));
+    }
+    for key in &keys {
+        let beginning = format!("{key}.");
+        let longer = keys.iter().find(|other| other.starts_with(&beginning));
+        assert_eq!(longer, None, "begins with {key}");
+    }
+}
+
+#[test]
+fn the_resource_is_the_users_with_a_fresh_instance() {
+    let resource = |variables: &[(&str, &str)]| {
+        let resource = resource::resource(&settings(variables).default_service_name("my-app"));
+        lines(&resource.attributes)
+    };
+    let mine = resource(&[]);
+    assert!(mine.contains(&r#"service.name = "my-app""#.to_owned()));
+    assert!(mine.contains(&r#"telemetry.sdk.name = "outrigger""#.to_owned()));
+    let instance =
+        |lines: &[String]| lines.iter().find(|line| line.starts_with("service.instance.id")).cloned();
+    assert_eq!(instance(&mine).unwrap().len(), r#"service.instance.id = """#.len() + 36);
+    assert_ne!(instance(&mine), instance(&resource(&[])));
+
+    let given = resource(&[(
+        "OTEL_RESOURCE_ATTRIBUTES",
+        "service.name=shop,service.instance.id=pod-1,team=caf%C3%A9%2C%20bar",
+    )]);
+    for line in [r#"service.name = "shop""#, r#"service.instance.id = "pod-1""#, r#"team = "café, bar""#] {
+        assert!(given.contains(&line.to_owned()), "{line} in {given:#?}");
+    }
+    let named = resource(&[("OTEL_RESOURCE_ATTRIBUTES", "service.name=shop"), ("OTEL_SERVICE_NAME", "till")]);
+    assert!(named.contains(&r#"service.name = "till""#.to_owned()));
+}
+
+#[test]
+fn the_end_of_the_integers_is_an_edge_not_a_sign() {
+    let mut call = answered();
+    call.transport.response_bytes = u64::MAX;
+    assert!(lines(&log(&call).attributes).contains(&format!("outrigger.response.bytes = {}", i64::MAX)));
+}
