@@ -1,8 +1,33 @@
-//! Ids of a call and its place in a trace (W3C Trace Context).
+//! Ids of a call and its place in a trace (W3C Trace Context, level 1).
+
+use std::fmt;
+
+use http::HeaderMap;
+use sha2::{Digest, Sha256};
 
 /// Id of one call: the same sixteen bytes in record, span and log. Random; printed as 32 hex digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct CallId(pub [u8; 16]);
+
+impl fmt::Display for CallId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex(&self.0))
+    }
+}
+
+impl CallId {
+    /// An id that follows from this one, so that the same record always gives the same ids.
+    pub(crate) fn derived<const N: usize>(self, what: &str) -> [u8; N] {
+        let digest = Sha256::new().chain_update(self.0).chain_update(what).finalize();
+        let mut id = [0; N];
+        id.copy_from_slice(&digest[..N]);
+        // All zeroes is no id; a digest that begins so is as unlikely as a collision, and costs one branch.
+        if id == [0; N] {
+            id[0] = 1;
+        }
+        id
+    }
+}
 
 /// A call's place in a trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,4 +40,94 @@ pub struct SpanContext {
     pub parent_span_id: Option<[u8; 8]>,
     /// Trace flags as the app sent them; `0x01` (sampled) without a parent.
     pub flags: u8,
+}
+
+impl SpanContext {
+    /// A place under the app's span, where it named one that is valid; else at the root of a new trace.
+    pub(crate) fn for_call(id: CallId, headers: &HeaderMap) -> SpanContext {
+        let span_id = id.derived("span");
+        let parent = headers.get("traceparent").and_then(|value| parse_traceparent(value.to_str().ok()?));
+        match parent {
+            Some((trace_id, parent, flags)) => {
+                SpanContext { trace_id, span_id, parent_span_id: Some(parent), flags }
+            }
+            None => SpanContext { trace_id: id.0, span_id, parent_span_id: None, flags: 1 },
+        }
+    }
+}
+
+/// `00-<32 hex>-<16 hex>-<2 hex>`; later versions may append fields behind a dash.
+fn parse_traceparent(text: &str) -> Option<([u8; 16], [u8; 8], u8)> {
+    let mut fields = text.trim().split('-');
+    let version: [u8; 1] = unhex(fields.next()?)?;
+    let trace: [u8; 16] = unhex(fields.next()?)?;
+    let parent: [u8; 8] = unhex(fields.next()?)?;
+    let flags: [u8; 1] = unhex(fields.next()?)?;
+    let valid = version[0] != 0xff
+        && trace != [0; 16]
+        && parent != [0; 8]
+        && (version[0] > 0 || fields.next().is_none());
+    valid.then_some((trace, parent, flags[0]))
+}
+
+fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let bytes = text.as_bytes();
+    if bytes.len() != N * 2 || !bytes.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+        return None;
+    }
+    let mut out = [0; N];
+    for (slot, pair) in out.iter_mut().zip(bytes.chunks_exact(2)) {
+        *slot = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(out)
+}
+
+/// Lower-case hex digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    bytes
+        .iter()
+        .flat_map(|b| [DIGITS[usize::from(b >> 4)], DIGITS[usize::from(b & 15)]].map(char::from))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
+
+    fn place(traceparent: Option<&str>) -> SpanContext {
+        let headers = traceparent
+            .map(|text| ("traceparent".parse().unwrap(), text.parse().unwrap()))
+            .into_iter()
+            .collect();
+        SpanContext::for_call(CallId([7; 16]), &headers)
+    }
+
+    #[test]
+    fn a_valid_parent_is_taken_with_its_flags() {
+        let child = place(Some(PARENT));
+        assert_eq!(hex(&child.trace_id), "4bf92f3577b34da6a3ce929d0e0e4736");
+        assert_eq!(child.parent_span_id.map(|id| hex(&id)).as_deref(), Some("00f067aa0ba902b7"));
+        assert_eq!(child.flags, 0);
+        assert_eq!(place(Some(&format!("01{}-more", &PARENT[2..]))).trace_id, child.trace_id);
+    }
+
+    #[test]
+    fn an_invalid_parent_starts_a_new_trace() {
+        let root = place(None);
+        assert_eq!((root.trace_id, root.parent_span_id, root.flags), ([7; 16], None, 1));
+        for bad in [
+            "",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
+            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more",
+        ] {
+            assert_eq!(place(Some(bad)), root, "{bad}");
+        }
+    }
 }

@@ -6,12 +6,13 @@ mod cause;
 mod decode;
 mod ids;
 mod json;
+mod key;
 mod record;
 
 pub use call::{Call, CallStart, End};
-pub use cause::KeyHint;
 pub use ids::{CallId, SpanContext};
 pub use json::call_json;
+pub use key::KeyHint;
 pub use record::{
     Accounted, Attempt, CallRecord, Cause, Mode, Outcome, Provenance, Times, Timestamp, Transport,
 };

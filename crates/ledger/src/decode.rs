@@ -1,0 +1,172 @@
+//! Content codings of a copy: decoded as the bytes come, into whoever reads them. Per frame: no allocation of ours beyond
+//! the decoder's own window; what expands beyond all measure is not followed.
+
+use std::io::{self, Write};
+
+use brotli_decompressor::DecompressorWriter;
+use flate2::write::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
+use http::HeaderMap;
+use http::header::CONTENT_ENCODING;
+use zstd::stream::raw::DParameter;
+
+/// Up to here any expansion is followed …
+const ALWAYS: u64 = 64 * 1024 * 1024;
+/// … beyond it only what expands less than this: text compresses 50-fold at most, a bomb a thousandfold.
+const RATIO: u64 = 200;
+const BROTLI_BUFFER: usize = 4096;
+/// 8 MiB, the largest window that HTTP allows (RFC 9659).
+const ZSTD_WINDOW_LOG: u32 = 23;
+
+/// Takes decoded bytes.
+pub(crate) trait Consumer {
+    fn take(&mut self, bytes: &[u8]);
+}
+
+/// A consumer behind a decoder, with its bound.
+struct Bounded<C> {
+    consumer: C,
+    decoded: u64,
+    encoded: u64,
+}
+
+impl<C: Consumer> Write for Bounded<C> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.decoded += bytes.len() as u64;
+        if self.decoded > ALWAYS && self.decoded / RATIO > self.encoded {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.consumer.take(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Decodes a body into its consumer.
+pub(crate) struct Decoder<C: Consumer> {
+    coding: Coding<Bounded<C>>,
+    fault: Option<&'static str>,
+}
+
+enum Coding<W: Write> {
+    Identity(W),
+    Gzip(Box<MultiGzDecoder<W>>),
+    /// Its two forms are told apart by the first byte; the sink is taken when it comes.
+    DeflateUndecided(Option<W>),
+    Zlib(Box<ZlibDecoder<W>>),
+    Deflate(Box<DeflateDecoder<W>>),
+    Brotli(Box<DecompressorWriter<W>>),
+    Zstd(Box<zstd::stream::write::Decoder<'static, W>>),
+}
+
+impl<C: Consumer> Decoder<C> {
+    /// A decoder for a body with these headers.
+    pub(crate) fn new(headers: &HeaderMap, consumer: C) -> Decoder<C> {
+        let sink = Bounded { consumer, decoded: 0, encoded: 0 };
+        let mut words = headers
+            .get_all(CONTENT_ENCODING)
+            .iter()
+            .flat_map(|value| value.to_str().unwrap_or("?").split(','))
+            .map(str::trim)
+            .filter(|word| !word.is_empty() && !word.eq_ignore_ascii_case("identity"));
+        let coding = match (words.next(), words.next()) {
+            (None, _) => Ok(Coding::Identity(sink)),
+            (Some(word), None) => Coding::named(&word.to_ascii_lowercase(), sink),
+            (Some(_), Some(_)) => Err(sink),
+        };
+        match coding {
+            Ok(coding) => Decoder { coding, fault: None },
+            Err(sink) => Decoder {
+                coding: Coding::Identity(sink),
+                fault: Some("the body has a content coding that is not read"),
+            },
+        }
+    }
+
+    /// Decodes the next bytes. After a fault nothing more is read.
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        if self.fault.is_some() || bytes.is_empty() {
+            return;
+        }
+        if let Some(sink) = self.coding.sink() {
+            sink.encoded += bytes.len() as u64;
+        }
+        if let Err(error) = self.coding.push(bytes) {
+            self.fault = Some(match error.kind() {
+                io::ErrorKind::FileTooLarge => "the body expands beyond all measure",
+                _ => "the body's compression could not be read",
+            });
+        }
+    }
+
+    /// Why reading stopped, if it did.
+    pub(crate) const fn fault(&self) -> Option<&'static str> {
+        self.fault
+    }
+
+    /// The consumer. It is there but for an instant inside [`push`](Decoder::push).
+    pub(crate) fn consumer(&mut self) -> Option<&mut C> {
+        Some(&mut self.coding.sink()?.consumer)
+    }
+}
+
+impl<C: Consumer> Coding<Bounded<C>> {
+    fn named(word: &str, sink: Bounded<C>) -> Result<Self, Bounded<C>> {
+        Ok(match word {
+            "gzip" | "x-gzip" => Coding::Gzip(Box::new(MultiGzDecoder::new(sink))),
+            "deflate" => Coding::DeflateUndecided(Some(sink)),
+            "br" => Coding::Brotli(Box::new(DecompressorWriter::new(sink, BROTLI_BUFFER))),
+            "zstd" => {
+                // Making a context fails only where memory has run out; the body is then not read.
+                let Ok(mut context) = zstd::stream::raw::Decoder::new() else { return Err(sink) };
+                if context.set_parameter(DParameter::WindowLogMax(ZSTD_WINDOW_LOG)).is_err() {
+                    return Err(sink);
+                }
+                Coding::Zstd(Box::new(zstd::stream::write::Decoder::with_decoder(sink, context)))
+            }
+            _ => return Err(sink),
+        })
+    }
+
+    fn sink(&mut self) -> Option<&mut Bounded<C>> {
+        Some(match self {
+            Coding::Identity(sink) => sink,
+            Coding::Gzip(decoder) => decoder.get_mut(),
+            Coding::DeflateUndecided(sink) => return sink.as_mut(),
+            Coding::Zlib(decoder) => decoder.get_mut(),
+            Coding::Deflate(decoder) => decoder.get_mut(),
+            Coding::Brotli(decoder) => decoder.get_mut(),
+            Coding::Zstd(decoder) => decoder.get_mut(),
+        })
+    }
+
+    fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if let Coding::DeflateUndecided(sink) = self
+            && let (Some(sink), Some(first)) = (sink.take(), bytes.first())
+        {
+            // RFC 1950: the method in the low half is 8, the window in the high half at most 7.
+            *self = if first & 0x0f == 8 && first >> 4 <= 7 {
+                Coding::Zlib(Box::new(ZlibDecoder::new(sink)))
+            } else {
+                Coding::Deflate(Box::new(DeflateDecoder::new(sink)))
+            };
+        }
+        match self {
+            Coding::Identity(sink) => sink.write_all(bytes),
+            Coding::Gzip(decoder) => through(decoder, bytes),
+            Coding::Zlib(decoder) => through(decoder, bytes),
+            Coding::Deflate(decoder) => through(decoder, bytes),
+            Coding::Brotli(decoder) => through(decoder, bytes),
+            Coding::Zstd(decoder) => through(decoder, bytes),
+            Coding::DeflateUndecided(_) => Ok(()),
+        }
+    }
+}
+
+/// What has been decoded so far must come out now: an event waits for nobody.
+fn through(decoder: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
+    decoder.write_all(bytes)?;
+    decoder.flush()
+}

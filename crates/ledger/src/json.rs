@@ -1,0 +1,106 @@
+//! The one JSON shape of a call, for every command that prints calls.
+
+use outrigger_pricing::Meter;
+use serde_json::{Map, Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::ids::hex;
+use crate::{CallRecord, Timestamp};
+
+/// A call as JSON.
+///
+/// Money is decimal text (US dollars), times are RFC 3339 in UTC, durations are milliseconds; what is unknown is `null`.
+/// `tokens` has `provenance`, `reason`, `input_total`, `output_total` and `meters` (per meter `count` and `provenance`);
+/// `cause` is `null` or an object with `class`, `error_type`, `status` and `message`.
+#[must_use]
+pub fn call_json(record: &CallRecord) -> Value {
+    let started = record.times.started;
+    json!({
+        "id": record.id.to_string(),
+        "trace_id": hex(&record.span.trace_id),
+        "span_id": hex(&record.span.span_id),
+        "provider": record.provider,
+        "dialect": record.dialect,
+        "operation": record.operation.as_str(),
+        "mode": record.mode.as_str(),
+        "model": record.model(),
+        "requested_model": record.facts.model,
+        "served_tier": record.served_tier,
+        "stream": record.facts.stream,
+        "step": record.step,
+        "user": record.user,
+        "session": record.session,
+        "outcome": record.outcome.as_str(),
+        "cause": record.cause.as_ref().map(|cause| json!({
+            "class": cause.class.as_str(),
+            "error_type": cause.error_type,
+            "status": cause.status,
+            "message": cause.text,
+        })),
+        "finish_reasons": record.finish_reasons,
+        "response_id": record.response_id,
+        "request_id": record.request_id,
+        "key": record.key.as_ref().map(|key| json!({"fingerprint": key.fingerprint, "ending": key.ending})),
+        "tokens": tokens(record),
+        "cost": record.cost.total.map(|total| total.to_string()),
+        "cost_status": record.cost.completeness.as_str(),
+        "cost_reasons": record.cost.reasons,
+        "cost_lines": record.cost.lines.iter().map(|line| json!({
+            "meter": line.meter.as_str(),
+            "quantity": line.quantity,
+            "rate": line.rate.to_string(),
+            "per": line.per,
+            "amount": line.amount.to_string(),
+        })).collect::<Vec<_>>(),
+        "price_book": record.price_book,
+        "times": {
+            "started": rfc3339(started),
+            "ended": rfc3339(record.times.ended),
+            "responded_ms": record.times.responded.map(|at| milliseconds(started, at)),
+            "first_content_ms": record.times.first_content.map(|at| milliseconds(started, at)),
+            "duration_ms": milliseconds(started, record.times.ended),
+        },
+        "bytes": {"request": record.transport.request_bytes, "response": record.transport.response_bytes},
+        "attempts": record.attempts.iter().map(|attempt| json!({
+            "number": attempt.number,
+            "provider": attempt.provider,
+            "host": attempt.host,
+            "port": attempt.port,
+            "method": attempt.method,
+            "path": attempt.path,
+            "http_version": attempt.http_version,
+            "status": attempt.status,
+            "error_type": attempt.error_type,
+            "started": rfc3339(attempt.started),
+            "duration_ms": milliseconds(attempt.started, attempt.ended),
+        })).collect::<Vec<_>>(),
+    })
+}
+
+fn tokens(record: &CallRecord) -> Value {
+    let accounted = &record.tokens;
+    let meters: Map<String, Value> = Meter::ALL
+        .into_iter()
+        .map(|meter| {
+            let known =
+                json!({"count": accounted.usage.get(meter), "provenance": accounted.of(meter).as_str()});
+            (meter.as_str().to_owned(), known)
+        })
+        .collect();
+    json!({
+        "provenance": accounted.provenance.as_str(),
+        "reason": accounted.reason,
+        "input_total": accounted.usage.total_prompt(),
+        "output_total": accounted.usage.total_answer(),
+        "meters": meters,
+    })
+}
+
+fn rfc3339(at: Timestamp) -> Option<String> {
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(at.0)).ok()?.format(&Rfc3339).ok()
+}
+
+fn milliseconds(from: Timestamp, to: Timestamp) -> f64 {
+    to.since(from) as f64 / 1e6
+}
