@@ -21,6 +21,11 @@ impl Backoff {
         Backoff { next: FIRST, jitter: RandomState::new(), taken: 0 }
     }
 
+    /// Whether there was a wait already.
+    pub(crate) fn waited(&self) -> bool {
+        self.taken > 0
+    }
+
     /// The next wait: at least what the endpoint asked for.
     pub(crate) fn next(&mut self, asked: Option<Duration>) -> Duration {
         let share = self.jitter.hash_one(self.taken) % 512;

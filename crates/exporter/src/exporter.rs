@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::counts::Tallies;
 use crate::inbox::{self, Slot, Wanted, inbox};
 use crate::settings::Target;
-use crate::transport::{TlsError, Transport};
+use crate::transport::{MachineRoots, TlsError, Transport};
 use crate::worker::{Wires, Worker};
 use crate::{Counts, Settings, Signal};
 
@@ -68,7 +68,8 @@ impl Exporter {
             let _context = runtime.enter();
             wires(&settings)?
         };
-        let wanted = Wanted { traces: wires.traces.is_some(), logs: wires.logs.is_some() };
+        let traced = wires.traces.as_ref().map(|_| settings.sampler);
+        let wanted = Wanted { traces: traced, logs: wires.logs.is_some() };
         let tallies = Arc::new(Tallies::default());
         let (slot, inbox) = inbox(inbox::ROOM, wanted, Arc::clone(&tallies));
         let (end, ends) = watch::channel(None);
@@ -111,8 +112,10 @@ impl Exporter {
 }
 
 fn wires(settings: &Settings) -> Result<Wires<Transport>, TlsError> {
-    let wire =
-        |signal, target: Option<&Target>| target.map(|target| Transport::new(signal, target)).transpose();
+    let machine = MachineRoots::default();
+    let wire = |signal, target: Option<&Target>| {
+        target.map(|target| Transport::new(signal, target, &machine)).transpose()
+    };
     Ok(Wires {
         traces: wire(Signal::Traces, settings.traces.as_ref().map(|signal| &signal.target))?,
         logs: wire(Signal::Logs, settings.logs.as_ref().map(|signal| &signal.target))?,

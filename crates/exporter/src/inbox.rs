@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::Signal;
 use crate::counts::Tallies;
-use crate::schema;
+use crate::schema::{self, Sampler};
 
 /// Calls held between two visits of the exporter's thread; a burst of 80,000 calls a second fits.
 pub(crate) const ROOM: usize = 4096;
@@ -23,8 +23,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Which signals a call is for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wanted {
-    /// Spans.
-    pub(crate) traces: bool,
+    /// Spans: off, or of which calls.
+    pub(crate) traces: Option<Sampler>,
     /// Log records.
     pub(crate) logs: bool,
 }
@@ -45,7 +45,7 @@ impl Shared {
         if self.wanted.logs {
             count(self.tallies.of(Signal::Logs), 1);
         }
-        if self.wanted.traces {
+        if self.wanted.traces.is_some_and(|sampler| sampler.wants(record)) {
             count(self.tallies.of(Signal::Traces), schema::span_count(record));
         }
     }

@@ -35,8 +35,10 @@ pub(crate) trait Freight {
 pub(crate) enum Overflow {
     /// What came last: what is held has waited longer.
     DropNewest,
-    /// What came first: the newer supersedes it.
+    /// What came first: what is new tells more.
     DropOldest,
+    /// What came first, and nothing is lost by that: the newer holds all that it held.
+    Supersede,
 }
 
 /// A lane's bounds.
@@ -97,6 +99,8 @@ struct State<F> {
     refused_until: Option<Instant>,
     /// Whether the refusal was said and still holds.
     refused: bool,
+    /// Whether the endpoint ever took anything.
+    worked: bool,
 }
 
 /// What to do with a request after a reply.
@@ -121,6 +125,7 @@ impl<W: Wire, F: Freight> Lane<W, F> {
                 batch,
                 refused_until: None,
                 refused: false,
+                worked: false,
             }),
         }
     }
@@ -137,7 +142,7 @@ impl<W: Wire, F: Freight> Lane<W, F> {
         if state.waiting.len() + state.sending.len() >= self.parts.bounds.queue {
             let victim = match self.parts.bounds.overflow {
                 Overflow::DropNewest => Some(piece),
-                Overflow::DropOldest => {
+                Overflow::DropOldest | Overflow::Supersede => {
                     let oldest = state.waiting.pop_front();
                     state.waiting.push_back(piece);
                     oldest
@@ -147,7 +152,13 @@ impl<W: Wire, F: Freight> Lane<W, F> {
             if let Some(victim) = victim {
                 let items = victim.weight();
                 self.drop_piece(victim);
-                self.say_lost(items, "no room left in memory", "see why the endpoint takes it too slowly");
+                if self.parts.bounds.overflow != Overflow::Supersede {
+                    self.say_lost(
+                        items,
+                        "no room left in memory",
+                        "see why the endpoint takes it too slowly",
+                    );
+                }
             }
             return;
         }
@@ -282,7 +293,10 @@ impl<W: Wire, F: Freight> Lane<W, F> {
                 Next::Done
             }
             Reply::Later { after, why, .. } => {
-                self.parts.herald.down(endpoint, &why);
+                // One failure of an endpoint that worked before is no outage: connections are closed now and then.
+                if backoff.waited() || !self.state.borrow().worked {
+                    self.parts.herald.down(endpoint, &why);
+                }
                 Next::Again(backoff.next(after))
             }
             Reply::Refused { why } => {
@@ -312,6 +326,7 @@ impl<W: Wire, F: Freight> Lane<W, F> {
         self.parts.herald.up(&self.parts.endpoint);
         let was_refused = {
             let mut state = self.state.borrow_mut();
+            state.worked = true;
             state.refused_until = None;
             std::mem::take(&mut state.refused)
         };

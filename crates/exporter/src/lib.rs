@@ -25,7 +25,7 @@ mod worker;
 
 pub use counts::{Count, Counts};
 pub use exporter::{Exporter, StartError};
-pub use schema::VERSION as SCHEMA_VERSION;
+pub use schema::{Sampler, VERSION as SCHEMA_VERSION};
 pub use settings::{
     Batching, CacheAttribute, CallSignal, Endpoint, GenAiMetrics, MetricSignal, NamedFile, Protocol,
     Settings, SettingsError, Signal, Target, Temporality,

@@ -15,7 +15,7 @@ use crate::herald::Herald;
 use crate::inbox::Inbox;
 use crate::lane::{Bounds, Freight, Lane, Overflow, Pack, Parts};
 use crate::metrics::Metrics;
-use crate::schema::{self, Schema};
+use crate::schema::{self, Sampler, Schema};
 use crate::settings::{Batching, MetricSignal, Temporality};
 use crate::transport::Wire;
 use crate::{Settings, Signal};
@@ -103,6 +103,7 @@ pub(crate) struct Worker<W> {
     inbox: Inbox,
     traces: Option<Rc<Lane<W, Spans>>>,
     hurry_traces: bool,
+    sampler: Sampler,
     logs: Option<Rc<Lane<W, Log>>>,
     hurry_logs: bool,
     metrics: Option<MetricsOut<W>>,
@@ -169,6 +170,7 @@ impl<W: Wire + 'static> Worker<W> {
             inbox,
             traces,
             hurry_traces: hurry(&settings.traces),
+            sampler: settings.sampler,
             logs,
             hurry_logs: hurry(&settings.logs),
             metrics,
@@ -247,7 +249,7 @@ impl<W: Wire + 'static> Worker<W> {
             out.metrics.observe(&record);
         }
         let failed = record.outcome == Outcome::Failed;
-        let traced = self.traces.as_ref().filter(|_| schema::span_count(&record) > 0);
+        let traced = self.traces.as_ref().filter(|_| self.sampler.wants(&record));
         let open = u8::from(traced.is_some()) + u8::from(self.logs.is_some());
         let call = Rc::new(Call {
             record,
@@ -324,12 +326,13 @@ fn bounds(batching: Batching) -> Bounds {
 }
 
 fn metric_bounds(signal: &MetricSignal) -> Bounds {
-    // A newer cumulative collection holds all that an older one held. Deltas must each arrive: ten minutes of them.
-    let queue = match signal.temporality {
-        Temporality::Cumulative => 2,
-        Temporality::Delta | Temporality::LowMemory => 60,
+    // A newer cumulative collection holds all that an older one held. Deltas must each arrive: ten minutes of them
+    // are kept.
+    let (queue, overflow) = match signal.temporality {
+        Temporality::Cumulative => (2, Overflow::Supersede),
+        Temporality::Delta | Temporality::LowMemory => (60, Overflow::DropOldest),
     };
-    Bounds { delay: Duration::ZERO, queue, batch: 1, overflow: Overflow::DropOldest }
+    Bounds { delay: Duration::ZERO, queue, batch: 1, overflow }
 }
 
 /// Waits for the order to end. Without anybody left to give it, the end is now.

@@ -1,5 +1,12 @@
 //! The exporter against a receiver on loopback, over real sockets, in both protocols.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may end at the first surprise; the lints spare test functions but not their helpers"
+)]
+
 mod support;
 
 use std::net::{Ipv4Addr, TcpListener};

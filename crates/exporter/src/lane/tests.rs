@@ -1,3 +1,5 @@
+//! A lane with an endpoint that answers as told, in paused time.
+
 use std::future::Future;
 
 use proptest::prelude::*;
@@ -169,6 +171,25 @@ async fn a_request_is_repeated_as_it_was_until_it_is_taken() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_closed_connection_is_no_outage_but_two_failures_are() {
+    let said = Said::listen();
+    let script = Script::default().reply(Reply::Taken).reply(unreachable()).reply(Reply::Taken);
+    let script = script.reply(unreachable()).reply(unreachable());
+    let scene = play(&script, BOUNDS, async |scene| {
+        for _ in 0..2 {
+            scene.push(b'a');
+            pass(10_000).await;
+        }
+        assert_eq!(said.lines("telemetry").len(), 0);
+        scene.push(b'a');
+        pass(10_000).await;
+    })
+    .await;
+    assert_eq!(said.lines("telemetry waits").len(), 1);
+    assert_eq!(scene.count().exported, 3);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_refused_signal_is_said_once_counted_and_offered_again_later() {
     let said = Said::listen();
     let script = Script::default().reply(refused()).reply(refused());
@@ -276,7 +297,8 @@ async fn without_room_the_newest_goes_and_what_is_on_the_way_takes_room_too() {
 #[tokio::test(start_paused = true)]
 async fn without_room_a_newer_collection_supersedes_the_oldest() {
     let script = Script::default().then(Duration::from_secs(60), Reply::Taken);
-    let bounds = Bounds { delay: Duration::ZERO, queue: 2, batch: 1, overflow: Overflow::DropOldest };
+    let said = Said::listen();
+    let bounds = Bounds { delay: Duration::ZERO, queue: 2, batch: 1, overflow: Overflow::Supersede };
     let scene = play(&script, bounds, async |scene| {
         for mark in *b"abcd" {
             scene.push(mark);
@@ -288,6 +310,7 @@ async fn without_room_a_newer_collection_supersedes_the_oldest() {
     let marks: Vec<String> = scene.requests(&script).into_iter().map(|(_, marks)| marks).collect();
     assert_eq!(marks, ["a", "d"]);
     assert_eq!(scene.count(), Count { seen: 4, exported: 2, waiting: 0, dropped: 2 });
+    assert_eq!(said.lines("telemetry is dropped").len(), 0, "nothing is lost by it");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,3 +1,5 @@
+//! What calls do to metrics, read back as OTLP.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 

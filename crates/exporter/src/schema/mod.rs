@@ -5,6 +5,7 @@ mod attempt;
 pub(crate) mod keys;
 mod log;
 mod resource;
+mod sampler;
 mod span;
 mod value;
 
@@ -22,6 +23,7 @@ use prost::Message;
 
 use crate::{CacheAttribute, Settings};
 
+pub use sampler::Sampler;
 pub(crate) use span::{cache_write, cost_status, is_openai, time_to_first_chunk};
 pub(crate) use value::seconds;
 
@@ -43,7 +45,7 @@ impl Schema {
     /// One request with the spans of all these calls.
     pub(crate) fn traces<'a>(&self, calls: impl Iterator<Item = &'a CallRecord>) -> Bytes {
         let mut spans = Vec::new();
-        for call in calls.filter(|call| is_sampled(call)) {
+        for call in calls {
             spans.push(span::logical(call, self.cache));
             spans.extend(attempt::spans(call));
         }
@@ -80,14 +82,9 @@ impl Schema {
     }
 }
 
-/// How many spans a call has: one for itself and one per attempt; none where the app's own trace is not sampled, for
-/// they would hang in the air. The record is never sampled.
+/// How many spans a sampled call has: one for itself and one per attempt.
 pub(crate) fn span_count(call: &CallRecord) -> u64 {
-    if is_sampled(call) { 1 + call.attempts.len() as u64 } else { 0 }
-}
-
-fn is_sampled(call: &CallRecord) -> bool {
-    call.span.flags & 1 == 1
+    1 + call.attempts.len() as u64
 }
 
 /// How many points are in collected metrics.

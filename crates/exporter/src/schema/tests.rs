@@ -1,3 +1,5 @@
+//! What calls look like, attribute by attribute.
+
 use std::collections::BTreeMap;
 
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
@@ -105,6 +107,8 @@ fn an_answered_call_is_a_client_span_by_the_conventions() {
         outrigger.cost.status = "exact"
         outrigger.cost.usd = "0.0041905"
         outrigger.dialect = "openai_chat"
+        outrigger.key.ending = "x7Qa"
+        outrigger.key.fingerprint = "3f9c21d0"
         outrigger.mode = "connect"
         outrigger.outcome = "answered"
         outrigger.price_book.hash = "b00c"
@@ -125,7 +129,7 @@ fn a_failed_call_names_its_cause_and_knows_no_numbers() {
     let span = &spans(&failed(), &[])[0];
     let status = span.status.as_ref().unwrap();
     assert_eq!(status.code, 2);
-    assert_eq!(status.message, "openai refused the key sha256:0a1b… (401): check OPENAI_API_KEY");
+    assert_eq!(status.message, "openai refused the key (401): check OPENAI_API_KEY");
     assert_eq!(span.parent_span_id, [0u8; 0]);
     assert_eq!(span.flags, 0x101, "no parent, so none that is remote");
     assert_lines(
@@ -140,11 +144,12 @@ fn a_failed_call_names_its_cause_and_knows_no_numbers() {
         outrigger.attempt_count = 1
         outrigger.call.id = "cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd"
         outrigger.cause.class = "authentication"
-        outrigger.cause.message = "openai refused the key sha256:0a1b… (401): check OPENAI_API_KEY"
+        outrigger.cause.message = "openai refused the key (401): check OPENAI_API_KEY"
         outrigger.cause.status_code = 401
         outrigger.cost.reasons = ["tokens unknown"]
         outrigger.cost.status = "unpriced"
         outrigger.dialect = "openai_chat"
+        outrigger.key.fingerprint = "ba7816bf"
         outrigger.mode = "connect"
         outrigger.outcome = "failed"
         outrigger.price_book.hash = "b00c"
@@ -276,6 +281,8 @@ fn the_record_holds_everything_but_content() {
         outrigger.cost.status = "exact"
         outrigger.cost.usd = "0.0041905"
         outrigger.dialect = "openai_chat"
+        outrigger.key.ending = "x7Qa"
+        outrigger.key.fingerprint = "3f9c21d0"
         outrigger.mode = "connect"
         outrigger.outcome = "answered"
         outrigger.price_book.hash = "b00c"

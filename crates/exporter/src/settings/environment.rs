@@ -9,6 +9,7 @@ use super::{
     Batching, CacheAttribute, CallSignal, GenAiMetrics, MetricSignal, NamedFile, Protocol, Settings, Signal,
     Target, Temporality,
 };
+use crate::Sampler;
 
 /// Spans and records leave this soon where the user set no delay.
 const CALL_DELAY: Duration = Duration::from_secs(1);
@@ -58,6 +59,7 @@ pub(super) fn read(
         service_name,
         fallback_service_name: outrigger_contract::telemetry::NAMESPACE.to_owned(),
         resource,
+        sampler: sampler(&variables)?,
         genai_metrics: genai_metrics(&variables)?,
         cache_attribute: cache_attribute(&variables)?,
     }))
@@ -211,6 +213,29 @@ fn temporality(found: &Found) -> Result<Temporality, SettingsError> {
         "delta" => Ok(Temporality::Delta),
         "lowmemory" => Ok(Temporality::LowMemory),
         _ => Err(found.fault("not a temporality", "write cumulative, delta or lowmemory")),
+    }
+}
+
+fn sampler(variables: &Variables<'_>) -> Result<Sampler, SettingsError> {
+    let Some(found) = variables.find("OTEL_TRACES_SAMPLER") else { return Ok(Sampler::default()) };
+    let ratio = || match variables.find("OTEL_TRACES_SAMPLER_ARG") {
+        None => Ok(1.0),
+        Some(share) => match share.value.parse::<f64>() {
+            Ok(ratio) if (0.0..=1.0).contains(&ratio) => Ok(ratio),
+            _ => Err(share.fault("not a share of traces", "write a number from 0 to 1 such as 0.25")),
+        },
+    };
+    match found.value.as_str() {
+        "always_on" => Ok(Sampler::Fixed(true)),
+        "always_off" => Ok(Sampler::Fixed(false)),
+        "traceidratio" => ratio().map(Sampler::Ratio),
+        "parentbased_always_on" => Ok(Sampler::Parent(1.0)),
+        "parentbased_always_off" => Ok(Sampler::Parent(0.0)),
+        "parentbased_traceidratio" => ratio().map(Sampler::Parent),
+        _ => Err(found.fault(
+            "not a sampler this version knows",
+            "write parentbased_always_on, parentbased_traceidratio, always_on, always_off or traceidratio",
+        )),
     }
 }
 

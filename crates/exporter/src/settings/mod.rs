@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use http::HeaderMap;
 
+use crate::Sampler;
+
 pub use endpoint::Endpoint;
 pub use error::SettingsError;
 
@@ -183,6 +185,8 @@ pub struct Settings {
     pub fallback_service_name: String,
     /// Further resource attributes as the user gave them, in their order.
     pub resource: Vec<(String, String)>,
+    /// Which calls have spans.
+    pub sampler: Sampler,
     /// Which GenAI metrics are sent.
     pub genai_metrics: GenAiMetrics,
     /// Which cache attribute spans carry.

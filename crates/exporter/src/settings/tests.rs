@@ -1,3 +1,5 @@
+//! Variables and what becomes of them.
+
 use super::*;
 
 type Variables<'a> = &'a [(&'a str, &'a str)];
@@ -240,6 +242,7 @@ fn what_cannot_be_understood_is_named_with_its_value_and_the_mend() {
         ("OTEL_METRIC_EXPORT_INTERVAL", "0", "1 or more"),
         ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "sometimes", "cumulative, delta or lowmemory"),
         ("OTEL_TRACES_EXPORTER", "pigeon", "otlp or none"),
+        ("OTEL_TRACES_SAMPLER", "jaeger_remote", "parentbased_always_on"),
         ("OTEL_SDK_DISABLED", "1", "true or false"),
         ("OTEL_RESOURCE_ATTRIBUTES", "team", "key=value"),
         ("OTEL_RESOURCE_ATTRIBUTES", "team=%zz", "percent-encoded"),
@@ -270,4 +273,19 @@ fn the_service_name_is_the_users_and_else_the_programs() {
         "till"
     );
     assert_eq!(on(&[COMMON]).default_service_name("").fallback_service_name, "outrigger");
+}
+
+#[test]
+fn samplers_are_the_standards() {
+    let sampler = |name: &str, share: &str| {
+        on(&[COMMON, ("OTEL_TRACES_SAMPLER", name), ("OTEL_TRACES_SAMPLER_ARG", share)]).sampler
+    };
+    assert_eq!(on(&[COMMON]).sampler, Sampler::Parent(1.0));
+    assert_eq!(sampler("parentbased_always_off", ""), Sampler::Parent(0.0));
+    assert_eq!(sampler("parentbased_traceidratio", "0.25"), Sampler::Parent(0.25));
+    assert_eq!(sampler("traceidratio", ""), Sampler::Ratio(1.0));
+    assert_eq!(sampler("always_on", "2"), Sampler::Fixed(true));
+    assert_eq!(sampler("always_off", ""), Sampler::Fixed(false));
+    let error = fault(&[COMMON, ("OTEL_TRACES_SAMPLER", "traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", "2")]);
+    assert!(error.starts_with("OTEL_TRACES_SAMPLER_ARG=\"2\""), "{error}");
 }

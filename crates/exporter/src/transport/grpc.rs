@@ -10,7 +10,8 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 
 use super::{
-    MEND_CREDENTIALS, MEND_ENDPOINT, Reply, TlsError, USER_AGENT, chain, partial, quoted, retry_after, tls,
+    MEND_CREDENTIALS, MEND_ENDPOINT, MachineRoots, Reply, TlsError, USER_AGENT, chain, partial, quoted,
+    retry_after, tls,
 };
 use crate::settings::{Signal, Target};
 
@@ -28,14 +29,14 @@ pub(crate) struct Grpc {
 }
 
 impl Grpc {
-    pub(super) fn new(signal: Signal, target: &Target) -> Result<Grpc, TlsError> {
+    pub(super) fn new(signal: Signal, target: &Target, machine: &MachineRoots) -> Result<Grpc, TlsError> {
         let library = |error: tonic::transport::Error| TlsError::Library(chain(&error));
         let mut endpoint = Endpoint::from_shared(target.endpoint.uri().to_string())
             .and_then(|endpoint| endpoint.user_agent(USER_AGENT))
             .map_err(library)?
             .connect_timeout(target.timeout);
         if target.endpoint.is_tls() {
-            endpoint = endpoint.tls_config(tls::for_grpc(target)?).map_err(library)?;
+            endpoint = endpoint.tls_config(tls::for_grpc(target, machine)?).map_err(library)?;
         }
         Ok(Grpc {
             signal,

@@ -1,7 +1,7 @@
 //! OTLP over HTTP/1.1 with protobuf bodies.
 
 use std::io::Write as _;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use flate2::Compression;
@@ -10,12 +10,16 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 
 use super::{
-    MEND_CREDENTIALS, MEND_ENDPOINT, Reply, TlsError, USER_AGENT, chain, partial, quoted, retry_after, tls,
+    MEND_CREDENTIALS, MEND_ENDPOINT, MachineRoots, Reply, TlsError, USER_AGENT, chain, partial, quoted,
+    retry_after, tls,
 };
 use crate::settings::{Signal, Target};
 
 /// Most that is read of an answer: room for a partial success and its message.
 const ANSWER: usize = 64 * 1024;
+
+/// How long an unused connection is kept.
+const IDLE: Duration = Duration::from_secs(50);
 
 /// The way to one signal's URL.
 pub(crate) struct Http {
@@ -26,7 +30,7 @@ pub(crate) struct Http {
 }
 
 impl Http {
-    pub(super) fn new(signal: Signal, target: &Target) -> Result<Http, TlsError> {
+    pub(super) fn new(signal: Signal, target: &Target, machine: &MachineRoots) -> Result<Http, TlsError> {
         let mut headers = target.headers.clone();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
         if target.gzip {
@@ -43,9 +47,11 @@ impl Http {
             .redirect(reqwest::redirect::Policy::none())
             // What to repeat, and when, is decided where the batch is held.
             .retry(reqwest::retry::never())
-            .pool_max_idle_per_host(1);
+            .pool_max_idle_per_host(1)
+            // Less than most servers and balancers allow, so that it is we who close.
+            .pool_idle_timeout(IDLE);
         builder = if target.endpoint.is_tls() {
-            builder.tls_backend_preconfigured(tls::for_http(target)?)
+            builder.tls_backend_preconfigured(tls::for_http(target, machine)?)
         } else {
             // Without a connection to encrypt there is no need to load the machine's roots.
             builder.tls_backend_preconfigured(tls::none()?)

@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 use crate::settings::{Protocol, Signal, Target};
 
-pub(crate) use tls::TlsError;
+pub(crate) use tls::{MachineRoots, TlsError};
 
 /// What an endpoint made of one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,10 +71,14 @@ pub(crate) enum Transport {
 
 impl Transport {
     /// Prepares the way to a target. Needs the context of a tokio runtime; opens no connection.
-    pub(crate) fn new(signal: Signal, target: &Target) -> Result<Transport, TlsError> {
+    pub(crate) fn new(
+        signal: Signal,
+        target: &Target,
+        machine: &MachineRoots,
+    ) -> Result<Transport, TlsError> {
         match target.protocol {
-            Protocol::Grpc => grpc::Grpc::new(signal, target).map(Transport::Grpc),
-            Protocol::HttpProtobuf => http::Http::new(signal, target).map(Transport::Http),
+            Protocol::Grpc => grpc::Grpc::new(signal, target, machine).map(Transport::Grpc),
+            Protocol::HttpProtobuf => http::Http::new(signal, target, machine).map(Transport::Http),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Whom we trust and who we are when the endpoint is `https`: the machine's roots, those of the user, his certificate.
 
+use std::cell::OnceCell;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -56,10 +57,28 @@ impl Files {
     }
 }
 
+/// The machine's roots, loaded when first needed and once for all signals.
+#[derive(Default)]
+pub(crate) struct MachineRoots(OnceCell<RootCertStore>);
+
+impl MachineRoots {
+    /// The machine's roots; where it has none (a bare container image), the public ones we bring.
+    fn get(&self) -> &RootCertStore {
+        self.0.get_or_init(|| {
+            let mut roots = RootCertStore::empty();
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            if roots.is_empty() {
+                roots.add_parsable_certificates(webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned());
+            }
+            roots
+        })
+    }
+}
+
 /// TLS for HTTP.
-pub(super) fn for_http(target: &Target) -> Result<ClientConfig, TlsError> {
+pub(super) fn for_http(target: &Target, machine: &MachineRoots) -> Result<ClientConfig, TlsError> {
     let files = Files::read(target)?;
-    let mut roots = machine_roots();
+    let mut roots = machine.get().clone();
     for certificate in files.authorities.iter().flat_map(|pem| CertificateDer::pem_slice_iter(pem)).flatten()
     {
         roots.add(certificate).map_err(|error| TlsError::Library(error.to_string()))?;
@@ -83,9 +102,9 @@ fn builder() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, TlsError> {
 }
 
 /// TLS for gRPC.
-pub(super) fn for_grpc(target: &Target) -> Result<ClientTlsConfig, TlsError> {
+pub(super) fn for_grpc(target: &Target, machine: &MachineRoots) -> Result<ClientTlsConfig, TlsError> {
     let files = Files::read(target)?;
-    let mut config = ClientTlsConfig::new().trust_anchors(machine_roots().roots);
+    let mut config = ClientTlsConfig::new().trust_anchors(machine.get().roots.iter().cloned());
     if let Some(pem) = files.authorities {
         config = config.ca_certificate(Certificate::from_pem(pem));
     }
@@ -93,16 +112,6 @@ pub(super) fn for_grpc(target: &Target) -> Result<ClientTlsConfig, TlsError> {
         config = config.identity(Identity::from_pem(certificates, key));
     }
     Ok(config)
-}
-
-/// The machine's roots; where it has none (a bare container image), the public ones we bring.
-fn machine_roots() -> RootCertStore {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if roots.is_empty() {
-        roots.add_parsable_certificates(webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned());
-    }
-    roots
 }
 
 fn read(file: &NamedFile) -> Result<Vec<u8>, TlsError> {

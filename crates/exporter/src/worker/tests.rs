@@ -1,3 +1,5 @@
+//! The worker between hand-made calls and endpoints that answer as told, in paused time.
+
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use outrigger_ledger::Recorder as _;
@@ -34,7 +36,8 @@ async fn play(
 ) -> (Scene, crate::Counts) {
     let settings = settings(variables);
     let tallies = Arc::new(Tallies::default());
-    let wanted = Wanted { traces: settings.traces.is_some(), logs: settings.logs.is_some() };
+    let traces_wanted = settings.traces.as_ref().map(|_| settings.sampler);
+    let wanted = Wanted { traces: traces_wanted, logs: settings.logs.is_some() };
     let (slot, inbox) = inbox(ROOM, wanted, Arc::clone(&tallies));
     let (end, ends) = watch::channel(None);
     let wires = Wires {
@@ -130,7 +133,8 @@ async fn a_delay_that_the_user_set_is_honoured_for_failed_calls_too() {
 
 #[tokio::test(start_paused = true)]
 async fn calls_that_end_close_together_wake_the_thread_once() {
-    let (slot, mut inbox) = inbox(ROOM, Wanted { traces: true, logs: true }, Arc::new(Tallies::default()));
+    let (slot, mut inbox) =
+        inbox(ROOM, Wanted { traces: Some(Sampler::default()), logs: true }, Arc::new(Tallies::default()));
     let local = LocalSet::new();
     let visits = local.spawn_local(async move {
         let mut visits = Vec::new();

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use outrigger_ledger::{
-    Accounted, Attempt, CallId, CallRecord, Cause, Mode, Outcome, Provenance, SpanContext, Times, Timestamp,
-    Transport,
+    Accounted, Attempt, CallId, CallRecord, Cause, KeyHint, Mode, Outcome, Provenance, SpanContext, Times,
+    Timestamp, Transport,
 };
 use outrigger_pricing::{Atto, Completeness, Cost, CostLine, Meter, TokenUsage};
 use outrigger_providers::{FailureClass, Operation, RequestFacts};
@@ -60,7 +60,7 @@ pub(crate) fn answered() -> CallRecord {
         step: Some("plan".to_owned()),
         user: Some("u_81".to_owned()),
         session: Some("conv_42".to_owned()),
-        key: None,
+        key: Some(KeyHint { fingerprint: "3f9c21d0".to_owned(), ending: Some("x7Qa".to_owned()) }),
         served_model: Some("gpt-5.1-2025-11-13".to_owned()),
         served_tier: Some("default".to_owned()),
         response_id: Some("chatcmpl-1".to_owned()),
@@ -108,6 +108,7 @@ pub(crate) fn failed() -> CallRecord {
     call.facts = RequestFacts { model: Some("gpt-5.1".to_owned()), ..RequestFacts::default() };
     call.step = None;
     call.user = None;
+    call.key = Some(KeyHint { fingerprint: "ba7816bf".to_owned(), ending: None });
     call.session = None;
     call.served_model = None;
     call.served_tier = None;
@@ -130,7 +131,7 @@ pub(crate) fn failed() -> CallRecord {
         class: FailureClass::Authentication,
         error_type: "invalid_api_key".to_owned(),
         status: Some(401),
-        text: "openai refused the key sha256:0a1b… (401): check OPENAI_API_KEY".to_owned(),
+        text: "openai refused the key (401): check OPENAI_API_KEY".to_owned(),
     });
     call.times.first_content = None;
     call.times.ended = Timestamp(START + 400_000_000);
