@@ -1,1 +1,126 @@
-//! simulator
+//! Fake providers over TLS, in the providers' own wire formats, scripted call by call.
+//!
+//! It stands in for what a test cannot reach, so it is written from templates of its own: it shares no code with the
+//! crates that read these formats, and a misreading in one cannot hide in the other.
+
+mod answer;
+mod authority;
+mod body;
+pub mod presets;
+mod providers;
+mod received;
+mod script;
+mod server;
+
+pub use authority::Certificate;
+pub use received::{Received, Reported};
+pub use script::{Answer, Cut, ErrorKind, Rule, Script, Usage};
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, oneshot};
+
+use crate::received::Log;
+use crate::server::Shared;
+
+/// How the simulator is set up.
+#[derive(Debug, Clone, Default)]
+pub struct Config {
+    /// Where to listen; loopback and a free port by default.
+    pub listen: Option<SocketAddr>,
+    /// Keys that are accepted; with none any key is.
+    pub valid_keys: Vec<String>,
+    /// What to answer; a good answer where nothing matches.
+    pub script: Script,
+    /// Names served beside the providers' own.
+    pub extra_names: Vec<String>,
+    /// What certificate to show.
+    pub certificate: Certificate,
+}
+
+/// A running simulator; ends when dropped.
+pub struct Simulator {
+    address: SocketAddr,
+    ca_pem: String,
+    log: Arc<Log>,
+    gate: Arc<Semaphore>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Simulator {
+    /// Starts on a thread of its own.
+    ///
+    /// # Errors
+    /// The address is taken, or certificates or the thread could not be made.
+    pub fn start(config: Config) -> io::Result<Simulator> {
+        let authority = authority::Authority::new(&config).map_err(io::Error::other)?;
+        let listen = config.listen.unwrap_or_else(|| ([127, 0, 0, 1], 0).into());
+        let listener = std::net::TcpListener::bind(listen)?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let ca_pem = authority.ca_pem().to_owned();
+        let log = Arc::new(Log::default());
+        let gate = Arc::new(Semaphore::new(0));
+        let shared = Arc::new(Shared::new(config, Arc::clone(&log), Arc::clone(&gate)));
+        let (stop, stopped) = oneshot::channel();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let thread = std::thread::Builder::new().name("simulator".to_owned()).spawn(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    () = server::serve(listener, &authority, shared) => {}
+                    // A dropped sender asks for the same.
+                    _ = stopped => {}
+                }
+            });
+        })?;
+        Ok(Simulator { address, ca_pem, log, gate, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The authority that vouches for its certificates, PEM.
+    #[must_use]
+    pub fn ca_pem(&self) -> &str {
+        &self.ca_pem
+    }
+
+    /// Everything received so far, in the order of arrival.
+    #[must_use]
+    pub fn received(&self) -> Vec<Received> {
+        self.log.snapshot()
+    }
+
+    /// Bytes of application data that reached it over TLS, whether or not they made a request.
+    #[must_use]
+    pub fn bytes_received(&self) -> u64 {
+        self.log.bytes()
+    }
+
+    /// Waits until `enough` holds for what was received. False when the deadline came first.
+    pub fn wait_for(&self, deadline: Duration, enough: impl Fn(&[Received]) -> bool) -> bool {
+        self.log.wait_for(deadline, enough)
+    }
+
+    /// Lets a gated stream send this many more events.
+    pub fn release(&self, events: usize) {
+        self.gate.add_permits(events);
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic of the server has been printed by its thread already.
+            let _ended = thread.join();
+        }
+    }
+}

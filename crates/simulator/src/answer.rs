@@ -1,0 +1,272 @@
+//! From a request to its answer: who is asked, whether the key is good, what the script says.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderName};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::body::{Pace, Sent, gzip, stream};
+use crate::providers::{self, Provider};
+use crate::received::{Received, Reported};
+use crate::script::{Answer, Asked, Cut, ErrorKind, Usage};
+use crate::server::Shared;
+
+/// What one call asks, as far as the templates need it.
+pub(crate) struct Ask {
+    pub(crate) model: String,
+    pub(crate) stream: bool,
+    /// Chat: whether a usage chunk was asked for.
+    pub(crate) include_usage: bool,
+    /// Whether the request offers tools; the answer then calls the first one.
+    pub(crate) tool: Option<String>,
+    /// A number that is different for every call.
+    pub(crate) serial: usize,
+}
+
+/// What is told in an answer.
+pub(crate) struct Told {
+    pub(crate) text: String,
+    pub(crate) model: String,
+    pub(crate) tier: Option<String>,
+    /// `None` when the script leaves the usage out.
+    pub(crate) usage: Option<Usage>,
+}
+
+/// Answers one request.
+pub(crate) async fn respond(
+    shared: Arc<Shared>,
+    server_name: Option<String>,
+    request: Request<Incoming>,
+) -> Response<Sent> {
+    let (head, body) = request.into_parts();
+    let host = head.uri.authority().map(ToString::to_string);
+    let host = host.or_else(|| Some(head.headers.get(HOST)?.to_str().ok()?.to_owned())).unwrap_or_default();
+    let path = head.uri.path().to_owned();
+    let received = Received {
+        method: head.method.to_string(),
+        path: head.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
+        authority: host.clone(),
+        version: format!("{:?}", head.version),
+        server_name: server_name.clone(),
+        headers: head.headers.clone(),
+        body: Vec::new(),
+        status: 0,
+        sent: Vec::new(),
+        ended: false,
+        abandoned: false,
+        reported: None,
+    };
+    let at = shared.log.add(received);
+    let Some(provider) = Provider::of(server_name.as_deref().unwrap_or(&host), &path) else {
+        return elsewhere(&shared, at, &path, body).await;
+    };
+    let Ok(body) = body.collect().await else {
+        // The client gave up in the middle of its request; nobody reads the answer.
+        shared.log.change(at, |received| (received.abandoned, received.ended) = (true, true));
+        return Response::new(Sent::Whole(None));
+    };
+    let body = body.to_bytes();
+    shared.log.change(at, |received| received.body = body.to_vec());
+    let mut response = answer(&shared, at, provider, &head.headers, &path, &body).await;
+    provider.common_headers(response.headers_mut(), at);
+    response
+}
+
+async fn answer(
+    shared: &Arc<Shared>,
+    at: usize,
+    provider: Provider,
+    headers: &HeaderMap,
+    path: &str,
+    body: &[u8],
+) -> Response<Sent> {
+    let json: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
+    let model = json["model"].as_str().unwrap_or_default().to_owned();
+    let streams = json["stream"].as_bool().unwrap_or(false);
+    let asked = Asked { provider: provider.name(), path, model: &model, stream: streams };
+    let answer = {
+        let mut seen = shared.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.script.answer(&mut seen, &asked)
+    };
+    if answer.delay_ms > 0 {
+        tokio::time::sleep(Duration::from_millis(answer.delay_ms)).await;
+    }
+    let accepts_gzip = headers.get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).is_some_and(|text| text.contains("gzip"));
+    let zip = answer.gzip && accepts_gzip;
+    let mut response = if let Some(raw) = &answer.raw_body {
+        let kind = answer.content_type.as_deref().unwrap_or("text/html");
+        whole(shared, at, answer.status.unwrap_or(200), kind, raw.clone().into_bytes(), zip)
+    } else if let Some(refused) = refused_key(shared, provider, headers) {
+        error(shared, at, provider, ErrorKind::Authentication, Some(&refused), &answer)
+    } else if let Some(kind) = answer.error.filter(|_| answer.error_after.is_none()) {
+        error(shared, at, provider, kind, None, &answer)
+    } else {
+        let ask = Ask {
+            include_usage: json["stream_options"]["include_usage"].as_bool().unwrap_or(false),
+            tool: providers::first_tool(&json),
+            model,
+            stream: streams,
+            serial: at,
+        };
+        good(shared, at, provider, path, &ask, &answer, body.len(), zip)
+    };
+    for (name, value) in &answer.headers {
+        if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), value.parse()) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+}
+
+/// The key of a request, if it is not one of the valid ones.
+fn refused_key(shared: &Shared, provider: Provider, headers: &HeaderMap) -> Option<String> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let bearer = text("authorization").and_then(|value| value.strip_prefix("Bearer "));
+    let key = match provider {
+        Provider::Openai => bearer,
+        Provider::Anthropic => text("x-api-key").or(bearer),
+    };
+    match key {
+        Some(key) if shared.valid_keys.is_empty() || shared.valid_keys.iter().any(|valid| valid == key) => None,
+        other => Some(other.unwrap_or_default().to_owned()),
+    }
+}
+
+fn error(
+    shared: &Shared,
+    at: usize,
+    provider: Provider,
+    kind: ErrorKind,
+    key: Option<&str>,
+    answer: &Answer,
+) -> Response<Sent> {
+    let (status, body) = provider.error(kind, key, at);
+    let status = answer.status.unwrap_or(status);
+    let mut response = whole(shared, at, status, "application/json", body.to_string().into_bytes(), false);
+    if kind == ErrorKind::RateLimit {
+        response.headers_mut().insert("retry-after", HeaderValue::from_static("1"));
+    }
+    response
+}
+
+#[expect(clippy::too_many_arguments, reason = "one call's parts, used once")]
+fn good(
+    shared: &Shared,
+    at: usize,
+    provider: Provider,
+    path: &str,
+    ask: &Ask,
+    answer: &Answer,
+    body_length: usize,
+    zip: bool,
+) -> Response<Sent> {
+    let text = answer.text.clone().unwrap_or_else(|| "The tide turns at six, and the harbour is calm until then.".to_owned());
+    // Four bytes to a token and one word to a token: made up, but the same on every run.
+    let computed = Usage {
+        input: body_length as u64 / 4,
+        output: text.split_whitespace().count() as u64,
+        ..Usage::default()
+    };
+    let told = Told {
+        model: answer.served_model.clone().unwrap_or_else(|| ask.model.clone()),
+        tier: answer.served_tier.clone(),
+        usage: (!answer.omit_usage).then(|| answer.usage.unwrap_or(computed)),
+        text,
+    };
+    let Some(parts) = provider.answer(path, ask, &told) else {
+        let (status, body) = provider.error(ErrorKind::NotFound, None, at);
+        return whole(shared, at, status, "application/json", body.to_string().into_bytes(), false);
+    };
+    let reported = told.usage.map(|usage| Reported { model: told.model.clone(), tier: told.tier.clone(), usage });
+    shared.log.change(at, |received| received.reported = reported);
+    if !ask.stream || parts.events.is_empty() {
+        return whole(shared, at, answer.status.unwrap_or(200), "application/json", parts.whole.to_string().into_bytes(), zip);
+    }
+    let (events, broken_end) = scripted(provider, parts.events, parts.deltas, answer, at);
+    shared.log.change(at, |received| received.status = 200);
+    let pace = Pace {
+        between: Duration::from_millis(answer.pace_ms),
+        gate: answer.gated.then(|| Arc::clone(&shared.gate)),
+        gzip: zip,
+        broken_end,
+    };
+    let mut response = Response::new(stream(events, pace, Arc::clone(&shared.log), at));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
+    if zip {
+        response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    response
+}
+
+type Events = Box<dyn Iterator<Item = String> + Send>;
+
+/// The events as the script wants them, and whether the connection breaks at their end.
+fn scripted(
+    provider: Provider,
+    mut events: Vec<String>,
+    deltas: std::ops::Range<usize>,
+    answer: &Answer,
+    at: usize,
+) -> (Events, bool) {
+    if let Some(after) = answer.garbage_after {
+        events.insert(after.min(events.len()), "data: {\"id\": \u{1f}broken <<<\n\n".to_owned());
+    }
+    if let Some(after) = answer.error_after {
+        events.truncate(after);
+        events.push(provider.error_event(answer.error.unwrap_or(ErrorKind::ServerError), at));
+        return (Box::new(events.into_iter()), false);
+    }
+    if let Some(after) = answer.cut_after {
+        events.truncate(after);
+        return (Box::new(events.into_iter()), answer.cut == Cut::Broken);
+    }
+    if answer.endless {
+        let repeated = events.get(deltas).map(<[String]>::to_vec).unwrap_or_default();
+        events.truncate(2);
+        return (Box::new(events.into_iter().chain(repeated.into_iter().cycle().take(100_000))), true);
+    }
+    (Box::new(events.into_iter()), false)
+}
+
+fn whole(shared: &Shared, at: usize, status: u16, kind: &str, body: Vec<u8>, zip: bool) -> Response<Sent> {
+    shared.log.change(at, |received| {
+        received.status = status;
+        received.sent.clone_from(&body);
+        received.ended = true;
+    });
+    let bytes = if zip { gzip(&body) } else { Bytes::from(body) };
+    let mut response = Response::new(Sent::Whole(Some(bytes)));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+    if let Ok(kind) = HeaderValue::from_str(kind) {
+        response.headers_mut().insert(CONTENT_TYPE, kind);
+    }
+    if zip {
+        response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    response
+}
+
+/// A host that is no provider: takes a body and tells its SHA-256, or sends one of the length that the path names.
+async fn elsewhere(shared: &Shared, at: usize, path: &str, mut body: Incoming) -> Response<Sent> {
+    let mut digest = Sha256::new();
+    while let Some(Ok(frame)) = body.frame().await {
+        if let Some(bytes) = frame.data_ref() {
+            digest.update(bytes);
+        }
+    }
+    if let Some(length) = path.strip_prefix("/bytes/").and_then(|text| text.parse::<usize>().ok()) {
+        return whole(shared, at, 200, "application/octet-stream", pattern(length), false);
+    }
+    let digest: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    whole(shared, at, 200, "text/plain", digest.into_bytes(), false)
+}
+
+fn pattern(length: usize) -> Vec<u8> {
+    (0..length).map(|at| (at % 251) as u8).collect()
+}
