@@ -1,2 +1,70 @@
-//! outrigger
-fn main() {}
+//! `outrigger`: what a person runs. Reads the command line; the commands are in their own modules.
+
+mod bill;
+mod demo;
+mod exec;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+const EXIT_CODES: &str = "Exit codes:
+  0    done
+  1    the command failed
+  2    the command line is wrong
+  126  exec: the program cannot be executed
+  127  exec: the program was not found
+  128+ exec: the program was ended by this signal
+  else exec: the program's own";
+
+/// Watches a program's LLM calls: what each cost, how long it took and why it failed.
+#[derive(Parser)]
+#[command(name = "outrigger", version, about, after_help = EXIT_CODES)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a program with its LLM calls watched, and print the bill at its end.
+    Exec(exec::Arguments),
+    /// See it at work: fake providers, the sidecar and a small app on loopback; no key, no network.
+    Demo(demo::Arguments),
+    /// Print the version and the date of the prices.
+    Version,
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_env("OUTRIGGER_LOG")
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn")),
+        )
+        .init();
+    outrigger_sidecar::panics::print_place_only();
+    match arguments.command {
+        Command::Exec(arguments) => exec::run(arguments),
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::Version => {
+            let book = outrigger_pricing::PriceBook::builtin();
+            output::line(&format!("outrigger {}, prices of {}", env!("CARGO_PKG_VERSION"), book.date()));
+            ExitCode::SUCCESS
+        }
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "outrigger", &mut script);
+            output::bytes(&script);
+            ExitCode::SUCCESS
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! What calls cost and why they failed, added up as they end. Per call; memory is bounded by the number of models, steps
+//! and kinds of failure, not of calls.
+
+mod failures;
+mod samples;
+mod summary;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use outrigger_exporter::Counts;
+use outrigger_ledger::{CallRecord, Outcome, Provenance, Recorder};
+use outrigger_pricing::{Atto, Completeness, Meter, TokenUsage};
+use outrigger_sidecar::Seen;
+
+use crate::bill::failures::Failures;
+use crate::bill::samples::Samples;
+use crate::output;
+
+/// Names that an app makes up (models, steps) are kept apart up to this many, then together.
+const NAMES: usize = 200;
+const OTHER: &str = "(other)";
+
+/// Where the telemetry went.
+pub(crate) struct Telemetry {
+    pub(crate) counts: Counts,
+    pub(crate) endpoints: Vec<String>,
+}
+
+/// Adds up calls.
+pub(crate) struct Bill {
+    // Taken once per finished call and by summaries.
+    state: Mutex<State>,
+    started: Instant,
+    /// Whether a failure is said when it happens.
+    says_failures: bool,
+}
+
+#[derive(Default)]
+struct State {
+    total: Sums,
+    models: BTreeMap<(&'static str, String), ModelRow>,
+    steps: BTreeMap<String, Sums>,
+    failures: Failures,
+    outcomes: BTreeMap<&'static str, u64>,
+    exact: u64,
+    unknown: u64,
+    /// Calls that were refused and used nothing.
+    unused: u64,
+}
+
+/// A sum of money that says what it leaves out.
+#[derive(Debug, Default, Clone)]
+struct Sums {
+    calls: u64,
+    cost: Atto,
+    /// Calls whose cost is a lower bound.
+    partial: u64,
+    /// Calls without a price.
+    unpriced: u64,
+}
+
+#[derive(Default)]
+struct ModelRow {
+    sums: Sums,
+    input: u64,
+    cached: u64,
+    output: u64,
+    first_token: Samples,
+}
+
+impl Sums {
+    fn add(&mut self, record: &CallRecord) {
+        self.calls += 1;
+        match record.cost.completeness {
+            Completeness::Exact => {}
+            Completeness::Partial => self.partial += 1,
+            Completeness::Unpriced => self.unpriced += 1,
+        }
+        if let Some(cost) = record.cost.total {
+            // Sums beyond 1e20 dollars stay where they are.
+            self.cost = self.cost.checked_add(cost).unwrap_or(self.cost);
+        }
+    }
+}
+
+impl Bill {
+    pub(crate) fn new(says_failures: bool) -> Bill {
+        Bill { state: Mutex::default(), started: Instant::now(), says_failures }
+    }
+
+    /// The bill so far; at the end also what passed unread and where the telemetry went.
+    pub(crate) fn summary(&self, seen: Option<&Seen>, telemetry: Option<&Telemetry>) -> String {
+        summary::text(&self.state(), self.started.elapsed(), seen, telemetry)
+    }
+
+    /// The sums as JSON.
+    pub(crate) fn json(&self) -> serde_json::Value {
+        summary::json(&self.state())
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Recorder for Bill {
+    fn try_record(&self, record: Arc<CallRecord>) {
+        let said = {
+            let mut state = self.state();
+            state.add(&record);
+            state.failures.note(&record, Instant::now())
+        };
+        if let Some(line) = said.filter(|_| self.says_failures) {
+            output::note(&line);
+        }
+    }
+}
+
+impl State {
+    fn add(&mut self, record: &CallRecord) {
+        self.total.add(record);
+        *self.outcomes.entry(record.outcome.as_str()).or_default() += 1;
+        match record.tokens.provenance {
+            Provenance::Exact if record.tokens.usage == TokenUsage::ZERO => self.unused += 1,
+            Provenance::Exact => self.exact += 1,
+            Provenance::Unknown => self.unknown += 1,
+        }
+        let step = record.step.as_deref().unwrap_or("unnamed");
+        bounded(&mut self.steps, step.to_owned(), OTHER.to_owned()).add(record);
+
+        let model = record.model().unwrap_or("(unnamed)").to_owned();
+        let row = bounded(&mut self.models, (record.provider, model), (record.provider, OTHER.to_owned()));
+        row.sums.add(record);
+        let usage = &record.tokens.usage;
+        let known = |meter| usage.get(meter).unwrap_or(0);
+        row.input += Meter::ALL.into_iter().filter(|meter| meter.is_prompt()).map(known).sum::<u64>();
+        row.cached += known(Meter::CacheRead);
+        row.output += Meter::ALL.into_iter().filter(|meter| meter.is_answer()).map(known).sum::<u64>();
+        if let (Some(first), Outcome::Answered) = (record.times.first_content, record.outcome) {
+            row.first_token.add(first.since(record.times.started));
+        }
+    }
+
+    fn outcome(&self, outcome: Outcome) -> u64 {
+        self.outcomes.get(outcome.as_str()).copied().unwrap_or(0)
+    }
+}
+
+fn bounded<K: Ord, V: Default>(map: &mut BTreeMap<K, V>, key: K, other: K) -> &mut V {
+    let key = if map.len() >= NAMES && !map.contains_key(&key) { other } else { key };
+    map.entry(key).or_default()
+}

@@ -1,0 +1,84 @@
+//! The bill over records made from bytes by the real pipeline.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::{HeaderMap, Method, StatusCode};
+use outrigger_ledger::{Call, CallId, CallRecord, CallStart, End, Mode, Recorder, Timestamp};
+use outrigger_pricing::PriceBook;
+use outrigger_providers::services;
+
+use super::*;
+
+const NOW: u64 = 1_794_830_400_000_000_000;
+
+fn call(status: u16, body: &str, key: &str, step: Option<&str>) -> Arc<CallRecord> {
+    let service = services::by_host("api.openai.com").unwrap();
+    let path = "/v1/chat/completions";
+    let mut headers = HeaderMap::new();
+    headers.insert("authorization", format!("Bearer {key}").parse().unwrap());
+    if let Some(step) = step {
+        headers.insert("x-outrigger-step", step.parse().unwrap());
+    }
+    let mut call = Call::begin(CallStart {
+        id: CallId([1; 16]),
+        service,
+        recognised: (service.recognise)(&Method::POST, path),
+        mode: Mode::Connect,
+        method: &Method::POST,
+        path,
+        headers: &headers,
+        host: "api.openai.com",
+        port: 443,
+        http_version: "1.1",
+        at: Timestamp(NOW),
+    });
+    call.request_chunk(br#"{"model":"gpt-5"}"#);
+    let json = [("content-type".parse().unwrap(), "application/json".parse().unwrap())];
+    call.response_head(StatusCode::from_u16(status).unwrap(), &json.into_iter().collect(), Timestamp(NOW));
+    call.response_chunk(body.as_bytes(), Timestamp(NOW));
+    Arc::new(call.finish(End::Complete, Timestamp(NOW + 1_000_000_000), PriceBook::builtin()))
+}
+
+const ANSWER: &str = r#"{"id":"c","model":"gpt-5","choices":[{"finish_reason":"stop"}],"usage":{"prompt_tokens":1000,"completion_tokens":500}}"#;
+const UNKNOWN_MODEL: &str = r#"{"id":"c","model":"house-9","choices":[{"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":1}}"#;
+const REFUSED: &str = r#"{"error":{"message":"Incorrect API key provided","type":"invalid_request_error","code":"invalid_api_key"}}"#;
+
+const GOOD: &str = "sk-good-0123456789-Lm04";
+const BAD: &str = "sk-mistyped-0123456789-x7Qa";
+
+#[test]
+fn the_summary_adds_up_and_names_what_it_leaves_out() {
+    let bill = Bill::new(false);
+    bill.try_record(call(200, ANSWER, GOOD, Some("plan")));
+    bill.try_record(call(200, ANSWER, GOOD, None));
+    bill.try_record(call(200, UNKNOWN_MODEL, GOOD, None));
+    bill.try_record(call(401, REFUSED, BAD, None));
+    let text = bill.summary(None, None);
+    assert!(text.contains("4 calls"), "{text}");
+    assert!(text.contains("$0.012500 + 1 unpriced · 3 answered, 1 failed"), "{text}");
+    assert!(text.contains("plan 1 $0.006250"), "{text}");
+    assert!(text.contains("1 × openai 401 invalid_api_key, first 00:00:01Z: the key ending …x7Qa"), "{text}");
+    assert!(text.contains("Another key in use, …Lm04, works."), "{text}");
+    assert!(text.contains("unpriced") && text.contains("2,000"), "{text}");
+    assert!(!text.contains(BAD) && !text.contains(GOOD));
+    assert_eq!(bill.json()["total"]["cost"], "0.0125");
+}
+
+#[test]
+fn a_repeated_failure_is_said_once_and_counted() {
+    let mut failures = Failures::default();
+    let record = call(401, REFUSED, BAD, None);
+    let start = Instant::now();
+    assert!(failures.note(&record, start).unwrap().contains("…x7Qa"));
+    assert_eq!(failures.note(&record, start + Duration::from_secs(1)), None);
+    assert_eq!(failures.note(&record, start + Duration::from_secs(2)), None);
+    let later = failures.note(&record, start + Duration::from_secs(6)).unwrap();
+    assert!(later.contains("(2 more of these meanwhile)"), "{later}");
+    assert_eq!(failures.groups()[0].count, 4);
+}
+
+#[test]
+fn an_empty_bill_says_so() {
+    assert!(Bill::new(false).summary(None, None).contains("0 calls"));
+}

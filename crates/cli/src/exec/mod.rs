@@ -1,0 +1,176 @@
+//! `outrigger exec`: the sidecar in this process, a program beside it, the bill at the end.
+//!
+//! It must not cost the program anything: whatever of ours cannot start is said, and the program runs without it.
+
+mod child;
+mod environment;
+mod trust;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use outrigger_exporter::Exporter;
+use outrigger_ledger::{CallRecord, Recorder};
+use outrigger_sidecar::{Bound, Running, Settings, UpstreamOverride};
+
+use crate::bill::{Bill, Telemetry};
+use crate::exec::environment::{Listeners, UserEnvironment};
+use crate::output;
+
+/// Calls of processes that the program left behind may take this long to finish.
+const GRACE: Duration = Duration::from_secs(5);
+/// The last records may take this long to leave.
+const LAST_EXPORT: Duration = Duration::from_secs(5);
+
+/// How the program's calls are led through the sidecar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub(crate) enum Mode {
+    /// Through `HTTPS_PROXY`, with a certificate authority that the program is given to trust.
+    #[default]
+    Proxy,
+    /// Through the SDKs' base-URL variables; needs no trust, reaches only programs that read them.
+    BaseUrl,
+}
+
+/// Arguments of `exec`.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Send telemetry to this OTLP endpoint; wins over the `OTEL_*` variables.
+    #[arg(long, value_name = "URL")]
+    otlp: Option<String>,
+    /// How the calls are led through Outrigger.
+    #[arg(long, value_enum, default_value_t)]
+    mode: Mode,
+    /// Reach a provider's name at this address; its certificate is checked as always.
+    #[arg(long, value_name = "HOST=ADDR")]
+    upstream: Vec<UpstreamOverride>,
+    /// PEM file with certificate authorities to trust upstream, beside the public ones.
+    #[arg(long, value_name = "FILE")]
+    extra_ca: Vec<PathBuf>,
+    /// Print the bill so far at this interval, such as 30s, 5m or 1h (SIGUSR1 prints it at once).
+    #[arg(long, value_name = "TIME", value_parser = interval)]
+    summary_every: Option<Duration>,
+    /// The program and its arguments.
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "CMD ARGS…")]
+    command: Vec<OsString>,
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    let time = humantime::parse_duration(text).map_err(|error| format!("{error}; write 30s, 5m or 1h"))?;
+    if time < Duration::from_secs(1) { Err("it must be at least 1s".to_owned()) } else { Ok(time) }
+}
+
+/// What runs beside the program.
+struct Aboard {
+    running: Running,
+    exporter: Option<Exporter>,
+    telemetry_to: Vec<String>,
+    variables: BTreeMap<String, OsString>,
+    /// Deleted when dropped.
+    _trust: tempfile::TempDir,
+}
+
+/// Runs the program; the status is its own.
+pub(crate) fn run(arguments: Arguments) -> ExitCode {
+    let bill = Arc::new(Bill::new(true));
+    let aboard = match start(&arguments, &bill) {
+        Ok(aboard) => Some(aboard),
+        Err(error) => {
+            output::note(&format!("{error}; the program runs without Outrigger"));
+            None
+        }
+    };
+    let nothing = BTreeMap::new();
+    let variables = aboard.as_ref().map_or(&nothing, |aboard| &aboard.variables);
+    let every = arguments.summary_every;
+    let ended = child::run(&arguments.command, variables, every, || {
+        if aboard.is_some() {
+            output::block(&bill.summary(None, None));
+        }
+    });
+    let Some(aboard) = aboard else { return ended.code };
+
+    let seen = aboard.running.drain(GRACE);
+    let telemetry = aboard
+        .exporter
+        .map(|exporter| Telemetry { counts: exporter.shutdown(LAST_EXPORT), endpoints: aboard.telemetry_to });
+    if ended.ran {
+        output::block(&bill.summary(Some(&seen), telemetry.as_ref()));
+        if seen.connections == 0 {
+            output::note(&never_appeared(&arguments));
+        }
+    }
+    ended.code
+}
+
+fn never_appeared(arguments: &Arguments) -> String {
+    let program = arguments.command.first().map(|name| name.to_string_lossy()).unwrap_or_default();
+    match arguments.mode {
+        Mode::Proxy => format!(
+            "no connection of `{program}` reached Outrigger: either it made none, or it does not read HTTPS_PROXY \
+             (Node before 24, Java and others do not). Try `--mode base-url`."
+        ),
+        Mode::BaseUrl => format!(
+            "no connection of `{program}` reached Outrigger: either it made none, or it does not read the base-URL \
+             variables. Try `--mode proxy`."
+        ),
+    }
+}
+
+fn start(arguments: &Arguments, bill: &Arc<Bill>) -> Result<Aboard, Box<dyn std::error::Error>> {
+    let user = UserEnvironment::read();
+    let telemetry =
+        outrigger_exporter::Settings::from_env(arguments.otlp.as_deref(), |name| std::env::var(name).ok())?
+            .map(|settings| settings.default_service_name(&service_name(arguments)));
+    let settings = Settings {
+        connect: ([127, 0, 0, 1], 0).into(),
+        base_url: ([127, 0, 0, 1], 0).into(),
+        upstreams: arguments.upstream.clone(),
+        extra_cas: arguments.extra_ca.iter().cloned().chain(user.trusted_file()).collect(),
+        upstream_proxy: user.proxy(),
+        ..Settings::default()
+    };
+    let bound = outrigger_sidecar::bind(&settings)?;
+    let directory = tempfile::Builder::new().prefix("outrigger-").tempdir()?;
+    let trust = trust::write(directory.path(), &bound, &arguments.extra_ca, &user)?;
+    let listeners = Listeners { connect: bound.connect_address(), base_url: bound.base_url_address() };
+    let child = environment::for_child(arguments.mode, &user, &listeners, &trust);
+    for note in &child.notes {
+        output::note(note);
+    }
+    let telemetry_to = telemetry.as_ref().map(outrigger_exporter::Settings::endpoints).unwrap_or_default();
+    let exporter = telemetry.map(Exporter::start).transpose()?;
+    let running = serve(bound, bill, exporter.as_ref())?;
+    Ok(Aboard { running, exporter, telemetry_to, variables: child.variables, _trust: directory })
+}
+
+/// Starts the sidecar; every record goes to the bill and, where there is one, to the exporter.
+pub(crate) fn serve(
+    bound: Bound,
+    bill: &Arc<Bill>,
+    exporter: Option<&Exporter>,
+) -> Result<Running, outrigger_sidecar::StartError> {
+    let recorder: Arc<dyn Recorder> = match exporter {
+        None => Arc::clone(bill) as Arc<dyn Recorder>,
+        Some(exporter) => Arc::new(Both(exporter.recorder(), Arc::clone(bill))),
+    };
+    bound.serve(recorder)
+}
+
+struct Both(Arc<dyn Recorder>, Arc<Bill>);
+
+impl Recorder for Both {
+    fn try_record(&self, record: Arc<CallRecord>) {
+        self.0.try_record(Arc::clone(&record));
+        self.1.try_record(record);
+    }
+}
+
+fn service_name(arguments: &Arguments) -> String {
+    let program = arguments.command.first().map(PathBuf::from).unwrap_or_default();
+    program.file_stem().map_or_else(|| "outrigger".to_owned(), |name| name.to_string_lossy().into_owned())
+}
