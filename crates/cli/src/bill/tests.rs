@@ -58,7 +58,7 @@ fn the_summary_adds_up_and_names_what_it_leaves_out() {
     assert!(text.contains("4 calls"), "{text}");
     assert!(text.contains("$0.012500 + 1 unpriced · 3 answered, 1 failed"), "{text}");
     assert!(text.contains("plan 1 $0.006250"), "{text}");
-    assert!(text.contains("1 × openai 401 invalid_api_key, first 00:00:01Z: the key ending …x7Qa"), "{text}");
+    assert!(text.contains("1 × openai 401 invalid_api_key, first 12:00:01Z: the key ending …x7Qa"), "{text}");
     assert!(text.contains("Another key in use, …Lm04, works."), "{text}");
     assert!(text.contains("unpriced") && text.contains("2,000"), "{text}");
     assert!(!text.contains(BAD) && !text.contains(GOOD));
