@@ -96,7 +96,20 @@ pub(crate) fn on_the_way(service: &Service, class: FailureClass, text: &str, sta
         class,
         error_type: transport_word(class).to_owned(),
         status,
-        text: format!("{}: {text}", service.id),
+        text: format!("{}: {text}{}", service.id, mend(class)),
+    }
+}
+
+/// What to do, for those classes whose own text does not say it: who refuses a name or a certificate knows more.
+const fn mend(class: FailureClass) -> &'static str {
+    match class {
+        FailureClass::Connect => {
+            ". Check the way there: network, firewall or network policy, proxy settings."
+        }
+        FailureClass::Timeout => {
+            ". Try again; if it lasts, check the way there and the provider's status page."
+        }
+        _ => "",
     }
 }
 

@@ -10,8 +10,9 @@ use http::header::CONTENT_ENCODING;
 use zstd::stream::raw::DParameter;
 
 /// Up to here any expansion is followed …
-const ALWAYS: u64 = 64 * 1024 * 1024;
-/// … beyond it only what expands less than this: text compresses 50-fold at most, a bomb a thousandfold.
+const ALWAYS: u64 = 4 * 1024 * 1024;
+/// … beyond it only what expands less than this: text compresses 50-fold at most, a bomb a thousandfold. A chunk of
+/// traffic may so cost a few milliseconds, whoever sent it.
 const RATIO: u64 = 200;
 const BROTLI_BUFFER: usize = 4096;
 /// 8 MiB, the largest window that HTTP allows (RFC 9659).

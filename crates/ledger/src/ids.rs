@@ -46,7 +46,12 @@ impl SpanContext {
     /// A place under the app's span, where it named one that is valid; else at the root of a new trace.
     pub(crate) fn for_call(id: CallId, headers: &HeaderMap) -> SpanContext {
         let span_id = id.derived("span");
-        let parent = headers.get("traceparent").and_then(|value| parse_traceparent(value.to_str().ok()?));
+        let mut given = headers.get_all("traceparent").iter();
+        let parent = match (given.next(), given.next()) {
+            (Some(one), None) => one.to_str().ok().and_then(parse_traceparent),
+            // Of two nobody knows which is meant.
+            _ => None,
+        };
         match parent {
             Some((trace_id, parent, flags)) => {
                 SpanContext { trace_id, span_id, parent_span_id: Some(parent), flags }

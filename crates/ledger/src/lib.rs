@@ -4,6 +4,7 @@
 mod call;
 mod cause;
 mod decode;
+mod identity;
 mod ids;
 mod json;
 mod key;

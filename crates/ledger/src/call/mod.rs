@@ -6,20 +6,17 @@ use std::net::SocketAddr;
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Method, StatusCode};
-use outrigger_contract::headers::{SESSION, STEP, USER};
 use outrigger_pricing::{Charge, Completeness, Cost, PriceBook, Region, Tier};
 use outrigger_providers::{
     FailureClass, Reading, Recognised, RequestFacts, RequestReader, ResponseMeter, Service,
 };
 
 use crate::decode::{Consumer, Decoder};
+use crate::identity::{Identity, tidy};
 use crate::{
     Accounted, Attempt, CallId, CallRecord, KeyHint, Mode, Provenance, SpanContext, Times, Timestamp,
     Transport,
 };
-
-/// Names that an app gives are cut to this many bytes.
-const NAME: usize = 128;
 
 /// What is known when a request's head has been read.
 pub struct CallStart<'a> {
@@ -82,9 +79,7 @@ pub struct Call {
     port: u16,
     peer: Option<SocketAddr>,
     http_version: &'static str,
-    step: Option<String>,
-    user: Option<String>,
-    session: Option<String>,
+    identity: Identity,
     key: Option<KeyHint>,
     request: Decoder<Facts>,
     response: Option<Response>,
@@ -124,7 +119,6 @@ impl Call {
     /// Starts watching. Inference operations only.
     #[must_use]
     pub fn begin(start: CallStart<'_>) -> Call {
-        let named = |header| start.headers.get(header).and_then(|value| value.to_str().ok()).and_then(name);
         Call {
             id: start.id,
             span: SpanContext::for_call(start.id, start.headers),
@@ -137,10 +131,13 @@ impl Call {
             port: start.port,
             peer: None,
             http_version: start.http_version,
-            step: named(STEP),
-            user: named(USER),
-            session: named(SESSION),
-            key: start.service.credential(start.headers).as_ref().map(KeyHint::of),
+            identity: Identity::read(start.headers),
+            key: start
+                .service
+                .credential(start.headers)
+                .filter(|credential| !credential.secret.is_empty())
+                .as_ref()
+                .map(KeyHint::of),
             request: Decoder::new(start.headers, Facts(start.recognised.dialect.request_reader())),
             response: None,
             times: Times { started: start.at, ..Times::default() },
@@ -170,7 +167,7 @@ impl Call {
             request_id: headers
                 .get(self.service.request_id_header)
                 .and_then(|value| value.to_str().ok())
-                .and_then(name),
+                .and_then(|value| tidy(value.to_owned())),
             body: Decoder::new(headers, Metered { meter, content: false }),
         });
     }
@@ -191,7 +188,7 @@ impl Call {
     #[must_use]
     pub fn finish(mut self, end: End, at: Timestamp, book: &'static PriceBook) -> CallRecord {
         self.times.ended = at;
-        let facts = self.request.consumer().map(|facts| facts.0.finish()).unwrap_or_default();
+        let facts = self.facts();
         let (reading, status) = match &mut self.response {
             Some(response) => (response.reading(), Some(response.status)),
             None => (Reading::default(), None),
@@ -222,13 +219,13 @@ impl Call {
             dialect: self.recognised.dialect.name(),
             api_type: self.recognised.dialect.api_type(),
             operation: self.recognised.operation,
-            step: self.step,
-            user: self.user.or_else(|| facts.user.as_deref().and_then(name)),
-            session: self.session.or_else(|| facts.conversation.as_deref().and_then(name)),
+            step: self.identity.step,
+            user: self.identity.user.or_else(|| facts.user.clone()),
+            session: self.identity.session.or_else(|| facts.conversation.clone()),
             key: self.key,
-            served_model: reading.model,
-            served_tier: reading.tier_word,
-            response_id: reading.response_id,
+            served_model: reading.model.and_then(tidy),
+            served_tier: reading.tier_word.and_then(tidy),
+            response_id: reading.response_id.and_then(tidy),
             request_id: self.response.and_then(|response| response.request_id),
             finish_reasons: verdict.finish_reasons,
             facts,
@@ -240,6 +237,20 @@ impl Call {
             times: self.times,
             transport: self.transport,
             attempts: vec![attempt],
+        }
+    }
+
+    /// What the request said, its free texts made fit for a record.
+    fn facts(&mut self) -> RequestFacts {
+        let facts = self.request.consumer().map(|facts| facts.0.finish()).unwrap_or_default();
+        RequestFacts {
+            model: facts.model.and_then(tidy),
+            reasoning_level: facts.reasoning_level.and_then(tidy),
+            tier_word: facts.tier_word.and_then(tidy),
+            previous_response_id: facts.previous_response_id.and_then(tidy),
+            user: facts.user.and_then(tidy),
+            conversation: facts.conversation.and_then(tidy),
+            ..facts
         }
     }
 
@@ -262,9 +273,15 @@ impl Call {
             region: if resident { Region::Resident } else { Region::Global },
             usage: &tokens.usage,
         });
-        if tokens.provenance != Provenance::Exact && cost.completeness == Completeness::Exact {
-            cost.completeness = Completeness::Partial;
-            cost.reasons.extend(tokens.reason.map(str::to_owned));
+        let doubts = [
+            reading.model.is_none().then_some("the answer names no model: priced as the one asked for"),
+            tokens.reason.filter(|_| tokens.provenance != Provenance::Exact),
+        ];
+        if cost.total.is_some() {
+            for doubt in doubts.into_iter().flatten() {
+                cost.completeness = Completeness::Partial;
+                cost.reasons.push(doubt.to_owned());
+            }
         }
         cost
     }
@@ -274,20 +291,8 @@ impl Response {
     fn reading(&mut self) -> Reading {
         let fault = self.body.fault();
         let mut reading = self.body.consumer().map(|metered| metered.meter.finish()).unwrap_or_default();
-        if let Some(fault) = fault {
-            reading.stumbled.get_or_insert(fault);
-        }
+        // What the meter made of a body that was not decoded to its end follows from that.
+        reading.stumbled = fault.or(reading.stumbled);
         reading
     }
-}
-
-/// A name as an app gives it: cut to a length, without control characters; nothing if nothing is left.
-fn name(text: &str) -> Option<String> {
-    let mut name: String = text.trim().chars().filter(|c| !c.is_control()).collect();
-    let mut end = name.len().min(NAME);
-    while !name.is_char_boundary(end) {
-        end -= 1;
-    }
-    name.truncate(end);
-    (!name.is_empty()).then_some(name)
 }

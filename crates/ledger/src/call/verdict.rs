@@ -1,10 +1,14 @@
 //! How a call ended and what of its usage is known. Per call.
 
-use outrigger_pricing::TokenUsage;
-use outrigger_providers::{FailureClass, Reading, RequestFacts, StreamEnd};
+use outrigger_pricing::{Meter, TokenUsage};
+use outrigger_providers::{Reading, RequestFacts, StreamEnd};
 
 use crate::call::{Call, End, Response};
+use crate::identity::tidy;
 use crate::{Accounted, Cause, Outcome, Provenance, cause};
+
+/// The conventions' finish word where one was expected but never came.
+const NEVER_CAME: &str = "error";
 
 /// The outcome, its cause, and the tokens.
 pub(super) struct Verdict {
@@ -19,10 +23,11 @@ impl Call {
         let (outcome, cause, tokens) = match (&self.response, end) {
             (_, End::Failed { class, text, status }) => {
                 let cause = cause::on_the_way(self.service, *class, text, Some(*status));
-                // Where no connection came about nothing was asked, so nothing was used.
-                let never_sent =
-                    matches!(class, FailureClass::Dns | FailureClass::Connect | FailureClass::Tls);
-                let tokens = if never_sent { nothing_used() } else { unknown("no answer came") };
+                // Where nothing of the request left nothing was asked, so nothing was used.
+                let tokens = match self.transport.request_bytes {
+                    0 => nothing_used(),
+                    _ => unknown("the request was sent, but no answer came"),
+                };
                 (Outcome::Failed, Some(cause), tokens)
             }
             (None, End::Cancelled) => {
@@ -34,11 +39,14 @@ impl Call {
         let mut finish_reasons: Vec<String> = reading
             .finish_reasons
             .iter()
-            .map(|word| self.recognised.dialect.finish_word(word).to_owned())
+            // A choice that never ended has an empty one.
+            .map(|word| {
+                tidy(self.recognised.dialect.finish_word(word).to_owned())
+                    .unwrap_or_else(|| NEVER_CAME.to_owned())
+            })
             .collect();
-        // The conventions ask for a word where one was expected but never came.
         if finish_reasons.is_empty() && matches!(outcome, Outcome::Failed | Outcome::Cancelled) {
-            finish_reasons.push("error".to_owned());
+            finish_reasons.push(NEVER_CAME.to_owned());
         }
         Verdict { outcome, cause, tokens, finish_reasons }
     }
@@ -66,12 +74,11 @@ impl Call {
             return (Outcome::Failed, told, nothing_used());
         }
         let tokens = account(end, reading, facts);
-        let complete = reading.end == StreamEnd::Complete;
         let (outcome, cause) = match (told, end) {
             (Some(told), _) => (Outcome::Failed, Some(told)),
             (None, End::Abandoned) => (Outcome::Unknown, None),
             // Once the terminal event has passed the app may hang up as it likes, and many do.
-            (None, _) if complete => (Outcome::Answered, None),
+            (None, _) if is_whole(reading) => (Outcome::Answered, None),
             (None, End::Cut | End::Failed { .. }) => {
                 (Outcome::Failed, Some(cause::cut(self.service, response.status, "the answer broke off")))
             }
@@ -86,6 +93,11 @@ impl Call {
     }
 }
 
+/// Whether all of the answer was seen and understood.
+fn is_whole(reading: &Reading) -> bool {
+    reading.end == StreamEnd::Complete && reading.stumbled.is_none()
+}
+
 fn account(end: &End, reading: &Reading, facts: &RequestFacts) -> Accounted {
     if let Some(stumbled) = reading.stumbled {
         return unknown(stumbled);
@@ -93,20 +105,29 @@ fn account(end: &End, reading: &Reading, facts: &RequestFacts) -> Accounted {
     if let Some(fault) = reading.usage_fault {
         return Accounted { usage: reading.usage, provenance: Provenance::Unknown, reason: Some(fault) };
     }
-    if reading.usage_final {
+    // Some servers tell the usage so far with every event: it is final only when the answer is.
+    if reading.usage_final && is_whole(reading) {
         return Accounted { usage: reading.usage, provenance: Provenance::Exact, reason: None };
     }
     let reason = match end {
-        End::Cancelled => "the app hung up before the usage was reported",
-        End::Cut => "the answer broke off before its usage was reported",
+        End::Cancelled if !is_whole(reading) => "the app hung up before the usage was reported",
+        End::Cut if !is_whole(reading) => "the answer broke off before its usage was reported",
         End::Abandoned => "the call was not followed to its end",
-        _ if facts.include_usage == Some(false) => {
+        _ if is_whole(reading) && facts.include_usage == Some(false) => {
             "the app did not ask for the usage (stream_options.include_usage)"
+        }
+        End::Complete | End::Failed { .. } if !is_whole(reading) => {
+            "the stream ended without its terminal event"
         }
         _ => "the provider reported no usage",
     };
-    // What was reported up to then stays: an Anthropic stream has told its input by its first event.
-    Accounted { usage: reading.usage, provenance: Provenance::Unknown, reason: Some(reason) }
+    // What was reported of the prompt stays: an Anthropic stream has told its input by its first event. The answer may
+    // have grown unseen.
+    let mut usage = reading.usage;
+    for meter in Meter::ALL.into_iter().filter(|meter| !meter.is_prompt()) {
+        usage.set(meter, None);
+    }
+    Accounted { usage, provenance: Provenance::Unknown, reason: Some(reason) }
 }
 
 const fn unknown(reason: &'static str) -> Accounted {

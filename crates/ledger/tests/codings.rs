@@ -1,0 +1,261 @@
+//! Compressed bodies read as plain ones do, however they are cut; what cannot be decoded ends the watching alone.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
+
+mod support;
+
+use std::io::Write;
+use std::sync::LazyLock;
+
+use flate2::Compression;
+use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
+use outrigger_ledger::{CallRecord, End, Outcome, Provenance};
+use outrigger_pricing::Meter;
+use proptest::prelude::*;
+use support::bodies::{self, CHAT_PLAIN, CHAT_STREAM, chat, messages, messages_stream};
+use support::{Script, cut};
+
+/// Each event compressed so that it can be read when it has come.
+struct Packed {
+    coding: &'static str,
+    name: &'static str,
+    events: Vec<Vec<u8>>,
+}
+
+fn events(body: &[u8]) -> Vec<&[u8]> {
+    let mut rest = body;
+    let mut events = Vec::new();
+    while let Some(at) = rest.windows(2).position(|pair| pair == b"\n\n") {
+        let (event, after) = rest.split_at(at + 2);
+        events.push(event);
+        rest = after;
+    }
+    events.extend(Some(rest).filter(|rest| !rest.is_empty()));
+    events
+}
+
+/// Compresses event by event with one writer that is flushed after each; `finish` gives the end of the format.
+fn flushed<W: Write>(
+    mut writer: W,
+    body: &[u8],
+    take: impl Fn(&mut W) -> Vec<u8>,
+    finish: impl FnOnce(W) -> Vec<u8>,
+) -> Vec<Vec<u8>> {
+    let mut packed = Vec::new();
+    for event in events(body) {
+        writer.write_all(event).unwrap();
+        writer.flush().unwrap();
+        packed.push(take(&mut writer));
+    }
+    packed.push(finish(writer));
+    packed
+}
+
+fn gzip(body: &[u8]) -> Vec<u8> {
+    let mut writer = GzEncoder::new(Vec::new(), Compression::default());
+    writer.write_all(body).unwrap();
+    writer.finish().unwrap()
+}
+
+fn packings(body: &[u8]) -> Vec<Packed> {
+    let level = Compression::default();
+    let sink = Vec::<u8>::new;
+    let each = |pack: &dyn Fn(&[u8]) -> Vec<u8>| events(body).into_iter().map(pack).collect();
+    let zstd = || zstd::stream::write::Encoder::new(sink(), 3).unwrap();
+    let mut checked = zstd();
+    checked.include_checksum(true).unwrap();
+    vec![
+        Packed {
+            coding: "gzip",
+            name: "gzip, flushed",
+            events: flushed(
+                GzEncoder::new(sink(), level),
+                body,
+                |writer| std::mem::take(writer.get_mut()),
+                |writer| writer.finish().unwrap(),
+            ),
+        },
+        Packed { coding: "X-GZIP", name: "gzip, a member per event", events: each(&gzip) },
+        Packed {
+            coding: "deflate",
+            name: "deflate in zlib",
+            events: flushed(
+                ZlibEncoder::new(sink(), level),
+                body,
+                |writer| std::mem::take(writer.get_mut()),
+                |writer| writer.finish().unwrap(),
+            ),
+        },
+        Packed {
+            coding: "deflate",
+            name: "deflate, raw",
+            events: flushed(
+                DeflateEncoder::new(sink(), level),
+                body,
+                |writer| std::mem::take(writer.get_mut()),
+                |writer| writer.finish().unwrap(),
+            ),
+        },
+        Packed {
+            coding: "br",
+            name: "brotli",
+            events: flushed(
+                brotli::CompressorWriter::new(sink(), 4096, 5, 22),
+                body,
+                |writer| std::mem::take(writer.get_mut()),
+                |writer| writer.into_inner(),
+            ),
+        },
+        Packed {
+            coding: "zstd",
+            name: "zstd, one frame with a checksum",
+            events: flushed(
+                checked,
+                body,
+                |writer| std::mem::take(writer.get_mut()),
+                |writer| writer.finish().unwrap(),
+            ),
+        },
+        Packed {
+            coding: "zstd",
+            name: "zstd, a frame per event",
+            events: each(&|event| zstd::bulk::compress(event, 3).unwrap()),
+        },
+        Packed { coding: "identity", name: "identity", events: each(&<[u8]>::to_vec) },
+    ]
+}
+
+/// The same but for what the cutting and packing change.
+fn assert_same(packed: &CallRecord, plain: &CallRecord, name: &str) {
+    let mut packed = packed.clone();
+    packed.transport.response_bytes = plain.transport.response_bytes;
+    packed.times = plain.times;
+    packed.attempts.clone_from(&plain.attempts);
+    assert_eq!(&packed, plain, "{name}");
+}
+
+#[test]
+fn a_compressed_answer_reads_as_the_plain_one() {
+    for script in bodies::all() {
+        let plain = script.run();
+        for packed in packings(&script.body()) {
+            let encoded = script.clone().response_header("content-encoding", packed.coding);
+            let bytes = packed.events.concat();
+            for size in [1, 7, bytes.len()] {
+                let record = encoded.clone().response(cut(&bytes, size)).run();
+                assert_eq!(record.transport.response_bytes, bytes.len() as u64);
+                assert_same(&record, &plain, &format!("{} in pieces of {size}", packed.name));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_compressed_event_is_read_when_it_comes() {
+    for script in bodies::streams() {
+        let plain =
+            script.clone().response(events(&script.body()).into_iter().map(<[u8]>::to_vec).collect()).run();
+        assert!(plain.times.first_content.is_some());
+        for packed in packings(&script.body()) {
+            let encoded = script.clone().response_header("content-encoding", packed.coding);
+            let record = encoded.response(packed.events).run();
+            assert_eq!(record.times.first_content, plain.times.first_content, "{}", packed.name);
+        }
+    }
+}
+
+#[test]
+fn a_compressed_answer_that_breaks_off_counts_what_was_told() {
+    let script = messages(&messages_stream());
+    for packed in packings(&script.body()) {
+        let encoded = script.clone().response_header("content-encoding", packed.coding);
+        let record = encoded.response(packed.events[..2].to_vec()).end(End::Cut);
+        assert_eq!(record.outcome, Outcome::Failed, "{}", packed.name);
+        assert_eq!(record.tokens.provenance, Provenance::Unknown);
+        assert_eq!(record.tokens.usage.get(Meter::CacheRead), Some(1024), "{}", packed.name);
+        assert_eq!(record.tokens.usage.get(Meter::Output), None);
+    }
+}
+
+#[test]
+fn a_compressed_request_tells_its_facts() {
+    let script = chat(CHAT_STREAM);
+    let plain = script.run();
+    let request = script.request.concat();
+    for (coding, body) in [("zstd", zstd::bulk::compress(&request, 3).unwrap()), ("gzip", gzip(&request))] {
+        for size in [1, body.len()] {
+            let mut packed = script.clone().request_header("content-encoding", coding);
+            packed.request = cut(&body, size);
+            let record = packed.run();
+            assert_eq!(record.facts, plain.facts);
+            assert_eq!(record.transport.request_bytes, body.len() as u64);
+        }
+    }
+}
+
+/// What a body that cannot be followed comes to.
+fn assert_given_up(script: &Script, reason: &str) {
+    let record = script.run();
+    assert_eq!((record.outcome, record.cause), (Outcome::Unknown, None));
+    assert_eq!((record.tokens.provenance, record.tokens.reason), (Provenance::Unknown, Some(reason)));
+    assert_eq!(record.transport.response_bytes, script.body().len() as u64);
+}
+
+#[test]
+fn a_bomb_is_not_followed() {
+    // A thousandfold, and all of it inside one JSON string.
+    let open = &CHAT_PLAIN[..CHAT_PLAIN.find("Hello").unwrap()];
+    let body = [open.as_bytes(), &vec![b' '; 16 << 20]].concat();
+    for (coding, bomb) in [("gzip", gzip(&body)), ("zstd", zstd::bulk::compress(&body, 3).unwrap())] {
+        let script =
+            chat(CHAT_PLAIN).response_header("content-encoding", coding).response(cut(&bomb, 16 << 10));
+        assert_given_up(&script, "the body expands beyond all measure");
+    }
+}
+
+#[test]
+fn a_coding_that_is_damaged_or_unknown_is_not_followed() {
+    for packed in packings(CHAT_PLAIN.as_bytes()).into_iter().filter(|packed| packed.coding != "identity") {
+        let mut bytes = packed.events.concat();
+        let middle = bytes.len() / 2;
+        bytes[middle..].fill(0x55);
+        let script =
+            chat(CHAT_PLAIN).response_header("content-encoding", packed.coding).response(vec![bytes]);
+        let record = script.run();
+        assert_eq!((record.outcome, record.cause), (Outcome::Unknown, None), "{}", packed.name);
+        assert_eq!(record.tokens.provenance, Provenance::Unknown, "{}", packed.name);
+    }
+    for coding in ["gzip, br", "compress", "é"] {
+        let script = chat(CHAT_PLAIN).response_header("content-encoding", coding);
+        assert_given_up(&script, "the body has a content coding that is not read");
+    }
+}
+
+#[test]
+fn an_error_in_a_body_that_cannot_be_read_is_still_an_error() {
+    let record = chat("{}").status(503).response_header("content-encoding", "compress").run();
+    assert_eq!(record.outcome, Outcome::Failed);
+    assert_eq!(record.cause.unwrap().error_type, "503");
+}
+
+static STREAMS: LazyLock<Vec<Packed>> = LazyLock::new(|| packings(CHAT_STREAM.as_bytes()));
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whatever comes, in whatever coding, the call has a record and the record claims nothing.
+    #[test]
+    fn hostile_bodies_never_do_more_than_stop_the_watching(
+        coding in prop::sample::select(vec!["gzip", "deflate", "br", "zstd", "identity"]),
+        chunks in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..200), 0..8),
+        prefix in 0usize..400,
+    ) {
+        let packed = STREAMS.iter().find(|packed| packed.coding == coding).unwrap();
+        let bytes = packed.events.concat();
+        let mut body = vec![bytes[..prefix.min(bytes.len() / 2)].to_vec()];
+        body.extend(chunks);
+        let record = chat(CHAT_STREAM).response_header("content-encoding", coding).response(body).run();
+        prop_assert_eq!(record.tokens.provenance, Provenance::Unknown);
+        prop_assert_ne!(record.outcome, Outcome::Answered);
+    }
+}
