@@ -3,7 +3,7 @@
 
 use std::io::{self, Write};
 
-use brotli_decompressor::DecompressorWriter;
+use brotli_decompressor::{BrotliDecoderParameter, DecompressorWriter};
 use flate2::write::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
@@ -118,7 +118,12 @@ impl<C: Consumer> Coding<Bounded<C>> {
         Ok(match word {
             "gzip" | "x-gzip" => Coding::Gzip(Box::new(MultiGzDecoder::new(sink))),
             "deflate" => Coding::DeflateUndecided(Some(sink)),
-            "br" => Coding::Brotli(Box::new(DecompressorWriter::new(sink, BROTLI_BUFFER))),
+            "br" => {
+                let mut decoder = DecompressorWriter::new(sink, BROTLI_BUFFER);
+                // Not part of the coding (RFC 7932), and a window could then have a gigabyte.
+                decoder.set_parameter(BrotliDecoderParameter::BROTLI_DECODER_PARAM_LARGE_WINDOW, 0);
+                Coding::Brotli(Box::new(decoder))
+            }
             "zstd" => {
                 // Making a context fails only where memory has run out; the body is then not read.
                 let Ok(mut context) = zstd::stream::raw::Decoder::new() else { return Err(sink) };

@@ -94,7 +94,8 @@ impl Provenance {
 pub struct Accounted {
     /// Disjoint counts; a meter without a count is unknown.
     pub usage: TokenUsage,
-    /// `Exact` when the provider's final report was seen; else what is known is only a lower bound of the truth.
+    /// `Exact` when the answer was seen whole, with the provider's final report, or when nothing was billed (an error
+    /// answer, a request that never left); else what is known is only a lower bound of the truth.
     pub provenance: Provenance,
     /// Why it is not exact, or what in the report did not add up; plain words.
     pub reason: Option<&'static str>,
@@ -116,7 +117,8 @@ impl Accounted {
 pub struct Cause {
     /// Its kind.
     pub class: FailureClass,
-    /// `error.type` of the conventions: provider's listed code, else status, else a transport word.
+    /// `error.type` of the conventions: a code from the provider's documented list, else the status of an error answer,
+    /// else one of `dns_error`, `connect_error`, `tls_error`, `timeout`, `stream_interrupted` or the word of the class.
     pub error_type: String,
     /// HTTP status the app saw, if a response came.
     pub status: Option<u16>,
@@ -169,7 +171,7 @@ pub struct Attempt {
     pub http_version: &'static str,
     /// Status, if a response came.
     pub status: Option<u16>,
-    /// Transport failure or failure class word, if it failed.
+    /// As an HTTP client sees it, if it failed: the status of an error answer, else as in [`Cause`].
     pub error_type: Option<String>,
     /// When it began.
     pub started: Timestamp,

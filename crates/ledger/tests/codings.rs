@@ -206,7 +206,13 @@ fn a_bomb_is_not_followed() {
     // A thousandfold, and all of it inside one JSON string.
     let open = &CHAT_PLAIN[..CHAT_PLAIN.find("Hello").unwrap()];
     let body = [open.as_bytes(), &vec![b' '; 16 << 20]].concat();
-    for (coding, bomb) in [("gzip", gzip(&body)), ("zstd", zstd::bulk::compress(&body, 3).unwrap())] {
+    let mut brotli = brotli::CompressorWriter::new(Vec::new(), 4096, 1, 22);
+    brotli.write_all(&body).unwrap();
+    for (coding, bomb) in [
+        ("gzip", gzip(&body)),
+        ("br", brotli.into_inner()),
+        ("zstd", zstd::bulk::compress(&body, 3).unwrap()),
+    ] {
         let script =
             chat(CHAT_PLAIN).response_header("content-encoding", coding).response(cut(&bomb, 16 << 10));
         assert_given_up(&script, "the body expands beyond all measure");

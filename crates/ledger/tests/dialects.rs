@@ -2,7 +2,7 @@
 
 mod support;
 
-use outrigger_ledger::{End, Outcome, Provenance, Timestamp};
+use outrigger_ledger::{Call, End, Outcome, Provenance, Timestamp};
 use outrigger_pricing::{Completeness, Meter, TokenUsage};
 use support::bodies::{self, CHAT_STREAM, chat, messages, responses};
 use support::{START, STEP};
@@ -36,6 +36,12 @@ fn every_dialect_is_accounted_to_the_token_and_priced_to_the_last_digit() {
         assert_eq!((attempt.host.as_str(), attempt.path.as_str()), (script.host, script.path));
         assert!(attempt.span_id != record.span.span_id && attempt.peer.is_some());
     }
+}
+
+#[test]
+fn a_call_may_move_between_threads() {
+    const fn is_send<T: Send>() {}
+    const { is_send::<Call>() }
 }
 
 #[test]

@@ -57,7 +57,7 @@ pub enum End {
     Failed {
         /// Kind of failure.
         class: FailureClass,
-        /// Plain words.
+        /// Plain words; for a name that was not found or a certificate that was refused, with the mend.
         text: String,
         /// Status of our own answer.
         status: u16,
@@ -206,7 +206,10 @@ impl Call {
             method: self.method.as_str().to_owned(),
             http_version: self.http_version,
             status: status.map(|status| status.as_u16()),
-            error_type: verdict.cause.as_ref().map(|cause| cause.error_type.clone()),
+            error_type: verdict.cause.as_ref().map(|cause| match status {
+                Some(status) if !status.is_success() => status.as_str().to_owned(),
+                _ => cause.error_type.clone(),
+            }),
             started: self.times.started,
             ended: at,
         };
