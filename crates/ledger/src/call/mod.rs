@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Method, StatusCode};
-use outrigger_pricing::{Charge, Completeness, Cost, PriceBook, Region, Tier};
+use outrigger_pricing::{Atto, Charge, Completeness, Cost, PriceBook, Region, Tier, TokenUsage};
 use outrigger_providers::{
     FailureClass, Reading, Recognised, RequestFacts, RequestReader, ResponseMeter, Service,
 };
@@ -258,9 +258,9 @@ impl Call {
     }
 
     fn cost(&self, tokens: &Accounted, reading: &Reading, facts: &RequestFacts, book: &PriceBook) -> Cost {
-        if tokens.usage == outrigger_pricing::TokenUsage::ZERO {
+        if tokens.usage == TokenUsage::ZERO && tokens.provenance == Provenance::Exact {
             // Nothing was used, whatever the model costs.
-            let total = Some(outrigger_pricing::Atto::ZERO);
+            let total = Some(Atto::ZERO);
             return Cost { total, lines: Vec::new(), completeness: Completeness::Exact, reasons: Vec::new() };
         }
         let Some(model) = reading.model.as_deref().or(facts.model.as_deref()) else {
