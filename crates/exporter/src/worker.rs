@@ -122,11 +122,11 @@ struct MetricsOut<W> {
 
 impl<W: Wire> MetricsOut<W> {
     fn collect(&self, tallies: &Tallies) {
-        let request = self.metrics.collect(&self.schema);
+        let request = self.metrics.collect();
         let points = schema::point_count(&request);
         if points > 0 {
             tallies.of(Signal::Metrics).saw(points);
-            let body = schema::encode(&request);
+            let body = self.schema.metrics(request);
             self.lane.push(Collection { body, points }, Instant::now(), false);
         }
     }

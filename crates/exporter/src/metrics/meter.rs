@@ -16,7 +16,7 @@ use super::clamp::Clamp;
 use super::reader::Reader;
 use super::{Kind, Metric};
 use crate::counts::{Count, Tallies};
-use crate::schema::{self, Schema, keys};
+use crate::schema::{self, keys};
 use crate::settings::{GenAiMetrics, Signal, Temporality};
 
 /// Distinct models that are named; the app chooses them.
@@ -118,13 +118,13 @@ impl Metrics {
     }
 
     /// Everything as one request.
-    pub(crate) fn collect(&self, schema: &Schema) -> ExportMetricsServiceRequest {
+    pub(crate) fn collect(&self) -> ExportMetricsServiceRequest {
         let mut collected = ResourceMetrics::default();
         // It fails only without a provider, and ours lives as long as we do.
         if self.reader.collect(&mut collected).is_err() {
             return ExportMetricsServiceRequest::default();
         }
-        schema.adopt(ExportMetricsServiceRequest::from(&collected))
+        ExportMetricsServiceRequest::from(&collected)
     }
 
     fn genai_labels(&mut self, call: &CallRecord) -> Vec<KeyValue> {

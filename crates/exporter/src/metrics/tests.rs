@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
 use outrigger_ledger::{CallRecord, Outcome};
 use outrigger_pricing::{Atto, Meter};
+use prost::Message as _;
 
 use super::*;
 use crate::counts::Tallies;
@@ -40,7 +42,8 @@ impl Bench {
     }
 
     fn points(&self) -> Points {
-        let request = self.metrics.collect(&self.schema);
+        let request =
+            ExportMetricsServiceRequest::decode(self.schema.metrics(self.metrics.collect())).unwrap();
         assert_eq!(request.resource_metrics.len(), 1);
         let resource = request.resource_metrics[0].resource.as_ref().unwrap();
         assert!(resource.attributes.iter().any(|field| field.key == "service.name"), "our resource is on it");

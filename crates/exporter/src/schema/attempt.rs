@@ -4,41 +4,38 @@ use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{Span, Status};
 use outrigger_ledger::{Attempt, CallRecord};
+use prost::Message as _;
 
 use super::keys;
+use super::span::{ATTRIBUTES, HAS_IS_REMOTE};
 use super::value::{Attributes, hex};
 
-/// One span per attempt, children of the logical one.
-pub(super) fn spans(call: &CallRecord) -> impl Iterator<Item = Span> + '_ {
-    call.attempts.iter().enumerate().map(|(index, attempt)| {
-        let before = index.checked_sub(1).and_then(|index| call.attempts.get(index));
-        span(call, attempt, before)
-    })
-}
-
-fn span(call: &CallRecord, attempt: &Attempt, before: Option<&Attempt>) -> Span {
-    Span {
+/// Writes the span of one attempt, a child of the logical one.
+pub(super) fn span(call: &CallRecord, index: usize, out: &mut Vec<u8>) {
+    let Some(attempt) = call.attempts.get(index) else { return };
+    let before = index.checked_sub(1).and_then(|index| call.attempts.get(index));
+    let span = Span {
         trace_id: call.span.trace_id.to_vec(),
         span_id: attempt.span_id.to_vec(),
         parent_span_id: call.span.span_id.to_vec(),
         // The parent is ours: known to be local.
-        flags: u32::from(call.span.flags) | super::span::HAS_IS_REMOTE,
+        flags: u32::from(call.span.flags) | HAS_IS_REMOTE,
         name: attempt.method.clone(),
         kind: SpanKind::Client.into(),
         start_time_unix_nano: attempt.started.0,
         end_time_unix_nano: attempt.ended.0,
-        attributes: attributes(attempt, before).finish(),
         // Without words: the status code or `error.type` says it all.
         status: attempt
             .error_type
             .is_some()
             .then(|| Status { code: StatusCode::Error.into(), message: String::new() }),
         ..Span::default()
-    }
+    };
+    span.encode_raw(out);
+    attributes(&mut Attributes::new(out, ATTRIBUTES), attempt, before);
 }
 
-fn attributes(attempt: &Attempt, before: Option<&Attempt>) -> Attributes {
-    let mut attributes = Attributes::with_capacity(14);
+fn attributes(attributes: &mut Attributes<'_>, attempt: &Attempt, before: Option<&Attempt>) {
     attributes.text(keys::HTTP_METHOD, attempt.method.as_str());
     attributes.text(keys::SERVER_ADDRESS, attempt.host.as_str());
     attributes.count(keys::SERVER_PORT, attempt.port.into());
@@ -55,7 +52,6 @@ fn attributes(attempt: &Attempt, before: Option<&Attempt>) -> Attributes {
     attributes.count(keys::ATTEMPT_NUMBER, attempt.number.into());
     attributes.text(keys::ATTEMPT_PROVIDER, attempt.provider);
     attributes.text(keys::ATTEMPT_REASON, reason(attempt, before));
-    attributes
 }
 
 /// Without the query: it may hold a key.
@@ -75,23 +71,19 @@ fn reason(attempt: &Attempt, before: Option<&Attempt>) -> &'static str {
     }
 }
 
-/// The attempts as objects of a record.
-pub(super) fn objects(call: &CallRecord) -> impl Iterator<Item = Attributes> + '_ {
-    call.attempts.iter().map(|attempt| {
-        let mut fields = Attributes::with_capacity(13);
-        fields.count("number", attempt.number.into());
-        fields.text("span_id", hex(&attempt.span_id));
-        fields.text("provider", attempt.provider);
-        fields.text("method", attempt.method.as_str());
-        fields.text("host", attempt.host.as_str());
-        fields.count("port", attempt.port.into());
-        fields.text("path", attempt.path.as_str());
-        fields.text_if("peer", attempt.peer.map(|peer| peer.to_string()).as_deref());
-        fields.text("http_version", attempt.http_version);
-        fields.count_if("status", attempt.status.map(u64::from));
-        fields.text_if("error_type", attempt.error_type.as_deref());
-        fields.count("started", attempt.started.0);
-        fields.count("ended", attempt.ended.0);
-        fields
-    })
+/// Writes an attempt as an object of a record.
+pub(super) fn object(fields: &mut Attributes<'_>, attempt: &Attempt) {
+    fields.count("number", attempt.number.into());
+    fields.text("span_id", hex(&attempt.span_id));
+    fields.text("provider", attempt.provider);
+    fields.text("method", attempt.method.as_str());
+    fields.text("host", attempt.host.as_str());
+    fields.count("port", attempt.port.into());
+    fields.text("path", attempt.path.as_str());
+    fields.text_if("peer", attempt.peer.map(|peer| peer.to_string()).as_deref());
+    fields.text("http_version", attempt.http_version);
+    fields.count_if("status", attempt.status.map(u64::from));
+    fields.text_if("error_type", attempt.error_type.as_deref());
+    fields.count("started", attempt.started.0);
+    fields.count("ended", attempt.ended.0);
 }

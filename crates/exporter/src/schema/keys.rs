@@ -1,6 +1,8 @@
 //! Attribute names. Those under `gen_ai.` are kept here, not taken from a crate: they are in development, and the
 //! published constants are a version behind.
 
+use outrigger_pricing::Meter;
+
 // General conventions.
 pub(super) const SERVICE_NAME: &str = "service.name";
 pub(super) const SERVICE_INSTANCE_ID: &str = "service.instance.id";
@@ -70,7 +72,20 @@ pub(super) const KEY_ENDING: &str = "outrigger.key.ending";
 pub(super) const REQUEST_ID: &str = "outrigger.request_id";
 pub(super) const REQUESTED_TIER: &str = "outrigger.tier.requested";
 pub(super) const SERVED_TIER: &str = "outrigger.tier.served";
-pub(super) const USAGE: &str = "outrigger.usage";
+/// Tokens of one meter.
+pub(super) const fn usage(meter: Meter) -> &'static str {
+    match meter {
+        Meter::Input => "outrigger.usage.input",
+        Meter::CacheRead => "outrigger.usage.cache_read",
+        Meter::CacheWriteShort => "outrigger.usage.cache_write_short",
+        Meter::CacheWriteLong => "outrigger.usage.cache_write_long",
+        Meter::InputAudio => "outrigger.usage.input_audio",
+        Meter::Output => "outrigger.usage.output",
+        Meter::Reasoning => "outrigger.usage.reasoning",
+        Meter::OutputAudio => "outrigger.usage.output_audio",
+        Meter::WebSearch => "outrigger.usage.web_search",
+    }
+}
 pub(super) const USAGE_PROVENANCE: &str = "outrigger.usage.provenance";
 pub(super) const USAGE_REASON: &str = "outrigger.usage.reason";
 pub(super) const COST: &str = "outrigger.cost.usd";

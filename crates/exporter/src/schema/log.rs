@@ -1,31 +1,39 @@
 //! The record of a call: everything about it but its content, exact, never sampled. Accounting reads this.
 
+use opentelemetry_proto::tonic::common::v1::AnyValue;
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, SeverityNumber};
 use outrigger_ledger::{CallRecord, Outcome};
 use outrigger_pricing::{CostLine, Meter};
+use prost::Message as _;
 
-use super::value::{Attributes, text};
+use super::value::Attributes;
 use super::{attempt, keys, span};
 
-/// The log record of a call.
-pub(super) fn record(call: &CallRecord) -> LogRecord {
+/// Field of `LogRecord`.
+const ATTRIBUTES: u32 = 6;
+
+/// Writes the log record of a call.
+pub(super) fn record(call: &CallRecord, out: &mut Vec<u8>) {
     let severity = match call.outcome {
         Outcome::Failed => SeverityNumber::Warn,
         Outcome::Answered | Outcome::Cancelled | Outcome::Unknown => SeverityNumber::Info,
     };
-    LogRecord {
+    let record = LogRecord {
         time_unix_nano: call.times.ended.0,
         observed_time_unix_nano: call.times.ended.0,
         severity_number: severity.into(),
         severity_text: if severity == SeverityNumber::Warn { "WARN" } else { "INFO" }.to_owned(),
-        body: Some(text(summary(call))),
-        attributes: attributes(call).finish(),
-        dropped_attributes_count: 0,
+        body: Some(AnyValue { value: Some(Value::StringValue(summary(call))) }),
         flags: call.span.flags.into(),
         trace_id: call.span.trace_id.to_vec(),
         span_id: call.span.span_id.to_vec(),
         event_name: outrigger_contract::telemetry::CALL_EVENT.to_owned(),
-    }
+        ..LogRecord::default()
+    };
+    // The order of fields is free: attributes may follow the rest.
+    record.encode_raw(out);
+    attributes(&mut Attributes::new(out, ATTRIBUTES), call);
 }
 
 /// One line for a person.
@@ -37,26 +45,24 @@ fn summary(call: &CallRecord) -> String {
     }
 }
 
-fn attributes(call: &CallRecord) -> Attributes {
-    let mut attributes = Attributes::with_capacity(48);
-    span::identity(&mut attributes, call);
+fn attributes(attributes: &mut Attributes<'_>, call: &CallRecord) {
+    span::identity(attributes, call);
     if call.facts.stream {
         attributes.truth(keys::STREAM, true);
     }
     attributes.texts(keys::FINISH_REASONS, call.finish_reasons.iter().map(String::as_str));
     attributes.text_if(keys::REQUESTED_TIER, call.facts.tier_word.as_deref());
     attributes.text_if(keys::SERVED_TIER, call.served_tier.as_deref());
-    span::own(&mut attributes, call);
+    span::own(attributes, call);
 
     for meter in Meter::ALL {
-        let key = format!("{}.{}", keys::USAGE, meter.as_str());
-        attributes.count_if(&key, call.tokens.usage.get(meter));
+        attributes.count_if(keys::usage(meter), call.tokens.usage.get(meter));
     }
     attributes.text(keys::USAGE_PROVENANCE, call.tokens.provenance.as_str());
     attributes.text_if(keys::USAGE_REASON, call.tokens.reason);
 
-    span::amount(&mut attributes, call);
-    attributes.objects(keys::COST_LINES, call.cost.lines.iter().map(line));
+    span::amount(attributes, call);
+    attributes.objects(keys::COST_LINES, &call.cost.lines, line);
 
     attributes.count(keys::STARTED, call.times.started.0);
     attributes.count_if(keys::RESPONDED, call.times.responded.map(|at| at.0));
@@ -64,17 +70,14 @@ fn attributes(call: &CallRecord) -> Attributes {
     attributes.count(keys::ENDED, call.times.ended.0);
     attributes.count(keys::REQUEST_BYTES, call.transport.request_bytes);
     attributes.count(keys::RESPONSE_BYTES, call.transport.response_bytes);
-    attributes.objects(keys::ATTEMPTS, attempt::objects(call));
-    attributes
+    attributes.objects(keys::ATTEMPTS, &call.attempts, attempt::object);
 }
 
 /// One line of the bill; money as decimal text, because a double could not hold it.
-fn line(line: &CostLine) -> Attributes {
-    let mut fields = Attributes::with_capacity(5);
+fn line(fields: &mut Attributes<'_>, line: &CostLine) {
     fields.text("meter", line.meter.as_str());
     fields.count("quantity", line.quantity);
     fields.text("rate", line.rate.to_string());
     fields.count("per", line.per);
     fields.text("amount", line.amount.to_string());
-    fields
 }

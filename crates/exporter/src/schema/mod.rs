@@ -10,75 +10,102 @@ mod span;
 mod value;
 
 use bytes::Bytes;
-use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
-use opentelemetry_proto::tonic::logs::v1::{ResourceLogs, ScopeLogs};
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
-use opentelemetry_proto::tonic::resource::v1::Resource;
-use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans};
 use outrigger_ledger::CallRecord;
-use prost::Message;
+use prost::Message as _;
 
 use crate::{CacheAttribute, Settings};
 
 pub use sampler::Sampler;
 pub(crate) use span::{cache_write, cost_status, is_openai, time_to_first_chunk};
+use value::delimited;
 pub(crate) use value::seconds;
 
 /// Version of the form of records and spans.
 pub const VERSION: u32 = 1;
 
+/// Fields of the requests, which have one shape for all signals.
+const RESOURCE_ITEMS: u32 = 1;
+const RESOURCE: u32 = 1;
+const SCOPE_ITEMS: u32 = 2;
+const SCOPE_FIELD: u32 = 1;
+const ITEMS: u32 = 2;
+
 /// Turns calls into requests of OTLP.
 pub(crate) struct Schema {
-    resource: Resource,
+    /// `Resource`, encoded.
+    resource: Vec<u8>,
+    /// `InstrumentationScope`, encoded.
+    scope: Vec<u8>,
     cache: CacheAttribute,
 }
 
 impl Schema {
     /// The form under these settings.
     pub(crate) fn new(settings: &Settings) -> Schema {
-        Schema { resource: resource::resource(settings), cache: settings.cache_attribute }
+        Schema {
+            resource: resource::resource(settings),
+            scope: scope().encode_to_vec(),
+            cache: settings.cache_attribute,
+        }
     }
 
-    /// One request with the spans of all these calls.
+    /// One `ExportTraceServiceRequest` with the spans of all these calls.
     pub(crate) fn traces<'a>(&self, calls: impl Iterator<Item = &'a CallRecord>) -> Bytes {
-        let mut spans = Vec::new();
+        let (mut items, mut item) = (self.items(), Vec::new());
         for call in calls {
-            spans.push(span::logical(call, self.cache));
-            spans.extend(attempt::spans(call));
+            item.clear();
+            span::logical(call, self.cache, &mut item);
+            delimited(&mut items, ITEMS, &item);
+            for attempt in 0..call.attempts.len() {
+                item.clear();
+                attempt::span(call, attempt, &mut item);
+                delimited(&mut items, ITEMS, &item);
+            }
         }
-        encode(&ExportTraceServiceRequest {
-            resource_spans: vec![ResourceSpans {
-                resource: Some(self.resource.clone()),
-                scope_spans: vec![ScopeSpans { scope: Some(scope()), spans, schema_url: String::new() }],
-                schema_url: String::new(),
-            }],
-        })
+        self.request(&items)
     }
 
-    /// One request with the records of all these calls.
+    /// One `ExportLogsServiceRequest` with the records of all these calls.
     pub(crate) fn logs<'a>(&self, calls: impl Iterator<Item = &'a CallRecord>) -> Bytes {
-        encode(&ExportLogsServiceRequest {
-            resource_logs: vec![ResourceLogs {
-                resource: Some(self.resource.clone()),
-                scope_logs: vec![ScopeLogs {
-                    scope: Some(scope()),
-                    log_records: calls.map(log::record).collect(),
-                    schema_url: String::new(),
-                }],
-                schema_url: String::new(),
-            }],
-        })
+        let (mut items, mut item) = (self.items(), Vec::new());
+        for call in calls {
+            item.clear();
+            log::record(call, &mut item);
+            delimited(&mut items, ITEMS, &item);
+        }
+        self.request(&items)
     }
 
-    /// Puts our resource on collected metrics, so that all signals name the same origin.
-    pub(crate) fn adopt(&self, mut request: ExportMetricsServiceRequest) -> ExportMetricsServiceRequest {
-        for metrics in &mut request.resource_metrics {
-            metrics.resource = Some(self.resource.clone());
+    /// Collected metrics, with our resource on them so that all signals name the same origin.
+    pub(crate) fn metrics(&self, request: ExportMetricsServiceRequest) -> Bytes {
+        let mut bytes = Vec::new();
+        for mut metrics in request.resource_metrics {
+            metrics.resource = None;
+            let mut metrics = metrics.encode_to_vec();
+            delimited(&mut metrics, RESOURCE, &self.resource);
+            delimited(&mut bytes, RESOURCE_ITEMS, &metrics);
         }
-        request
+        bytes.into()
+    }
+
+    /// `ScopeSpans` or `ScopeLogs` without anything in it.
+    fn items(&self) -> Vec<u8> {
+        let mut items = Vec::new();
+        delimited(&mut items, SCOPE_FIELD, &self.scope);
+        items
+    }
+
+    /// The request around a `ScopeSpans` or `ScopeLogs`.
+    fn request(&self, items: &[u8]) -> Bytes {
+        let mut resource = Vec::with_capacity(items.len() + self.resource.len() + 16);
+        delimited(&mut resource, RESOURCE, &self.resource);
+        delimited(&mut resource, SCOPE_ITEMS, items);
+        let mut request = Vec::with_capacity(resource.len() + 8);
+        delimited(&mut request, RESOURCE_ITEMS, &resource);
+        request.into()
     }
 }
 
@@ -101,11 +128,6 @@ pub(crate) fn point_count(request: &ExportMetricsServiceRequest) -> u64 {
             None => 0,
         } as u64)
         .sum()
-}
-
-/// Encodes a request.
-pub(crate) fn encode(request: &impl Message) -> Bytes {
-    request.encode_to_vec().into()
 }
 
 // No schema URL: the GenAI conventions' own is not settled (they moved out of the core conventions).

@@ -1,16 +1,18 @@
 //! Who the telemetry is about: the watched program.
 
-use opentelemetry_proto::tonic::resource::v1::Resource;
-
 use super::keys;
 use super::value::{Attributes, hex};
 use crate::Settings;
 
-/// The resource of all signals. What the user gave wins; an instance id is made up where none was given, so that two
+/// Field of `Resource`.
+const ATTRIBUTES: u32 = 1;
+
+/// The resource of all signals, encoded. What the user gave wins; an instance id is made up where none was given, so that two
 /// runs of a program do not add to one series.
-pub(super) fn resource(settings: &Settings) -> Resource {
+pub(super) fn resource(settings: &Settings) -> Vec<u8> {
     let given = |key: &str| settings.resource.iter().any(|(given, _)| given == key);
-    let mut attributes = Attributes::with_capacity(settings.resource.len() + 5);
+    let mut resource = Vec::new();
+    let mut attributes = Attributes::new(&mut resource, ATTRIBUTES);
     attributes.text(
         keys::SERVICE_NAME,
         settings.service_name.as_deref().unwrap_or(settings.fallback_service_name.as_str()),
@@ -26,7 +28,7 @@ pub(super) fn resource(settings: &Settings) -> Resource {
     for (key, value) in made_up.into_iter().chain(instance()).filter(|(key, _)| !given(key)) {
         attributes.text(key, value);
     }
-    Resource { attributes: attributes.finish(), dropped_attributes_count: 0, entity_refs: Vec::new() }
+    resource
 }
 
 /// A random UUID; nothing where the system has no randomness to give.

@@ -5,6 +5,7 @@ use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{Span, Status};
 use outrigger_ledger::{CallRecord, Outcome};
 use outrigger_pricing::{Completeness, Meter};
+use prost::Message as _;
 
 use super::keys;
 use super::value::{Attributes, hex, seconds};
@@ -14,11 +15,14 @@ use crate::CacheAttribute;
 pub(super) const HAS_IS_REMOTE: u32 = 0x100;
 const IS_REMOTE: u32 = 0x200;
 
-/// The span of the call as its caller saw it: from request to the end of the answer, retries included.
-pub(super) fn logical(call: &CallRecord, cache: CacheAttribute) -> Span {
+/// Field of `Span`.
+pub(super) const ATTRIBUTES: u32 = 9;
+
+/// Writes the span of the call as its caller saw it: from request to the end of the answer, retries included.
+pub(super) fn logical(call: &CallRecord, cache: CacheAttribute, out: &mut Vec<u8>) {
     let operation = call.operation.as_str();
     let parent = call.span.parent_span_id;
-    Span {
+    let span = Span {
         trace_id: call.span.trace_id.to_vec(),
         span_id: call.span.span_id.to_vec(),
         parent_span_id: parent.map(|id| id.to_vec()).unwrap_or_default(),
@@ -30,10 +34,12 @@ pub(super) fn logical(call: &CallRecord, cache: CacheAttribute) -> Span {
         kind: SpanKind::Client.into(),
         start_time_unix_nano: call.times.started.0,
         end_time_unix_nano: call.times.ended.0,
-        attributes: attributes(call, cache),
         status: status(call),
         ..Span::default()
-    }
+    };
+    // The order of fields is free: attributes may follow the rest.
+    span.encode_raw(out);
+    attributes(&mut Attributes::new(out, ATTRIBUTES), call, cache);
 }
 
 /// Error where the app got an error. A caller that hangs up has not failed.
@@ -44,24 +50,19 @@ fn status(call: &CallRecord) -> Option<Status> {
     })
 }
 
-fn attributes(
-    call: &CallRecord,
-    cache: CacheAttribute,
-) -> Vec<opentelemetry_proto::tonic::common::v1::KeyValue> {
-    let mut attributes = Attributes::with_capacity(40);
-    identity(&mut attributes, call);
-    request(&mut attributes, call);
-    response(&mut attributes, call);
+fn attributes(attributes: &mut Attributes<'_>, call: &CallRecord, cache: CacheAttribute) {
+    identity(attributes, call);
+    request(attributes, call);
+    response(attributes, call);
     if call.operation.is_inference() {
-        usage(&mut attributes, call, cache);
-        cost(&mut attributes, call);
+        usage(attributes, call, cache);
+        cost(attributes, call);
     }
-    own(&mut attributes, call);
-    attributes.finish()
+    own(attributes, call);
 }
 
 /// Who asked whom for what. Shared with the record.
-pub(super) fn identity(attributes: &mut Attributes, call: &CallRecord) {
+pub(super) fn identity(attributes: &mut Attributes<'_>, call: &CallRecord) {
     attributes.text(keys::OPERATION, call.operation.as_str());
     attributes.text(keys::PROVIDER, call.otel_provider);
     attributes.text_if(keys::REQUEST_MODEL, call.facts.model.as_deref());
@@ -80,7 +81,7 @@ pub(super) fn identity(attributes: &mut Attributes, call: &CallRecord) {
     attributes.text_if(keys::RESPONSE_ID, call.response_id.as_deref());
 }
 
-fn request(attributes: &mut Attributes, call: &CallRecord) {
+fn request(attributes: &mut Attributes<'_>, call: &CallRecord) {
     let facts = &call.facts;
     attributes.text_if(keys::OUTPUT_TYPE, facts.output_type);
     if facts.stream {
@@ -109,7 +110,7 @@ pub(crate) fn is_openai(call: &CallRecord) -> bool {
     call.otel_provider == "openai"
 }
 
-fn response(attributes: &mut Attributes, call: &CallRecord) {
+fn response(attributes: &mut Attributes<'_>, call: &CallRecord) {
     let broke_off = matches!(call.outcome, Outcome::Failed | Outcome::Cancelled);
     if !call.finish_reasons.is_empty() {
         attributes.texts(keys::FINISH_REASONS, call.finish_reasons.iter().map(String::as_str));
@@ -127,7 +128,7 @@ pub(crate) fn time_to_first_chunk(call: &CallRecord) -> Option<f64> {
 }
 
 /// What the conventions call usage: totals with subsets. Unknown is left out, never zero.
-fn usage(attributes: &mut Attributes, call: &CallRecord, cache: CacheAttribute) {
+fn usage(attributes: &mut Attributes<'_>, call: &CallRecord, cache: CacheAttribute) {
     let usage = &call.tokens.usage;
     attributes.count_if(keys::INPUT_TOKENS, usage.total_prompt());
     attributes.count_if(keys::OUTPUT_TOKENS, usage.total_answer());
@@ -149,13 +150,13 @@ pub(crate) fn cache_write(call: &CallRecord) -> Option<u64> {
 }
 
 /// The exact amount as text, and as the double that readers of spans know.
-fn cost(attributes: &mut Attributes, call: &CallRecord) {
+fn cost(attributes: &mut Attributes<'_>, call: &CallRecord) {
     attributes.double_if(keys::GENAI_COST, call.cost.total.map(|total| total.to_f64()));
     amount(attributes, call);
 }
 
 /// The exact amount and how far it can be trusted. Shared with the record.
-pub(super) fn amount(attributes: &mut Attributes, call: &CallRecord) {
+pub(super) fn amount(attributes: &mut Attributes<'_>, call: &CallRecord) {
     if let Some(total) = call.cost.total {
         attributes.text(keys::COST, total.to_string());
         attributes.text(keys::COST_SOURCE, "local");
@@ -177,7 +178,7 @@ pub(crate) const fn cost_status(completeness: Completeness) -> &'static str {
 }
 
 /// What only we know of a call. Shared with the record.
-pub(super) fn own(attributes: &mut Attributes, call: &CallRecord) {
+pub(super) fn own(attributes: &mut Attributes<'_>, call: &CallRecord) {
     attributes.count(keys::SCHEMA_VERSION, super::VERSION.into());
     attributes.text(keys::CALL_ID, hex(&call.id.0));
     attributes.text(keys::MODE, call.mode.as_str());

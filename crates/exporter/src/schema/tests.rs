@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
+use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use outrigger_ledger::Outcome;
-use prost::Message as _;
 
 use super::*;
 use crate::testing::calls::{START, answered, failed};
@@ -355,6 +357,7 @@ fn no_key_is_the_beginning_of_another() {
 fn the_resource_is_the_users_with_a_fresh_instance() {
     let resource = |variables: &[(&str, &str)]| {
         let resource = resource::resource(&settings(variables).default_service_name("my-app"));
+        let resource = Resource::decode(resource.as_slice()).unwrap();
         lines(&resource.attributes)
     };
     let mine = resource(&[]);

@@ -1,19 +1,39 @@
-//! OTLP attributes, put together one by one; what is unknown is left out.
+//! Attributes in OTLP's protobuf, written as they are named; what is unknown is left out.
+//!
+//! Written by hand instead of through the generated messages, which want a `String` per key: a call has some ninety
+//! keys, and their allocations were half of what encoding it cost (measured: 17 µs then, 9 µs now). The tests read everything back with the
+//! generated messages.
 
-use opentelemetry_proto::tonic::common::v1::any_value::Value;
-use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, KeyValue, KeyValueList};
+use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
 
-/// Attributes in the making. Each key is set once.
-#[derive(Debug, Default)]
-pub(super) struct Attributes(Vec<KeyValue>);
+/// Fields of `KeyValue`.
+const KEY: u32 = 1;
+const VALUE: u32 = 2;
+/// Fields of `AnyValue`.
+const TEXT: u32 = 1;
+const TRUTH: u32 = 2;
+const INT: u32 = 3;
+const DOUBLE: u32 = 4;
+const ARRAY: u32 = 5;
+const OBJECT: u32 = 6;
+/// The one field of `ArrayValue` and of `KeyValueList`.
+const VALUES: u32 = 1;
 
-impl Attributes {
-    pub(super) fn with_capacity(capacity: usize) -> Attributes {
-        Attributes(Vec::with_capacity(capacity))
+/// Attributes of one message, appended to its bytes. Each key is set once.
+pub(super) struct Attributes<'a> {
+    out: &'a mut Vec<u8>,
+    field: u32,
+}
+
+impl<'a> Attributes<'a> {
+    /// Attributes that are field number `field` of the message in `out`.
+    pub(super) fn new(out: &'a mut Vec<u8>, field: u32) -> Attributes<'a> {
+        Attributes { out, field }
     }
 
-    pub(super) fn text(&mut self, key: &str, value: impl Into<String>) {
-        self.put(key, Value::StringValue(value.into()));
+    pub(super) fn text(&mut self, key: &str, value: impl AsRef<str>) {
+        let value = value.as_ref();
+        self.put(key, delimited_len(value.len()), |out| delimited(out, TEXT, value.as_bytes()));
     }
 
     pub(super) fn text_if(&mut self, key: &str, value: Option<&str>) {
@@ -24,7 +44,7 @@ impl Attributes {
 
     /// A count; OTLP's integers are signed, so one past their range stands at its edge.
     pub(super) fn count(&mut self, key: &str, value: u64) {
-        self.put(key, Value::IntValue(i64::try_from(value).unwrap_or(i64::MAX)));
+        self.int(key, i64::try_from(value).unwrap_or(i64::MAX));
     }
 
     pub(super) fn count_if(&mut self, key: &str, value: Option<u64>) {
@@ -35,58 +55,95 @@ impl Attributes {
 
     pub(super) fn int_if(&mut self, key: &str, value: Option<i64>) {
         if let Some(value) = value {
-            self.put(key, Value::IntValue(value));
+            self.int(key, value);
         }
-    }
-
-    pub(super) fn double(&mut self, key: &str, value: f64) {
-        self.put(key, Value::DoubleValue(value));
     }
 
     pub(super) fn double_if(&mut self, key: &str, value: Option<f64>) {
         if let Some(value) = value {
-            self.double(key, value);
+            self.put(key, 1 + 8, |out| {
+                encode_key(DOUBLE, WireType::SixtyFourBit, out);
+                out.extend_from_slice(&value.to_le_bytes());
+            });
         }
     }
 
     pub(super) fn truth(&mut self, key: &str, value: bool) {
-        self.put(key, Value::BoolValue(value));
+        self.put(key, 1 + 1, |out| {
+            encode_key(TRUTH, WireType::Varint, out);
+            out.push(value.into());
+        });
     }
 
-    pub(super) fn texts<'a>(&mut self, key: &str, values: impl IntoIterator<Item = &'a str>) {
-        let values = values.into_iter().map(|value| any(Value::StringValue(value.to_owned()))).collect();
-        self.put(key, Value::ArrayValue(ArrayValue { values }));
+    pub(super) fn texts<'t>(&mut self, key: &str, values: impl IntoIterator<Item = &'t str>) {
+        let mut array = Vec::new();
+        for value in values {
+            encode_key(VALUES, WireType::LengthDelimited, &mut array);
+            encode_varint(delimited_len(value.len()) as u64, &mut array);
+            delimited(&mut array, TEXT, value.as_bytes());
+        }
+        self.put(key, delimited_len(array.len()), |out| delimited(out, ARRAY, &array));
     }
 
-    /// A list of objects.
-    pub(super) fn objects(&mut self, key: &str, values: impl IntoIterator<Item = Attributes>) {
-        let object = |fields: Attributes| any(Value::KvlistValue(KeyValueList { values: fields.0 }));
-        self.put(key, Value::ArrayValue(ArrayValue { values: values.into_iter().map(object).collect() }));
+    /// A list of objects, the fields of each written by `write`.
+    pub(super) fn objects<T>(
+        &mut self,
+        key: &str,
+        items: impl IntoIterator<Item = T>,
+        write: impl Fn(&mut Attributes<'_>, T),
+    ) {
+        let (mut array, mut fields) = (Vec::new(), Vec::new());
+        for item in items {
+            fields.clear();
+            write(&mut Attributes::new(&mut fields, VALUES), item);
+            encode_key(VALUES, WireType::LengthDelimited, &mut array);
+            encode_varint(delimited_len(fields.len()) as u64, &mut array);
+            delimited(&mut array, OBJECT, &fields);
+        }
+        self.put(key, delimited_len(array.len()), |out| delimited(out, ARRAY, &array));
     }
 
-    pub(super) fn finish(self) -> Vec<KeyValue> {
-        self.0
+    #[expect(clippy::cast_sign_loss, reason = "protobuf writes a negative integer as its two's complement")]
+    fn int(&mut self, key: &str, value: i64) {
+        let value = value as u64;
+        self.put(key, 1 + encoded_len_varint(value), |out| {
+            encode_key(INT, WireType::Varint, out);
+            encode_varint(value, out);
+        });
     }
 
-    fn put(&mut self, key: &str, value: Value) {
-        self.0.push(KeyValue { key: key.to_owned(), value: Some(any(value)), key_strindex: 0 });
+    /// Writes one `KeyValue` whose `AnyValue` takes `length` bytes.
+    fn put(&mut self, key: &str, length: usize, value: impl FnOnce(&mut Vec<u8>)) {
+        encode_key(self.field, WireType::LengthDelimited, self.out);
+        encode_varint((delimited_len(key.len()) + delimited_len(length)) as u64, self.out);
+        delimited(self.out, KEY, key.as_bytes());
+        encode_key(VALUE, WireType::LengthDelimited, self.out);
+        encode_varint(length as u64, self.out);
+        value(self.out);
     }
 }
 
-/// A text value.
-pub(super) fn text(value: impl Into<String>) -> AnyValue {
-    any(Value::StringValue(value.into()))
+/// Appends a field that is a text or a message.
+pub(super) fn delimited(out: &mut Vec<u8>, field: u32, bytes: &[u8]) {
+    encode_key(field, WireType::LengthDelimited, out);
+    encode_varint(bytes.len() as u64, out);
+    out.extend_from_slice(bytes);
 }
 
-fn any(value: Value) -> AnyValue {
-    AnyValue { value: Some(value) }
+/// How long such a field is, with a number below 16.
+fn delimited_len(bytes: usize) -> usize {
+    1 + encoded_len_varint(bytes as u64) + bytes
 }
 
 /// Bytes as hexadecimal digits.
 pub(super) fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |half: u8| char::from(DIGITS[usize::from(half & 15)]);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
+    text
 }
 
 /// Seconds from nanoseconds.

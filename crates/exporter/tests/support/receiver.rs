@@ -8,10 +8,10 @@ use std::convert::Infallible;
 use std::io::Read as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::pin::Pin;
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Request, Response};
@@ -109,6 +109,7 @@ pub(crate) struct Receiver {
     pub(crate) speech: Speech,
     pub(crate) address: SocketAddr,
     arrivals: mpsc::Receiver<Arrival>,
+    kept: Mutex<Vec<Arrival>>,
     answers: Answers,
     _stop: tokio::sync::oneshot::Sender<()>,
 }
@@ -141,7 +142,7 @@ impl Receiver {
                 }
             });
         });
-        Receiver { speech, address, arrivals, answers, _stop: stop }
+        Receiver { speech, address, arrivals, kept: Mutex::default(), answers, _stop: stop }
     }
 
     /// Answers the next request of a signal so.
@@ -154,25 +155,24 @@ impl Receiver {
         self.answers.lock().unwrap().always.push((signal, answer));
     }
 
-    /// The next request of a signal; those of others are passed over.
+    /// The next request of a signal; those of others are kept for later.
     pub(crate) fn expect(&self, signal: Signal) -> Arrival {
+        let end = Instant::now() + PATIENCE;
+        let mut kept = self.kept.lock().unwrap();
         loop {
-            let arrival = self.arrivals.recv_timeout(PATIENCE).expect("nothing came in time");
-            if arrival.signal == signal {
-                return arrival;
+            if let Some(index) = kept.iter().position(|arrival| arrival.signal == signal) {
+                return kept.remove(index);
             }
+            let left = end.saturating_duration_since(Instant::now());
+            kept.push(self.arrivals.recv_timeout(left).expect("nothing came in time"));
         }
     }
 
     /// Everything that came and was not asked for yet.
     pub(crate) fn rest(&self) -> Vec<Arrival> {
-        let mut rest = Vec::new();
-        loop {
-            match self.arrivals.recv_timeout(Duration::ZERO) {
-                Ok(arrival) => rest.push(arrival),
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return rest,
-            }
-        }
+        let mut rest = std::mem::take(&mut *self.kept.lock().unwrap());
+        rest.extend(self.arrivals.try_iter());
+        rest
     }
 }
 
