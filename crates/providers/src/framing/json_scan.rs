@@ -94,7 +94,8 @@ impl JsonScan {
     pub fn push(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let used = match self.state {
-                State::Done | State::Malformed => return,
+                State::Malformed => return,
+                State::Done => self.after(bytes[0]),
                 State::Key { escaped } => self.in_key(bytes, escaped),
                 State::Inside { pick, depth, form } => self.inside(bytes, pick, depth, form),
                 _ => self.between(bytes[0]),
@@ -166,6 +167,14 @@ impl JsonScan {
         1
     }
 
+    /// Nothing but blanks may follow the text.
+    fn after(&mut self, byte: u8) -> usize {
+        if !matches!(byte, b' ' | b'\t' | b'\r' | b'\n') {
+            self.state = State::Malformed;
+        }
+        1
+    }
+
     fn in_key(&mut self, bytes: &[u8], escaped: bool) -> usize {
         let byte = bytes[0];
         match (escaped, byte) {
@@ -222,6 +231,11 @@ impl JsonScan {
                 self.enter_element(level);
                 self.state = State::FirstElement;
             }
+            return 1;
+        }
+        if self.level == 0 && !container {
+            // A bare word or number at the top is no body of any API.
+            self.state = State::Malformed;
             return 1;
         }
         let pick = match complete {
@@ -372,7 +386,7 @@ mod tests {
 
     #[test]
     fn what_is_not_json_is_flagged_and_what_is_cut_is_not_whole() {
-        for text in ["<html>", "{\"a\" 1}", "[1 2]", "{1:2}", "}"] {
+        for text in ["<html>", "{\"a\" 1}", "[1 2]", "{1:2}", "}", "not json at all", "{} x", "{}{}"] {
             assert!(scan(&[text.as_bytes()]).is_malformed(), "{text}");
         }
         let cut = scan(&[b"{\"model\":\"gpt\",\"usage\":{\"a\":1"]);

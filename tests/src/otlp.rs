@@ -1,0 +1,177 @@
+//! An OTLP/HTTP endpoint that keeps what it is sent, or behaves as badly as a test asks.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
+use opentelemetry_proto::tonic::trace::v1::Span;
+use prost::Message;
+use serde_json::{Value, json};
+
+/// What has been received.
+#[derive(Debug, Default, Clone)]
+pub struct Received {
+    /// Attributes of the call records, in the order of arrival.
+    pub calls: Vec<BTreeMap<String, Value>>,
+    /// Spans.
+    pub spans: Vec<Span>,
+    /// Names of metrics.
+    pub metrics: Vec<String>,
+    /// Every body, as it came: for what must not be in it.
+    pub raw: Vec<u8>,
+}
+
+/// A running endpoint; its thread ends with the process.
+pub struct Receiver {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    received: Mutex<Received>,
+    changed: Condvar,
+    status: u16,
+    /// Reads requests and never answers.
+    silent: bool,
+}
+
+impl Receiver {
+    /// One that takes everything.
+    #[must_use]
+    pub fn start() -> Receiver {
+        Receiver::behaving(200, false)
+    }
+
+    /// One that answers everything with this status.
+    #[must_use]
+    pub fn refusing(status: u16) -> Receiver {
+        Receiver::behaving(status, false)
+    }
+
+    /// One that never answers.
+    #[must_use]
+    pub fn silent() -> Receiver {
+        Receiver::behaving(200, true)
+    }
+
+    fn behaving(status: u16, silent: bool) -> Receiver {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("a bound address");
+        let shared = Arc::new(Shared { status, silent, ..Shared::default() });
+        let serving = Arc::clone(&shared);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let shared = Arc::clone(&serving);
+                // A peer may leave as it likes.
+                std::thread::spawn(move || drop(shared.serve(stream)));
+            }
+        });
+        Receiver { address, shared }
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Everything so far.
+    #[must_use]
+    pub fn received(&self) -> Received {
+        self.shared.received.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Waits until `enough` holds. What has been received then, `None` when the deadline came first.
+    pub fn wait_for(&self, deadline: Duration, enough: impl Fn(&Received) -> bool) -> Option<Received> {
+        let until = Instant::now() + deadline;
+        let mut received = self.shared.received.lock().unwrap_or_else(PoisonError::into_inner);
+        while !enough(&received) {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return None;
+            }
+            received = self.shared.changed.wait_timeout(received, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        Some(received.clone())
+    }
+}
+
+impl Shared {
+    fn serve(&self, mut stream: TcpStream) -> std::io::Result<()> {
+        let mut buffer = Vec::new();
+        let mut piece = [0; 16 * 1024];
+        loop {
+            let head = buffer.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 4);
+            let whole = head.and_then(|head| {
+                let text = String::from_utf8_lossy(&buffer[..head]).to_ascii_lowercase();
+                let length: usize = text.split("content-length:").nth(1)?.split("\r\n").next()?.trim().parse().ok()?;
+                (buffer.len() >= head + length).then(|| (text.split(' ').nth(1).unwrap_or("").to_owned(), head, length))
+            });
+            match whole {
+                Some((path, head, length)) => {
+                    let body: Vec<u8> = buffer.drain(..head + length).skip(head).collect();
+                    if self.silent {
+                        continue;
+                    }
+                    if self.status == 200 {
+                        self.take(&path, &body);
+                    }
+                    write!(stream, "HTTP/1.1 {} X\r\nContent-Type: application/x-protobuf\r\nContent-Length: 0\r\n\r\n", self.status)?;
+                }
+                None => match stream.read(&mut piece)? {
+                    0 => return Ok(()),
+                    read => buffer.extend_from_slice(&piece[..read]),
+                },
+            }
+        }
+    }
+
+    fn take(&self, path: &str, body: &[u8]) {
+        let mut received = self.received.lock().unwrap_or_else(PoisonError::into_inner);
+        received.raw.extend_from_slice(body);
+        match path {
+            "/v1/logs" => {
+                let request = ExportLogsServiceRequest::decode(body).expect("logs are protobuf");
+                let records = request.resource_logs.into_iter().flat_map(|one| one.scope_logs).flat_map(|one| one.log_records);
+                received.calls.extend(records.map(|record| attributes(&record.attributes)));
+            }
+            "/v1/traces" => {
+                let request = ExportTraceServiceRequest::decode(body).expect("spans are protobuf");
+                received.spans.extend(request.resource_spans.into_iter().flat_map(|one| one.scope_spans).flat_map(|one| one.spans));
+            }
+            "/v1/metrics" => {
+                let request = ExportMetricsServiceRequest::decode(body).expect("metrics are protobuf");
+                let metrics = request.resource_metrics.into_iter().flat_map(|one| one.scope_metrics).flat_map(|one| one.metrics);
+                received.metrics.extend(metrics.map(|metric| metric.name));
+            }
+            other => panic!("OTLP has no path {other}"),
+        }
+        self.changed.notify_all();
+    }
+}
+
+/// Attributes as JSON.
+#[must_use]
+pub fn attributes(pairs: &[KeyValue]) -> BTreeMap<String, Value> {
+    pairs.iter().map(|pair| (pair.key.clone(), value(pair.value.as_ref()))).collect()
+}
+
+fn value(any: Option<&AnyValue>) -> Value {
+    match any.and_then(|any| any.value.as_ref()) {
+        Some(Any::StringValue(text)) => json!(text),
+        Some(Any::BoolValue(truth)) => json!(truth),
+        Some(Any::IntValue(number)) => json!(number),
+        Some(Any::DoubleValue(number)) => json!(number),
+        Some(Any::ArrayValue(list)) => list.values.iter().map(|one| value(Some(one))).collect(),
+        Some(Any::KvlistValue(map)) => json!(attributes(&map.values)),
+        _ => Value::Null,
+    }
+}

@@ -1,0 +1,101 @@
+//! Every body reaches the app as the provider sent it, at the pace it was sent.
+
+use std::collections::BTreeSet;
+
+use outrigger_simulator::Answer;
+use outrigger_tests::process::Ended;
+use outrigger_tests::{DEADLINE, file, setting, sha256};
+use serde_json::Value;
+
+use super::{CALLS, exec, python, refs, simulator};
+
+const TEXT: &str = "Ebb at six — flood at noon; the harbour lies calm.";
+
+fn gzipped() -> Answer {
+    Answer { text: Some(TEXT.to_owned()), gzip: true, ..Answer::default() }
+}
+
+/// Every call succeeded, each body that was hashed is one that the simulator sent, and none was used twice.
+fn check(ended: &Ended, simulator: &outrigger_simulator::Simulator, calls: usize) {
+    let lines = ended.json_lines();
+    assert_eq!(lines.len(), calls, "{}", ended.errors);
+    let sent: BTreeSet<String> = simulator.received().iter().map(|one| sha256(&one.sent)).collect();
+    assert_eq!(sent.len(), calls, "every answer has its own id");
+    let mut hashes = BTreeSet::new();
+    for line in &lines {
+        assert_eq!(line["error"], Value::Null, "{line}\n{}", ended.errors);
+        if let Some(text) = line["text"].as_str() {
+            assert_eq!(text, TEXT, "{line}");
+        }
+        if let Some(hash) = line["sha256"].as_str() {
+            assert!(sent.contains(hash), "not what was sent: {line}");
+            assert!(hashes.insert(hash.to_owned()), "{line}");
+        }
+    }
+    assert!(ended.status.success(), "{}", ended.errors);
+}
+
+#[test]
+fn python_sdks_see_every_byte_in_both_modes() {
+    let mut calls = Vec::new();
+    for api in ["chat", "responses", "messages"] {
+        for stream in ["", "_stream"] {
+            for asynchronous in ["", "_async"] {
+                for raw in ["", "_raw"] {
+                    calls.push(format!("{api}{stream}{asynchronous}{raw}"));
+                }
+            }
+        }
+    }
+    for mode in ["proxy", "base-url"] {
+        let simulator = simulator(gzipped());
+        let ended = exec(&simulator).option("--mode", mode).run(&refs(&python(CALLS, &refs(&calls))));
+        check(&ended, &simulator, calls.len());
+        assert!(ended.errors.contains("24 calls"), "{}", ended.errors);
+    }
+}
+
+const NODE_CALLS: [&str; 6] = ["chat", "chat_stream", "responses", "responses_stream", "messages", "messages_stream"];
+
+fn node(program: &str, mode: &str) {
+    let simulator = simulator(gzipped());
+    let (program, script) = (setting(program), file("clients/node/calls.mjs").display().to_string());
+    // The packages lie in the cache, beside which the script must stand for its imports.
+    let script = {
+        let beside = std::path::Path::new(&setting("OUTRIGGER_TEST_NODE_DIR")).join("calls.mjs");
+        std::fs::copy(script, &beside).expect("the client can be copied");
+        beside.display().to_string()
+    };
+    let mut words = vec![program.as_str(), script.as_str()];
+    words.extend(NODE_CALLS);
+    let ended = exec(&simulator).option("--mode", mode).run(&words);
+    check(&ended, &simulator, NODE_CALLS.len());
+}
+
+#[test]
+fn node_24_sees_every_byte_through_the_proxy() {
+    node("OUTRIGGER_TEST_NODE24", "proxy");
+}
+
+#[test]
+fn node_20_sees_every_byte_through_base_urls() {
+    node("OUTRIGGER_TEST_NODE", "base-url");
+}
+
+#[test]
+fn events_arrive_one_by_one_as_they_are_sent() {
+    let simulator = simulator(Answer { text: Some("one two three".to_owned()), gated: true, ..Answer::default() });
+    let mut words = python(CALLS, &["chat_stream_raw", "wait"]);
+    let running = exec(&simulator).variable("TEST_SAY_PIECES", "1").start(&refs(&std::mem::take(&mut words)));
+    assert!(simulator.wait_for(DEADLINE, |received| received.len() == 1));
+    // Role, three words, finish, usage, [DONE].
+    for event in 0..7 {
+        assert!(!running.program.has_output(), "an event came before it was sent");
+        simulator.release(1);
+        let line: Value = serde_json::from_str(&running.program.output_line(|_| true)).expect("JSON");
+        let piece = line["piece"].as_str().expect("a piece");
+        assert_eq!(piece.matches("data: ").count(), 1, "event {event} came with another: {piece}");
+    }
+    running.program.output_line(|line| line.contains("sha256"));
+    assert!(running.program.end().status.success());
+}

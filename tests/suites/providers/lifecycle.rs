@@ -1,0 +1,70 @@
+//! SIGTERM during a stream: it ends normally, new connections are refused, the last records leave.
+
+use std::net::TcpStream;
+use std::process::Command;
+use std::time::Instant;
+
+use nix::sys::signal::Signal;
+use outrigger_simulator::{Answer, Simulator};
+use outrigger_tests::http::free_address;
+use outrigger_tests::otlp::Receiver;
+use outrigger_tests::process::{Program, clean};
+use outrigger_tests::{DEADLINE, file, setting};
+use serde_json::Value;
+
+use super::{CALLS, KEY, at, simulator};
+
+fn sidecar(simulator: &Simulator, receiver: &Receiver, trust: &std::path::Path) -> (Program, std::net::SocketAddr) {
+    let ca = trust.join("simulator.pem");
+    std::fs::write(&ca, simulator.ca_pem()).expect("a temporary file");
+    let connect = free_address();
+    let mut command = Command::new(setting("OUTRIGGER_SIDECAR_BIN"));
+    clean(&mut command);
+    command
+        .args(["--otlp", &receiver.url(), "--upstream", &format!("api.openai.com={}", simulator.address())])
+        .arg("--extra-ca")
+        .arg(&ca)
+        .arg("--trust-dir")
+        .arg(trust)
+        .env("OUTRIGGER_CONNECT", connect.to_string())
+        .env("OUTRIGGER_BASE_URL", free_address().to_string());
+    let program = Program::start(command);
+    assert!(program.error_line(DEADLINE, |line| line.contains("ready")).is_some());
+    (program, connect)
+}
+
+#[test]
+fn a_stream_under_way_ends_normally_and_new_connections_are_refused() {
+    let simulator = simulator(Answer { text: Some("one two three".to_owned()), gated: true, ..Answer::default() });
+    let receiver = Receiver::start();
+    let trust = tempfile::tempdir().expect("a temporary directory");
+    let (sidecar, connect) = sidecar(&simulator, &receiver, trust.path());
+    let mut command = Command::new(setting("OUTRIGGER_TEST_PYTHON"));
+    clean(&mut command);
+    command
+        .arg(file(CALLS))
+        .args(["chat_stream_raw"])
+        .env("OPENAI_API_KEY", KEY)
+        .env("HTTPS_PROXY", format!("http://{connect}"))
+        .env("SSL_CERT_FILE", trust.path().join("bundle.pem"))
+        .env("TEST_SAY_PIECES", "1");
+    let app = Program::start(command);
+    simulator.release(1);
+    app.output_line(|line| line.contains("piece"));
+
+    sidecar.signal(Signal::SIGTERM);
+    let until = Instant::now() + DEADLINE;
+    while TcpStream::connect(connect).is_ok() {
+        assert!(Instant::now() < until, "new connections are still taken");
+    }
+    simulator.release(100);
+    let done: Value = serde_json::from_str(&app.output_line(|line| line.contains("sha256"))).expect("JSON");
+    assert_eq!(done["error"], Value::Null, "{done}");
+    assert_eq!(done["sha256"], outrigger_tests::sha256(&simulator.received()[0].sent));
+    drop(app);
+
+    let received = receiver.wait_for(DEADLINE, |received| received.calls.len() == 1).expect("the last record");
+    assert_eq!(at(&received.calls[0], "outrigger.outcome"), "answered");
+    let ended = sidecar.end();
+    assert!(ended.status.success(), "{}", ended.errors);
+}
