@@ -20,6 +20,9 @@ use crate::{Counts, Settings, Signal};
 /// What the thread may take beyond the deadline to put its things away.
 const GRACE: Duration = Duration::from_millis(500);
 
+/// Longest end that is waited for; a longer one could lie beyond the clock.
+const LONGEST: Duration = Duration::from_secs(86_400);
+
 /// Why an exporter cannot start.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
@@ -104,9 +107,10 @@ impl Exporter {
     /// async code call it through `spawn_blocking`.
     #[must_use]
     pub fn shutdown(self, deadline: Duration) -> Counts {
+        let deadline = deadline.min(LONGEST);
         self.end.send_replace(Some(Instant::now() + deadline));
         // An error means that the thread is gone already, which is as well.
-        let _ = self.ended.recv_timeout(deadline.saturating_add(GRACE));
+        let _ = self.ended.recv_timeout(deadline + GRACE);
         self.tallies.snapshot()
     }
 }

@@ -285,17 +285,17 @@ impl<W: Wire, F: Freight> Lane<W, F> {
                 self.say_lost(lost.min(sent), &why, "the endpoint took the rest; its own log says more");
                 Next::Done
             }
-            // Nobody there, and no time left to wait for somebody.
-            Reply::Later { reached: false, why, .. } if ends => {
-                self.parts.herald.down(endpoint, &why);
-                let items = self.drop_all();
-                self.say_lost(items, &why, "start a collector there before the program ends");
-                Next::Done
-            }
-            Reply::Later { after, why, .. } => {
+            Reply::Later { after, reached, why } => {
                 // One failure of an endpoint that worked before is no outage: connections are closed now and then.
-                if backoff.waited() || !self.state.borrow().worked {
+                let outage = backoff.waited() || !self.state.borrow().worked;
+                if outage {
                     self.parts.herald.down(endpoint, &why);
+                }
+                if outage && ends && !reached {
+                    // Nobody there, and no time left to wait for somebody.
+                    let items = self.drop_all();
+                    self.say_lost(items, &why, "start a collector there before the program ends");
+                    return Next::Done;
                 }
                 Next::Again(backoff.next(after))
             }

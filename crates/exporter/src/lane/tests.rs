@@ -335,6 +335,21 @@ async fn at_the_end_nobody_waits_for_an_endpoint_that_is_not_there() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn at_the_end_a_connection_that_was_closed_meanwhile_is_made_again() {
+    let script = Script::default().reply(Reply::Taken).reply(unreachable());
+    let scene = play(&script, BOUNDS, async |scene| {
+        scene.push(b'a');
+        pass(6000).await;
+        scene.push(b'b');
+        scene.closing.send_replace(true);
+        pass(200).await;
+    })
+    .await;
+    assert_eq!(scene.requests(&script), requests(&[(5000, "a"), (6000, "b"), (6100, "b")]));
+    assert_eq!(scene.count(), Count { seen: 2, exported: 2, waiting: 0, dropped: 0 });
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_end_cuts_a_pause_short_and_a_busy_endpoint_is_asked_on() {
     let script = Script::default().reply(busy(Some(Duration::from_secs(200)))).reply(busy(None));
     let scene = play(&script, BOUNDS, async |scene| {

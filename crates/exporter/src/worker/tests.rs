@@ -10,7 +10,7 @@ use super::*;
 use crate::Count;
 use crate::inbox::{ROOM, Slot, Wanted, inbox};
 use crate::testing::calls::{answered, failed, numbered};
-use crate::testing::{Script, refused, unreachable};
+use crate::testing::{Said, Script, refused, unreachable};
 
 struct Scene {
     slot: Slot,
@@ -175,6 +175,21 @@ async fn an_endpoint_that_takes_only_spans_gets_the_spans() {
     assert_eq!(counts.calls, count(20, 20, 0), "its spans arrived");
     assert_eq!(scene.times(&scene.logs).len(), 1, "not asked again for a while");
     assert_eq!((counts.metrics.exported, counts.metrics.waiting), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_of_an_endpoint_is_said_once_for_all_signals() {
+    let said = Said::listen();
+    let down = || Script::default().reply(unreachable()).reply(unreachable());
+    let every_second = [("OTEL_METRIC_EXPORT_INTERVAL", "1000")];
+    let (_, counts) = play(&every_second, [down(), down(), down()], async |scene| {
+        scene.record(1);
+        pass(30_000).await;
+    })
+    .await;
+    assert_eq!(said.lines("telemetry waits").len(), 1);
+    assert_eq!(said.lines("flows again").len(), 1);
+    assert_eq!(counts.calls, count(1, 1, 0));
 }
 
 #[tokio::test(start_paused = true)]
