@@ -25,5 +25,7 @@ pub fn get(address: SocketAddr, path: &str) -> std::io::Result<(u16, String)> {
 /// If the system has none.
 #[must_use]
 pub fn free_address() -> SocketAddr {
-    std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port")
+    std::net::TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .expect("a free port")
 }

@@ -27,7 +27,8 @@ impl Jaeger {
     /// If it does not become ready.
     #[must_use]
     pub fn start() -> Jaeger {
-        let [grpc, http, query, query_grpc, admin, collector, collector_grpc] = std::array::from_fn(|_| free_address());
+        let [grpc, http, query, query_grpc, admin, collector, collector_grpc] =
+            std::array::from_fn(|_| free_address());
         let mut command = Command::new(setting("OUTRIGGER_TEST_JAEGER"));
         for (flag, address) in [
             ("collector.otlp.grpc.host-port", grpc),

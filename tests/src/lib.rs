@@ -2,7 +2,11 @@
 //!
 //! Nothing here sleeps: everything waits for its event, with a deadline.
 
-#![expect(clippy::expect_used, clippy::panic, reason = "a harness fails its test by panicking, with the reason")]
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a harness fails its test by panicking, with the reason"
+)]
 
 pub mod http;
 pub mod jaeger;

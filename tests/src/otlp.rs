@@ -98,7 +98,8 @@ impl Receiver {
             if left.is_zero() {
                 return None;
             }
-            received = self.shared.changed.wait_timeout(received, left).unwrap_or_else(PoisonError::into_inner).0;
+            received =
+                self.shared.changed.wait_timeout(received, left).unwrap_or_else(PoisonError::into_inner).0;
         }
         Some(received.clone())
     }
@@ -112,8 +113,10 @@ impl Shared {
             let head = buffer.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 4);
             let whole = head.and_then(|head| {
                 let text = String::from_utf8_lossy(&buffer[..head]).to_ascii_lowercase();
-                let length: usize = text.split("content-length:").nth(1)?.split("\r\n").next()?.trim().parse().ok()?;
-                (buffer.len() >= head + length).then(|| (text.split(' ').nth(1).unwrap_or("").to_owned(), head, length))
+                let length: usize =
+                    text.split("content-length:").nth(1)?.split("\r\n").next()?.trim().parse().ok()?;
+                (buffer.len() >= head + length)
+                    .then(|| (text.split(' ').nth(1).unwrap_or("").to_owned(), head, length))
             });
             match whole {
                 Some((path, head, length)) => {
@@ -124,7 +127,11 @@ impl Shared {
                     if self.status == 200 {
                         self.take(&path, &body);
                     }
-                    write!(stream, "HTTP/1.1 {} X\r\nContent-Type: application/x-protobuf\r\nContent-Length: 0\r\n\r\n", self.status)?;
+                    write!(
+                        stream,
+                        "HTTP/1.1 {} X\r\nContent-Type: application/x-protobuf\r\nContent-Length: 0\r\n\r\n",
+                        self.status
+                    )?;
                 }
                 None => match stream.read(&mut piece)? {
                     0 => return Ok(()),
@@ -140,16 +147,30 @@ impl Shared {
         match path {
             "/v1/logs" => {
                 let request = ExportLogsServiceRequest::decode(body).expect("logs are protobuf");
-                let records = request.resource_logs.into_iter().flat_map(|one| one.scope_logs).flat_map(|one| one.log_records);
+                let records = request
+                    .resource_logs
+                    .into_iter()
+                    .flat_map(|one| one.scope_logs)
+                    .flat_map(|one| one.log_records);
                 received.calls.extend(records.map(|record| attributes(&record.attributes)));
             }
             "/v1/traces" => {
                 let request = ExportTraceServiceRequest::decode(body).expect("spans are protobuf");
-                received.spans.extend(request.resource_spans.into_iter().flat_map(|one| one.scope_spans).flat_map(|one| one.spans));
+                received.spans.extend(
+                    request
+                        .resource_spans
+                        .into_iter()
+                        .flat_map(|one| one.scope_spans)
+                        .flat_map(|one| one.spans),
+                );
             }
             "/v1/metrics" => {
                 let request = ExportMetricsServiceRequest::decode(body).expect("metrics are protobuf");
-                let metrics = request.resource_metrics.into_iter().flat_map(|one| one.scope_metrics).flat_map(|one| one.metrics);
+                let metrics = request
+                    .resource_metrics
+                    .into_iter()
+                    .flat_map(|one| one.scope_metrics)
+                    .flat_map(|one| one.metrics);
                 received.metrics.extend(metrics.map(|metric| metric.name));
             }
             other => panic!("OTLP has no path {other}"),

@@ -94,7 +94,9 @@ impl Program {
     /// # Panics
     /// If none comes.
     pub fn output_line(&self, wanted: impl Fn(&str) -> bool) -> String {
-        self.output.line(DEADLINE, wanted).unwrap_or_else(|| panic!("no such line on stdout; stderr: {}", self.errors.so_far()))
+        self.output
+            .line(DEADLINE, wanted)
+            .unwrap_or_else(|| panic!("no such line on stdout; stderr: {}", self.errors.so_far()))
     }
 
     /// The next line of standard error that `wanted` accepts, within `deadline`.
@@ -175,7 +177,9 @@ impl Ended {
     pub fn json_lines(&self) -> Vec<serde_json::Value> {
         self.output
             .lines()
-            .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}\n{}", self.errors)))
+            .map(|line| {
+                serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}\n{}", self.errors))
+            })
             .collect()
     }
 }
@@ -244,8 +248,19 @@ pub struct Running {
 pub fn clean(command: &mut Command) {
     for (name, _) in std::env::vars() {
         let upper = name.to_ascii_uppercase();
-        let trust = ["SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"];
-        if upper.ends_with("_PROXY") || upper.starts_with("OTEL_") || upper.ends_with("_BASE_URL") || trust.contains(&upper.as_str()) {
+        let trust = [
+            "SSL_CERT_FILE",
+            "SSL_CERT_DIR",
+            "REQUESTS_CA_BUNDLE",
+            "CURL_CA_BUNDLE",
+            "AWS_CA_BUNDLE",
+            "NODE_EXTRA_CA_CERTS",
+        ];
+        if upper.ends_with("_PROXY")
+            || upper.starts_with("OTEL_")
+            || upper.ends_with("_BASE_URL")
+            || trust.contains(&upper.as_str())
+        {
             command.env_remove(name);
         }
     }

@@ -20,7 +20,8 @@ fn exec(simulator: &Simulator) -> Exec {
 }
 
 fn calls(exec: Exec, names: &[&str]) -> Ended {
-    let (python, script) = (setting("OUTRIGGER_TEST_PYTHON"), file("clients/python/calls.py").display().to_string());
+    let (python, script) =
+        (setting("OUTRIGGER_TEST_PYTHON"), file("clients/python/calls.py").display().to_string());
     exec.run(&[vec![python.as_str(), script.as_str()], names.to_vec()].concat())
 }
 
@@ -38,12 +39,22 @@ fn attempt(trace: &Value) -> &Value {
 #[test]
 fn jaeger_shows_one_trace_per_call_by_the_conventions() {
     let jaeger = Jaeger::start();
-    let usage = outrigger_simulator::Usage { input: 1808, cache_read: 8192, output: 360, reasoning: 640, ..outrigger_simulator::Usage::default() };
+    let usage = outrigger_simulator::Usage {
+        input: 1808,
+        cache_read: 8192,
+        output: 360,
+        reasoning: 640,
+        ..outrigger_simulator::Usage::default()
+    };
     for (service, url, protocol) in [
         ("over-grpc", format!("http://{}", jaeger.grpc), "grpc"),
         ("over-http", format!("http://{}", jaeger.http), "http/protobuf"),
     ] {
-        let failing = Rule { nth: Some(3), answer: Answer { error: Some(ErrorKind::RateLimit), ..Answer::default() }, ..Rule::default() };
+        let failing = Rule {
+            nth: Some(3),
+            answer: Answer { error: Some(ErrorKind::RateLimit), ..Answer::default() },
+            ..Rule::default()
+        };
         let good = Rule { answer: Answer { usage: Some(usage), ..Answer::default() }, ..Rule::default() };
         let simulator = simulator(vec![failing, good]);
         let exec = exec(&simulator)
@@ -57,7 +68,10 @@ fn jaeger_shows_one_trace_per_call_by_the_conventions() {
         let named = |name: &str, failed: bool| {
             traces
                 .iter()
-                .find(|trace| logical(trace)["operationName"] == name && tag(logical(trace), "error.type").is_string() == failed)
+                .find(|trace| {
+                    logical(trace)["operationName"] == name
+                        && tag(logical(trace), "error.type").is_string() == failed
+                })
                 .unwrap_or_else(|| panic!("no {name}"))
         };
 
@@ -81,9 +95,15 @@ fn jaeger_shows_one_trace_per_call_by_the_conventions() {
         ] {
             assert_eq!(*tag(span, name), value, "{name} of {span}");
         }
-        assert!(tag(span, "gen_ai.response.id").as_str().is_some_and(|id| id.starts_with("chatcmpl-")), "{span}");
+        assert!(
+            tag(span, "gen_ai.response.id").as_str().is_some_and(|id| id.starts_with("chatcmpl-")),
+            "{span}"
+        );
         assert!(tag(span, "gen_ai.response.finish_reasons").to_string().contains("stop"), "{span}");
-        assert!(tag(span, "gen_ai.response.time_to_first_chunk").as_f64().is_some_and(|time| time > 0.0), "{span}");
+        assert!(
+            tag(span, "gen_ai.response.time_to_first_chunk").as_f64().is_some_and(|time| time > 0.0),
+            "{span}"
+        );
         assert_eq!(*tag(span, "error"), Value::Null);
 
         let child = attempt(trace);
@@ -97,7 +117,10 @@ fn jaeger_shows_one_trace_per_call_by_the_conventions() {
             assert_eq!(*tag(child, name), value, "{name} of {child}");
         }
         let tags = child["tags"].as_array().expect("tags");
-        assert!(tags.iter().all(|tag| !tag["key"].as_str().unwrap_or_default().starts_with("gen_ai.")), "{child}");
+        assert!(
+            tags.iter().all(|tag| !tag["key"].as_str().unwrap_or_default().starts_with("gen_ai.")),
+            "{child}"
+        );
 
         let anthropic = logical(named("chat claude-sonnet-5-5", false));
         assert_eq!(*tag(anthropic, "gen_ai.provider.name"), "anthropic");
@@ -112,10 +135,18 @@ fn jaeger_shows_one_trace_per_call_by_the_conventions() {
 
         // Jaeger takes traces only: that is said once per signal, counted, and the traces go on.
         for signal in ["logs", "metrics"] {
-            let said = ended.errors.lines().filter(|line| line.contains("does not take this signal") && line.contains(signal)).count();
+            let said = ended
+                .errors
+                .lines()
+                .filter(|line| line.contains("does not take this signal") && line.contains(signal))
+                .count();
             assert_eq!(said, 1, "{signal}: {}", ended.errors);
         }
-        assert!(ended.errors.contains("telemetry  3 seen = 3 exported + 0 waiting + 0 dropped"), "{}", ended.errors);
+        assert!(
+            ended.errors.contains("telemetry  3 seen = 3 exported + 0 waiting + 0 dropped"),
+            "{}",
+            ended.errors
+        );
         assert!(ended.errors.contains("not taken by the endpoint: 3 records"), "{}", ended.errors);
     }
 }
@@ -151,7 +182,11 @@ fn a_bad_endpoint_costs_the_calls_nothing_and_what_is_lost_is_counted() {
             assert_eq!(line["error"], Value::Null, "{what}: {line}");
         }
         assert!(ended.status.success(), "{what}: {}", ended.errors);
-        assert!(ended.errors.contains("telemetry  3 seen = 0 exported + 0 waiting + 3 dropped"), "{what}: {}", ended.errors);
+        assert!(
+            ended.errors.contains("telemetry  3 seen = 0 exported + 0 waiting + 3 dropped"),
+            "{what}: {}",
+            ended.errors
+        );
     }
 }
 
@@ -159,7 +194,8 @@ fn a_bad_endpoint_costs_the_calls_nothing_and_what_is_lost_is_counted() {
 fn records_spans_and_metrics_arrive_while_the_program_runs() {
     let receiver = Receiver::start();
     let simulator = simulator(Vec::new());
-    let (python, script) = (setting("OUTRIGGER_TEST_PYTHON"), file("clients/python/calls.py").display().to_string());
+    let (python, script) =
+        (setting("OUTRIGGER_TEST_PYTHON"), file("clients/python/calls.py").display().to_string());
     let running = exec(&simulator)
         .option("--otlp", &receiver.url())
         .variable("OTEL_METRIC_EXPORT_INTERVAL", "500")
@@ -169,8 +205,17 @@ fn records_spans_and_metrics_arrive_while_the_program_runs() {
             received.calls.len() == 1 && received.spans.len() == 2 && !received.metrics.is_empty()
         })
         .expect("all three signals, the program still running");
-    for metric in ["gen_ai.client.inference.duration", "gen_ai.client.operation.duration", "outrigger.calls", "outrigger.cost"] {
-        assert!(received.metrics.iter().any(|name| name == metric), "{metric} is not in {:?}", received.metrics);
+    for metric in [
+        "gen_ai.client.inference.duration",
+        "gen_ai.client.operation.duration",
+        "outrigger.calls",
+        "outrigger.cost",
+    ] {
+        assert!(
+            received.metrics.iter().any(|name| name == metric),
+            "{metric} is not in {:?}",
+            received.metrics
+        );
     }
     assert!(running.program.end().status.success());
 }

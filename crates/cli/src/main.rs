@@ -43,14 +43,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_target(false)
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_env("OUTRIGGER_LOG")
-                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn")),
-        )
-        .init();
+    outrigger_sidecar::logging::start("warn");
     outrigger_sidecar::panics::print_place_only();
     match arguments.command {
         Command::Exec(arguments) => exec::run(arguments),

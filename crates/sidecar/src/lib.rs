@@ -9,6 +9,7 @@ mod downstream;
 mod drain;
 mod error;
 mod exchange;
+pub mod logging;
 pub mod panics;
 mod seen;
 mod settings;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Parser;
 use outrigger_exporter::{Exporter, Settings as ExporterSettings};
 use outrigger_ledger::{CallRecord, Recorder};
-use outrigger_sidecar::{Settings, UpstreamOverride, bind, panics, publish};
+use outrigger_sidecar::{Settings, UpstreamOverride, bind, logging, panics, publish};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// How long the last records may take to leave.
@@ -37,13 +37,7 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_env("OUTRIGGER_LOG")
-                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info")),
-        )
-        .init();
+    logging::start("info");
     panics::print_place_only();
     match run(arguments) {
         Ok(()) => ExitCode::SUCCESS,

@@ -63,9 +63,7 @@ impl Settings {
                     .with_list_parse_key("upstreams")
                     .with_list_parse_key("extra_cas")
                     .try_parsing(true)
-                    .source(Some(
-                        std::env::vars().filter(|(name, _)| !is_other_parts_variable(name)).collect(),
-                    )),
+                    .source(Some(std::env::vars().filter(|(name, _)| is_setting(name)).collect())),
             )
             .build()
             .and_then(config::Config::try_deserialize)
@@ -79,9 +77,14 @@ impl Settings {
     }
 }
 
-/// `OUTRIGGER_*` variables that other parts read; they are not settings of the sidecar.
-fn is_other_parts_variable(name: &str) -> bool {
-    matches!(name, "OUTRIGGER_LOG" | "OUTRIGGER_GENAI_METRICS")
+/// Whether a variable is one of ours. Unknown ones are no error here, unlike in the file: other parts have theirs, and a
+/// cluster sets `OUTRIGGER_…_SERVICE_HOST` for every Service whose name begins like ours.
+fn is_setting(name: &str) -> bool {
+    let settings =
+        ["CONNECT", "BASE_URL", "UPSTREAMS", "EXTRA_CAS", "UPSTREAM_PROXY", "TRUST_DIR", "GRACE_SECONDS"];
+    name.strip_prefix(outrigger_contract::ENV_PREFIX)
+        .and_then(|rest| rest.strip_prefix('_'))
+        .is_some_and(|rest| settings.contains(&rest))
 }
 
 /// One provider name and the address that stands for it.

@@ -97,7 +97,10 @@ async fn answer(
     if answer.delay_ms > 0 {
         tokio::time::sleep(Duration::from_millis(answer.delay_ms)).await;
     }
-    let accepts_gzip = headers.get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).is_some_and(|text| text.contains("gzip"));
+    let accepts_gzip = headers
+        .get(ACCEPT_ENCODING)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|text| text.contains("gzip"));
     let zip = answer.gzip && accepts_gzip;
     let mut response = if let Some(raw) = &answer.raw_body {
         let kind = answer.content_type.as_deref().unwrap_or("text/html");
@@ -133,7 +136,9 @@ fn refused_key(shared: &Shared, provider: Provider, headers: &HeaderMap) -> Opti
         Provider::Anthropic => text("x-api-key").or(bearer),
     };
     match key {
-        Some(key) if shared.valid_keys.is_empty() || shared.valid_keys.iter().any(|valid| valid == key) => None,
+        Some(key) if shared.valid_keys.is_empty() || shared.valid_keys.iter().any(|valid| valid == key) => {
+            None
+        }
         other => Some(other.unwrap_or_default().to_owned()),
     }
 }
@@ -166,7 +171,10 @@ fn good(
     body_length: usize,
     zip: bool,
 ) -> Response<Sent> {
-    let text = answer.text.clone().unwrap_or_else(|| "The tide turns at six, and the harbour is calm until then.".to_owned());
+    let text = answer
+        .text
+        .clone()
+        .unwrap_or_else(|| "The tide turns at six, and the harbour is calm until then.".to_owned());
     // Four bytes to a token and one word to a token: made up, but the same on every run.
     let computed = Usage {
         input: body_length as u64 / 4,
@@ -183,10 +191,18 @@ fn good(
         let (status, body) = provider.error(ErrorKind::NotFound, None, at);
         return whole(shared, at, status, "application/json", body.to_string().into_bytes(), false);
     };
-    let reported = told.usage.map(|usage| Reported { model: told.model.clone(), tier: told.tier.clone(), usage });
+    let reported =
+        told.usage.map(|usage| Reported { model: told.model.clone(), tier: told.tier.clone(), usage });
     shared.log.change(at, |received| received.reported = reported);
     if !ask.stream || parts.events.is_empty() {
-        return whole(shared, at, answer.status.unwrap_or(200), "application/json", parts.whole.to_string().into_bytes(), zip);
+        return whole(
+            shared,
+            at,
+            answer.status.unwrap_or(200),
+            "application/json",
+            parts.whole.to_string().into_bytes(),
+            zip,
+        );
     }
     let (events, broken_end) = scripted(provider, parts.events, parts.deltas, answer, at);
     shared.log.change(at, |received| received.status = 200);

@@ -42,12 +42,16 @@ pub(crate) struct Authority {
 
 impl Authority {
     pub(crate) fn new(config: &Config) -> Result<Authority, Box<dyn std::error::Error + Send + Sync>> {
-        let announced = issuer()?;
-        let foreign = issuer()?;
+        let announced = issuer("simulator authority")?;
+        let foreign = issuer("foreign authority")?;
         let signer = if config.certificate == Certificate::ForeignAuthority { &foreign } else { &announced };
         let names: Vec<String> = match config.certificate {
             Certificate::WrongName => vec!["elsewhere.example".to_owned()],
-            _ => NAMES.iter().map(|name| (*name).to_owned()).chain(config.extra_names.iter().cloned()).collect(),
+            _ => NAMES
+                .iter()
+                .map(|name| (*name).to_owned())
+                .chain(config.extra_names.iter().cloned())
+                .collect(),
         };
         let mut params = CertificateParams::new(names)?;
         params.distinguished_name.push(DnType::CommonName, "simulated provider");
@@ -60,10 +64,14 @@ impl Authority {
         params.not_after = days(to).into();
         let key = KeyPair::generate()?;
         let leaf = params.signed_by(&key, signer)?;
-        let mut server = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_protocol_versions(rustls::ALL_VERSIONS)?
-            .with_no_client_auth()
-            .with_single_cert(vec![leaf.der().clone()], PrivateKeyDer::Pkcs8(key.serialize_der().into()))?;
+        let mut server =
+            ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+                .with_protocol_versions(rustls::ALL_VERSIONS)?
+                .with_no_client_auth()
+                .with_single_cert(
+                    vec![leaf.der().clone()],
+                    PrivateKeyDer::Pkcs8(key.serialize_der().into()),
+                )?;
         server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(Authority { ca_pem: announced.pem(), server: Arc::new(server) })
     }
@@ -77,9 +85,9 @@ impl Authority {
     }
 }
 
-fn issuer() -> Result<CertifiedIssuer<'static, KeyPair>, rcgen::Error> {
+fn issuer(name: &str) -> Result<CertifiedIssuer<'static, KeyPair>, rcgen::Error> {
     let mut params = CertificateParams::default();
-    params.distinguished_name.push(DnType::CommonName, "simulator authority");
+    params.distinguished_name.push(DnType::CommonName, name);
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
     params.not_before = days(-1).into();

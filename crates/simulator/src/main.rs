@@ -47,7 +47,8 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let script = match &arguments.script {
         None => Script::default(),
         Some(file) => {
-            let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+            let text =
+                std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
             serde_json::from_str(&text).map_err(|error| format!("{}: {error}", file.display()))?
         }
     };

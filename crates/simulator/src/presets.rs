@@ -24,7 +24,8 @@ pub fn storm() -> Config {
         ..Rule::default()
     };
     let openai = Usage { input: 1808, cache_read: 2048, output: 210, reasoning: 64, ..Usage::default() };
-    let anthropic = Usage { input: 320, cache_read: 4096, cache_write_short: 512, output: 180, ..Usage::default() };
+    let anthropic =
+        Usage { input: 320, cache_read: 4096, cache_write_short: 512, output: 180, ..Usage::default() };
     Config {
         valid_keys: vec![STORM_KEY.to_owned()],
         script: Script(vec![squall, well("openai", openai), well("anthropic", anthropic)]),

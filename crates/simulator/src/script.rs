@@ -181,7 +181,8 @@ mod tests {
         let mut ask = |provider| {
             script.answer(&mut seen, &Asked { provider, path: "/", model: "m", stream: false }).error
         };
-        let got = [ask("openai"), ask("anthropic"), ask("openai"), ask("anthropic"), ask("openai"), ask("openai")];
+        let got =
+            [ask("openai"), ask("anthropic"), ask("openai"), ask("anthropic"), ask("openai"), ask("openai")];
         let (server, busy) = (Some(ErrorKind::ServerError), Some(ErrorKind::Overloaded));
         assert_eq!(got, [None, busy, server, None, None, server]);
     }

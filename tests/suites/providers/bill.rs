@@ -17,8 +17,15 @@ struct Case {
     cost: &'static str,
 }
 
-const NOTHING: Usage =
-    Usage { input: 0, cache_read: 0, cache_write_short: 0, cache_write_long: 0, output: 0, reasoning: 0, web_searches: 0 };
+const NOTHING: Usage = Usage {
+    input: 0,
+    cache_read: 0,
+    cache_write_short: 0,
+    cache_write_long: 0,
+    output: 0,
+    reasoning: 0,
+    web_searches: 0,
+};
 
 /// Prices per million: gpt-5 1.25 / 0.125 / 10; gpt-5-mini flex half of 0.25 / 0.025 / 2; gpt-6-astra 10 / 1 / 50, writes
 /// 12.5 and 25; gpt-6-sol 2 / 0.2 / 10, tenth more on regional hosts; claude-opus-5-5 4 / 0.2 / 20, writes 5 and 8, fast
@@ -57,7 +64,15 @@ const CASES: [Case; 9] = [
         model: "gpt-6-astra",
         tier: None,
         base_url: None,
-        usage: Usage { input: 5000, cache_read: 20_000, cache_write_short: 15_000, cache_write_long: 10_000, output: 1500, reasoning: 500, ..NOTHING },
+        usage: Usage {
+            input: 5000,
+            cache_read: 20_000,
+            cache_write_short: 15_000,
+            cache_write_long: 10_000,
+            output: 1500,
+            reasoning: 500,
+            ..NOTHING
+        },
         cost: "0.6075",
     },
     Case {
@@ -66,7 +81,15 @@ const CASES: [Case; 9] = [
         model: "gpt-6-astra",
         tier: None,
         base_url: None,
-        usage: Usage { input: 5000, cache_read: 20_000, cache_write_short: 15_000, cache_write_long: 10_000, output: 1500, reasoning: 500, ..NOTHING },
+        usage: Usage {
+            input: 5000,
+            cache_read: 20_000,
+            cache_write_short: 15_000,
+            cache_write_long: 10_000,
+            output: 1500,
+            reasoning: 500,
+            ..NOTHING
+        },
         cost: "0.6075",
     },
     Case {
@@ -84,7 +107,15 @@ const CASES: [Case; 9] = [
         model: "claude-opus-5-5",
         tier: None,
         base_url: None,
-        usage: Usage { input: 1000, cache_read: 10_000, cache_write_short: 2000, cache_write_long: 3000, output: 300, reasoning: 200, ..NOTHING },
+        usage: Usage {
+            input: 1000,
+            cache_read: 10_000,
+            cache_write_short: 2000,
+            cache_write_long: 3000,
+            output: 300,
+            reasoning: 200,
+            ..NOTHING
+        },
         cost: "0.05",
     },
     Case {

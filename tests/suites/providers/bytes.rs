@@ -55,7 +55,8 @@ fn python_sdks_see_every_byte_in_both_modes() {
     }
 }
 
-const NODE_CALLS: [&str; 6] = ["chat", "chat_stream", "responses", "responses_stream", "messages", "messages_stream"];
+const NODE_CALLS: [&str; 6] =
+    ["chat", "chat_stream", "responses", "responses_stream", "messages", "messages_stream"];
 
 fn node(program: &str, mode: &str) {
     let simulator = simulator(gzipped());
@@ -84,7 +85,8 @@ fn node_20_sees_every_byte_through_base_urls() {
 
 #[test]
 fn events_arrive_one_by_one_as_they_are_sent() {
-    let simulator = simulator(Answer { text: Some("one two three".to_owned()), gated: true, ..Answer::default() });
+    let simulator =
+        simulator(Answer { text: Some("one two three".to_owned()), gated: true, ..Answer::default() });
     let mut words = python(CALLS, &["chat_stream_raw", "wait"]);
     let running = exec(&simulator).variable("TEST_SAY_PIECES", "1").start(&refs(&std::mem::take(&mut words)));
     assert!(simulator.wait_for(DEADLINE, |received| received.len() == 1));

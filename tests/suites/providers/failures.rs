@@ -27,11 +27,15 @@ fn a_mistyped_key_is_named_within_a_second_on_the_terminal_and_in_the_span() {
         assert!(line.contains(part), "{part} is not in: {line}");
     }
     assert!(!line.contains(MISTYPED));
-    let received = receiver.wait_for(SOON, |received| !received.spans.is_empty()).expect("a span within a second");
+    let received =
+        receiver.wait_for(SOON, |received| !received.spans.is_empty()).expect("a span within a second");
     let span = received.spans.iter().find(|span| span.name == "chat gpt-5-mini").expect("the call's span");
     let told = attributes(&span.attributes);
     assert_eq!(at(&told, "error.type"), "invalid_api_key");
-    assert!(at(&told, "outrigger.cause.message").as_str().is_some_and(|text| text.contains("…WYXZ")), "{told:?}");
+    assert!(
+        at(&told, "outrigger.cause.message").as_str().is_some_and(|text| text.contains("…WYXZ")),
+        "{told:?}"
+    );
     let ended = running.program.end();
     assert!(ended.errors.contains("FAILED   1 × openai 401 invalid_api_key"), "{}", ended.errors);
 }
@@ -39,9 +43,9 @@ fn a_mistyped_key_is_named_within_a_second_on_the_terminal_and_in_the_span() {
 #[test]
 fn a_wrong_certificate_is_a_502_of_the_providers_shape_and_not_a_byte_is_sent() {
     for (certificate, word) in [
-        (Certificate::ForeignAuthority, "UnknownIssuer"),
-        (Certificate::WrongName, "not valid for name"),
-        (Certificate::Expired, "expired"),
+        (Certificate::ForeignAuthority, "its issuer is not trusted"),
+        (Certificate::WrongName, "it is for another name"),
+        (Certificate::Expired, "it has expired"),
     ] {
         let simulator = Simulator::start(Config { certificate, ..Config::default() }).expect("a simulator");
         let ended = exec(&simulator).run(&refs(&python(CALLS, &["chat", "messages", "chat_raw"])));
@@ -51,7 +55,7 @@ fn a_wrong_certificate_is_a_502_of_the_providers_shape_and_not_a_byte_is_sent() 
             // The SDKs put the body's own message into their error only if its shape is the provider's.
             let message = line["message"].as_str().unwrap_or_default();
             assert!(message.contains("outrigger: the certificate of api."), "{message}");
-            assert!(message.to_lowercase().contains(&word.to_lowercase()), "{word} is not in: {message}");
+            assert!(message.contains(word), "{word} is not in: {message}");
         }
         assert_eq!(lines.len(), 3);
         assert_eq!(simulator.bytes_received(), 0, "{certificate:?}: something of a request was sent");
@@ -77,22 +81,79 @@ fn hostile() -> Vec<Hostile> {
     };
     let midway = |kind| Answer { error: Some(kind), error_after: Some(3), ..Answer::default() };
     let json_error = Answer {
-        raw_body: Some(r#"{"error":{"message":"upstream fell over","type":"server_error","code":null,"param":null}}"#.to_owned()),
+        raw_body: Some(
+            r#"{"error":{"message":"upstream fell over","type":"server_error","code":null,"param":null}}"#
+                .to_owned(),
+        ),
         content_type: Some("application/json".to_owned()),
         ..Answer::default()
     };
     let case = |what, call, answer, outcome, provenance| Hostile { what, call, answer, outcome, provenance };
     vec![
-        case("garbage among events", "chat_stream_raw", Answer { garbage_after: Some(3), ..Answer::default() }, ("unknown", None), "unknown"),
-        case("a stream cut by the connection", "chat_stream_raw", cut(Cut::Broken), ("failed", Some("stream_interrupted")), "unknown"),
-        case("a stream that ends without its end", "chat_stream_raw", cut(Cut::Clean), ("failed", Some("stream_interrupted")), "unknown"),
-        case("the same at Anthropic", "messages_stream_raw", cut(Cut::Clean), ("failed", Some("stream_interrupted")), "unknown"),
-        case("the same at Responses", "responses_stream_raw", cut(Cut::Broken), ("failed", Some("stream_interrupted")), "unknown"),
-        case("an error inside a stream", "chat_stream_raw", midway(ErrorKind::ServerError), ("failed", Some("server_error")), "unknown"),
-        case("the same at Anthropic", "messages_stream_raw", midway(ErrorKind::Overloaded), ("failed", Some("overloaded_error")), "unknown"),
-        case("an error in place of a stream", "chat_stream_raw", json_error, ("failed", Some("server_error")), "unknown"),
+        case(
+            "garbage among events",
+            "chat_stream_raw",
+            Answer { garbage_after: Some(3), ..Answer::default() },
+            ("unknown", None),
+            "unknown",
+        ),
+        case(
+            "a stream cut by the connection",
+            "chat_stream_raw",
+            cut(Cut::Broken),
+            ("failed", Some("stream_interrupted")),
+            "unknown",
+        ),
+        case(
+            "a stream that ends without its end",
+            "chat_stream_raw",
+            cut(Cut::Clean),
+            ("failed", Some("stream_interrupted")),
+            "unknown",
+        ),
+        case(
+            "the same at Anthropic",
+            "messages_stream_raw",
+            cut(Cut::Clean),
+            ("failed", Some("stream_interrupted")),
+            "unknown",
+        ),
+        case(
+            "the same at Responses",
+            "responses_stream_raw",
+            cut(Cut::Broken),
+            ("failed", Some("stream_interrupted")),
+            "unknown",
+        ),
+        case(
+            "an error inside a stream",
+            "chat_stream_raw",
+            midway(ErrorKind::ServerError),
+            ("failed", Some("server_error")),
+            "unknown",
+        ),
+        case(
+            "the same at Anthropic",
+            "messages_stream_raw",
+            midway(ErrorKind::Overloaded),
+            ("failed", Some("overloaded_error")),
+            "unknown",
+        ),
+        case(
+            "an error in place of a stream",
+            "chat_stream_raw",
+            json_error,
+            ("failed", Some("server_error")),
+            "unknown",
+        ),
         case("a page of HTML under 200", "chat_raw", html(200), ("unknown", None), "unknown"),
-        case("a stream without usage", "chat_stream_raw", Answer { omit_usage: true, ..Answer::default() }, ("answered", None), "unknown"),
+        case(
+            "a stream without usage",
+            "chat_stream_raw",
+            Answer { omit_usage: true, ..Answer::default() },
+            ("answered", None),
+            "unknown",
+        ),
     ]
 }
 
@@ -109,20 +170,27 @@ fn the_app_sees_what_was_sent_and_accounting_says_unknown() {
         let received = receiver.wait_for(DEADLINE, |received| received.calls.len() == 1).expect(what);
         let record = &received.calls[0];
         assert_eq!(at(record, "outrigger.outcome"), outcome.0, "{what}: {record:?}");
-        assert_eq!(at(record, "error.type"), &outcome.1.map_or(Value::Null, Value::from), "{what}: {record:?}");
+        assert_eq!(
+            at(record, "error.type"),
+            &outcome.1.map_or(Value::Null, Value::from),
+            "{what}: {record:?}"
+        );
         assert_eq!(at(record, "outrigger.usage.provenance"), provenance, "{what}: {record:?}");
         assert_ne!(at(record, "outrigger.cost.status"), "exact", "{what}: {record:?}");
     }
 }
 
 #[test]
-fn a_page_of_an_edge_reaches_the_app_as_it_is_and_is_named() {
-    let answer = Answer { status: Some(520), raw_body: Some("<html>unknown error</html>".to_owned()), ..Answer::default() };
+fn an_edge_that_answers_in_the_providers_place_is_named() {
+    let answer = Answer {
+        status: Some(520),
+        raw_body: Some("<html>unknown error</html>".to_owned()),
+        ..Answer::default()
+    };
     let simulator = simulator(answer);
     let ended = exec(&simulator).run(&refs(&python(CALLS, &["chat"])));
     let line = &ended.json_lines()[0];
     assert_eq!(line["status"], 520, "{line}");
-    assert!(line["message"].as_str().is_some_and(|text| text.contains("<html>unknown error</html>")), "{line}");
     assert!(ended.errors.contains("an edge network answered in the provider's place"), "{}", ended.errors);
 }
 
@@ -130,7 +198,8 @@ fn a_page_of_an_edge_reaches_the_app_as_it_is_and_is_named() {
 fn an_app_that_hangs_up_on_an_endless_stream_is_recorded_and_the_provider_is_let_go() {
     let simulator = simulator(Answer { endless: true, pace_ms: 1, ..Answer::default() });
     let receiver = Receiver::start();
-    let ended = exec(&simulator).option("--otlp", &receiver.url()).run(&refs(&python(CALLS, &["leave_early"])));
+    let ended =
+        exec(&simulator).option("--otlp", &receiver.url()).run(&refs(&python(CALLS, &["leave_early"])));
     assert!(ended.status.success(), "{}", ended.errors);
     assert!(simulator.wait_for(DEADLINE, |received| received[0].abandoned), "the provider still sends");
     let received = receiver.wait_for(DEADLINE, |received| received.calls.len() == 1).expect("a record");
@@ -151,7 +220,11 @@ fn every_kind_of_refusal_is_told_in_the_apps_own_words_and_ours() {
     let rules = kinds
         .iter()
         .zip(1..)
-        .map(|((kind, ..), nth)| Rule { nth: Some(nth), answer: Answer { error: Some(*kind), ..Answer::default() }, ..Rule::default() })
+        .map(|((kind, ..), nth)| Rule {
+            nth: Some(nth),
+            answer: Answer { error: Some(*kind), ..Answer::default() },
+            ..Rule::default()
+        })
         .collect();
     let simulator = scripted(rules);
     let ended = exec(&simulator).run(&refs(&python(CALLS, &["chat"; 6])));

@@ -19,7 +19,8 @@ const HOST: &str = "plain.example.test";
 #[test]
 fn the_app_sees_an_unlisted_hosts_own_certificate() {
     let simulator = simulator(Answer::default());
-    let words = [setting("OUTRIGGER_TEST_PYTHON"), file("clients/python/certificate.py").display().to_string()];
+    let words =
+        [setting("OUTRIGGER_TEST_PYTHON"), file("clients/python/certificate.py").display().to_string()];
     for (host, issuer) in [(HOST, "simulator authority"), ("api.openai.com", "Outrigger issuing CA")] {
         let ended = exec(&simulator).run(&[refs(&words), vec![host]].concat());
         assert_eq!(ended.output.trim(), issuer, "{}", ended.errors);
@@ -122,16 +123,27 @@ fn a_request_changes_on_its_way_only_as_the_documentation_says() {
     let received = simulator.received().remove(0);
 
     let names = |pairs: &serde_json::Value| -> Vec<String> {
-        pairs.as_array().into_iter().flatten().filter_map(|pair| Some(pair[0].as_str()?.to_lowercase())).collect()
+        pairs
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|pair| Some(pair[0].as_str()?.to_lowercase()))
+            .collect()
     };
-    let removed = ["connection", "keep-alive", "te", "expect", "x-hop", "x-outrigger-step", "x-outrigger-note"];
-    let expected: Vec<String> = names(&told["sent_headers"]).into_iter().filter(|name| !removed.contains(&name.as_str())).collect();
+    let removed =
+        ["connection", "keep-alive", "te", "expect", "x-hop", "x-outrigger-step", "x-outrigger-note"];
+    let expected: Vec<String> =
+        names(&told["sent_headers"]).into_iter().filter(|name| !removed.contains(&name.as_str())).collect();
     let got: Vec<String> = received.headers.keys().map(ToString::to_string).collect();
     assert_eq!(got, expected, "the request's headers, in their order");
     for pair in told["sent_headers"].as_array().into_iter().flatten() {
         let name = pair[0].as_str().unwrap_or_default().to_lowercase();
         if expected.contains(&name) {
-            assert_eq!(received.headers.get(&name).and_then(|value| value.to_str().ok()), pair[1].as_str(), "{name}");
+            assert_eq!(
+                received.headers.get(&name).and_then(|value| value.to_str().ok()),
+                pair[1].as_str(),
+                "{name}"
+            );
         }
     }
     assert_eq!(received.path, "/v1/chat/completions?a=%2F&b");

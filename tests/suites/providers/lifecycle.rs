@@ -14,7 +14,11 @@ use serde_json::Value;
 
 use super::{CALLS, KEY, at, simulator};
 
-fn sidecar(simulator: &Simulator, receiver: &Receiver, trust: &std::path::Path) -> (Program, std::net::SocketAddr) {
+fn sidecar(
+    simulator: &Simulator,
+    receiver: &Receiver,
+    trust: &std::path::Path,
+) -> (Program, std::net::SocketAddr) {
     let ca = trust.join("simulator.pem");
     std::fs::write(&ca, simulator.ca_pem()).expect("a temporary file");
     let connect = free_address();
@@ -35,7 +39,8 @@ fn sidecar(simulator: &Simulator, receiver: &Receiver, trust: &std::path::Path) 
 
 #[test]
 fn a_stream_under_way_ends_normally_and_new_connections_are_refused() {
-    let simulator = simulator(Answer { text: Some("one two three".to_owned()), gated: true, ..Answer::default() });
+    let simulator =
+        simulator(Answer { text: Some("one two three".to_owned()), gated: true, ..Answer::default() });
     let receiver = Receiver::start();
     let trust = tempfile::tempdir().expect("a temporary directory");
     let (sidecar, connect) = sidecar(&simulator, &receiver, trust.path());
@@ -63,7 +68,8 @@ fn a_stream_under_way_ends_normally_and_new_connections_are_refused() {
     assert_eq!(done["sha256"], outrigger_tests::sha256(&simulator.received()[0].sent));
     drop(app);
 
-    let received = receiver.wait_for(DEADLINE, |received| received.calls.len() == 1).expect("the last record");
+    let received =
+        receiver.wait_for(DEADLINE, |received| received.calls.len() == 1).expect("the last record");
     assert_eq!(at(&received.calls[0], "outrigger.outcome"), "answered");
     let ended = sidecar.end();
     assert!(ended.status.success(), "{}", ended.errors);

@@ -25,6 +25,12 @@ impl Mark {
     }
 }
 
+/// Whether an event's data can be a JSON object at all: two looks at most events instead of a parse.
+pub(crate) fn is_object(data: &[u8]) -> bool {
+    let data = data.trim_ascii();
+    data.first() == Some(&b'{') && data.last() == Some(&b'}')
+}
+
 pub(crate) static USAGE: Mark = Mark::new(|| Finder::new("\"usage\""));
 pub(crate) static FINISH_REASON: Mark = Mark::new(|| Finder::new("\"finish_reason\""));
 pub(crate) static ERROR: Mark = Mark::new(|| Finder::new("\"error\""));

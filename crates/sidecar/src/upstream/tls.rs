@@ -8,7 +8,7 @@ use outrigger_providers::FailureClass;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{CertificateError, ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -151,9 +151,27 @@ fn refusal(host: &str, error: &std::io::Error) -> String {
     let cause = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match cause {
         Some(rustls::Error::InvalidCertificate(reason)) => format!(
-            "the certificate of {host} was refused ({reason}); nothing of the request was sent. If the host is right, \
-             something between this machine and {host} answers in its place: give that authority as an extra CA, or repair the route"
+            "the certificate of {host} was refused because {}; nothing of the request was sent. If the host is right, something \
+             between here and {host} answers in its place: give its authority as an extra CA, or repair the route",
+            in_words(reason)
         ),
         _ => format!("the TLS handshake with {host} failed ({error}); nothing of the request was sent"),
+    }
+}
+
+fn in_words(reason: &CertificateError) -> String {
+    match reason {
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            "its issuer is not trusted".to_owned()
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "it has expired".to_owned(),
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "it is not valid yet (or the clock here is wrong)".to_owned()
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "it is for another name".to_owned()
+        }
+        CertificateError::Revoked => "it has been revoked".to_owned(),
+        other => format!("it is not acceptable ({other})"),
     }
 }

@@ -84,8 +84,14 @@ pub(super) fn answer(ask: &Ask, told: &Told) -> Parts {
     let first = events.len();
     let delta = |delta: Value| named(&json!({"type": "content_block_delta", "index": 0, "delta": delta}));
     match &ask.tool {
-        None => events.extend(words(&told.text).into_iter().map(|word| delta(json!({"type": "text_delta", "text": word})))),
-        Some(_) => events.extend(ARGUMENTS.into_iter().map(|piece| delta(json!({"type": "input_json_delta", "partial_json": piece})))),
+        None => events.extend(
+            words(&told.text).into_iter().map(|word| delta(json!({"type": "text_delta", "text": word}))),
+        ),
+        Some(_) => events.extend(
+            ARGUMENTS
+                .into_iter()
+                .map(|piece| delta(json!({"type": "input_json_delta", "partial_json": piece}))),
+        ),
     }
     let deltas = first..events.len();
     events.push(named(&json!({"type": "content_block_stop", "index": 0})));
@@ -93,7 +99,9 @@ pub(super) fn answer(ask: &Ask, told: &Told) -> Parts {
         Some(used) => {
             let mut all = usage(told, used);
             if let Some(object) = all.as_object_mut() {
-                object.retain(|name, _| !matches!(name.as_str(), "service_tier" | "speed" | "inference_geo" | "cache_creation"));
+                object.retain(|name, _| {
+                    !matches!(name.as_str(), "service_tier" | "speed" | "inference_geo" | "cache_creation")
+                });
             }
             all
         }
@@ -105,21 +113,34 @@ pub(super) fn answer(ask: &Ask, told: &Told) -> Parts {
 }
 
 pub(super) fn count(told: &Told) -> Parts {
-    Parts { whole: json!({"input_tokens": told.usage.unwrap_or_default().input}), events: Vec::new(), deltas: 0..0 }
+    Parts {
+        whole: json!({"input_tokens": told.usage.unwrap_or_default().input}),
+        events: Vec::new(),
+        deltas: 0..0,
+    }
 }
 
 pub(super) fn error(kind: ErrorKind, serial: usize) -> (u16, Value) {
     let (status, word, message) = match kind {
         ErrorKind::Authentication => (401, "authentication_error", "invalid x-api-key"),
-        ErrorKind::Permission => (403, "permission_error", "This key has no permission for the requested resource."),
+        ErrorKind::Permission => {
+            (403, "permission_error", "This key has no permission for the requested resource.")
+        }
         ErrorKind::NotFound => (404, "not_found_error", "model: not found"),
         ErrorKind::RateLimit => (429, "rate_limit_error", "The rate limit of this organization was reached."),
         ErrorKind::Quota => (402, "billing_error", "The credit balance is too low."),
-        ErrorKind::ContextLength => (400, "invalid_request_error", "prompt is too long: 1200000 tokens > 1000000 maximum"),
-        ErrorKind::InvalidRequest => (400, "invalid_request_error", "messages: at least one message is required"),
+        ErrorKind::ContextLength => {
+            (400, "invalid_request_error", "prompt is too long: 1200000 tokens > 1000000 maximum")
+        }
+        ErrorKind::InvalidRequest => {
+            (400, "invalid_request_error", "messages: at least one message is required")
+        }
         ErrorKind::TooLarge => (413, "request_too_large", "Request exceeds the maximum size"),
         ErrorKind::Overloaded => (529, "overloaded_error", "Overloaded"),
         ErrorKind::ServerError => (500, "api_error", "Internal server error"),
     };
-    (status, json!({"type": "error", "error": {"type": word, "message": message}, "request_id": format!("req_011C{serial:020x}")}))
+    (
+        status,
+        json!({"type": "error", "error": {"type": word, "message": message}, "request_id": format!("req_011C{serial:020x}")}),
+    )
 }

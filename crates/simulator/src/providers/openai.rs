@@ -38,20 +38,30 @@ pub(super) fn error(kind: ErrorKind, key: Option<&str>) -> (u16, Value) {
         ErrorKind::Authentication => match key {
             Some("") => shape(
                 401,
-                "You didn't provide an API key. Send it in an Authorization header with the Bearer scheme.".to_owned(),
+                "You didn't provide an API key. Send it in an Authorization header with the Bearer scheme."
+                    .to_owned(),
                 refused,
                 Value::Null,
                 Value::Null,
             ),
             key => shape(
                 401,
-                format!("Incorrect API key provided: {}. Your keys are listed in the platform's settings.", masked(key.unwrap_or("none"))),
+                format!(
+                    "Incorrect API key provided: {}. Your keys are listed in the platform's settings.",
+                    masked(key.unwrap_or("none"))
+                ),
                 refused,
                 Value::Null,
                 json!("invalid_api_key"),
             ),
         },
-        ErrorKind::Permission => shape(403, "The project has no access to this model.".to_owned(), refused, Value::Null, json!("permission_denied")),
+        ErrorKind::Permission => shape(
+            403,
+            "The project has no access to this model.".to_owned(),
+            refused,
+            Value::Null,
+            json!("permission_denied"),
+        ),
         ErrorKind::NotFound => shape(
             404,
             "The model does not exist or you do not have access to it.".to_owned(),
@@ -75,14 +85,29 @@ pub(super) fn error(kind: ErrorKind, key: Option<&str>) -> (u16, Value) {
         ),
         ErrorKind::ContextLength => shape(
             400,
-            "This model's maximum context length is 272000 tokens, but the messages come to 300000.".to_owned(),
+            "This model's maximum context length is 272000 tokens, but the messages come to 300000."
+                .to_owned(),
             refused,
             json!("messages"),
             json!("context_length_exceeded"),
         ),
-        ErrorKind::InvalidRequest => shape(400, "Missing required parameter: 'messages'.".to_owned(), refused, json!("messages"), json!("missing_required_parameter")),
-        ErrorKind::TooLarge => shape(413, "The request is too large.".to_owned(), refused, Value::Null, Value::Null),
-        ErrorKind::Overloaded => shape(503, "The server is overloaded at the moment.".to_owned(), "server_error", Value::Null, json!("server_is_overloaded")),
+        ErrorKind::InvalidRequest => shape(
+            400,
+            "Missing required parameter: 'messages'.".to_owned(),
+            refused,
+            json!("messages"),
+            json!("missing_required_parameter"),
+        ),
+        ErrorKind::TooLarge => {
+            shape(413, "The request is too large.".to_owned(), refused, Value::Null, Value::Null)
+        }
+        ErrorKind::Overloaded => shape(
+            503,
+            "The server is overloaded at the moment.".to_owned(),
+            "server_error",
+            Value::Null,
+            json!("server_is_overloaded"),
+        ),
         ErrorKind::ServerError => shape(
             500,
             "The server had an error while processing your request.".to_owned(),
@@ -94,6 +119,11 @@ pub(super) fn error(kind: ErrorKind, key: Option<&str>) -> (u16, Value) {
 }
 
 pub(super) fn models() -> Parts {
-    let model = |id: &str| json!({"id": id, "object": "model", "created": 1_790_000_000, "owned_by": "openai"});
-    Parts { whole: json!({"object": "list", "data": [model("gpt-5-mini"), model("gpt-6.1-terra")]}), events: Vec::new(), deltas: 0..0 }
+    let model =
+        |id: &str| json!({"id": id, "object": "model", "created": 1_790_000_000, "owned_by": "openai"});
+    Parts {
+        whole: json!({"object": "list", "data": [model("gpt-5-mini"), model("gpt-6.1-terra")]}),
+        events: Vec::new(),
+        deltas: 0..0,
+    }
 }

@@ -63,10 +63,14 @@ pub(super) fn answer(ask: &Ask, told: &Told) -> Parts {
         }
         unnamed(&chunk)
     };
-    let mut events = vec![chunk(json!({"role": "assistant", "content": if ask.tool.is_some() { Value::Null } else { json!("") }, "refusal": null}), Value::Null)];
+    let mut events = vec![chunk(
+        json!({"role": "assistant", "content": if ask.tool.is_some() { Value::Null } else { json!("") }, "refusal": null}),
+        Value::Null,
+    )];
     let first = events.len();
     match &ask.tool {
-        None => events.extend(words(&told.text).into_iter().map(|word| chunk(json!({"content": word}), Value::Null))),
+        None => events
+            .extend(words(&told.text).into_iter().map(|word| chunk(json!({"content": word}), Value::Null))),
         Some(tool) => {
             events.push(chunk(
                 json!({"tool_calls": [{"index": 0, "id": call, "type": "function", "function": {"name": tool, "arguments": ""}}]}),

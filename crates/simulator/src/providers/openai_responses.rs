@@ -46,8 +46,10 @@ pub(super) fn answer(ask: &Ask, told: &Told) -> Parts {
     let done_item = match &ask.tool {
         None => json!({"id": item_id, "type": "message", "status": "completed", "role": "assistant",
             "content": [{"type": "output_text", "text": told.text, "annotations": [], "logprobs": []}]}),
-        Some(tool) => json!({"id": format!("fc_{:032x}", ask.serial), "type": "function_call", "status": "completed",
-            "call_id": format!("call_{:024x}", ask.serial), "name": tool, "arguments": ARGUMENTS.concat()}),
+        Some(tool) => {
+            json!({"id": format!("fc_{:032x}", ask.serial), "type": "function_call", "status": "completed",
+            "call_id": format!("call_{:024x}", ask.serial), "name": tool, "arguments": ARGUMENTS.concat()})
+        }
     };
     let mut whole = response(ask, told, "completed", json!([done_item]));
     if let Some(used) = &told.usage {
@@ -69,12 +71,15 @@ pub(super) fn answer(ask: &Ask, told: &Told) -> Parts {
         None => {
             open_item["content"] = json!([]);
             data.push(json!({"type": "response.output_item.added", "output_index": 0, "item": open_item}));
-            let part = |text: &str| json!({"type": "output_text", "text": text, "annotations": [], "logprobs": []});
+            let part =
+                |text: &str| json!({"type": "output_text", "text": text, "annotations": [], "logprobs": []});
             data.push(json!({"type": "response.content_part.added", "item_id": item_id, "output_index": 0, "content_index": 0, "part": part("")}));
             first = data.len();
             for word in words(&told.text) {
-                data.push(json!({"type": "response.output_text.delta", "item_id": item_id, "output_index": 0,
-                    "content_index": 0, "delta": word, "logprobs": [], "obfuscation": "padding"}));
+                data.push(
+                    json!({"type": "response.output_text.delta", "item_id": item_id, "output_index": 0,
+                    "content_index": 0, "delta": word, "logprobs": [], "obfuscation": "padding"}),
+                );
             }
             last = data.len();
             data.push(json!({"type": "response.output_text.done", "item_id": item_id, "output_index": 0, "content_index": 0, "text": told.text, "logprobs": []}));

@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use crate::dialects::anthropic_messages::errors::{WireDetails, WireError};
 use crate::dialects::anthropic_messages::usage::MessagesUsage;
+use crate::dialects::marks;
 use crate::framing::{JsonScan, Path, SseEvent, SseSplitter};
 use crate::media::{Media, media};
 use crate::{Reading, ResponseMeter, StreamEnd};
@@ -151,7 +152,9 @@ fn read_whole(scan: &JsonScan, reading: &mut Reading) {
 
 impl StreamState {
     fn event(&mut self, event: SseEvent<'_>) {
-        if event.name.is_empty() {
+        if !marks::is_object(event.data) {
+            self.stumble("an event is not a JSON object");
+        } else if event.name.is_empty() {
             match serde_json::from_slice::<Typed<'_>>(event.data) {
                 Ok(typed) => self.named(typed.r#type.as_bytes(), event.data),
                 Err(_) => self.stumble("an event has neither a name nor a type"),

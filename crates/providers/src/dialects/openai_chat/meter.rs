@@ -188,6 +188,10 @@ impl StreamState {
             self.reading.end = StreamEnd::Complete;
             return;
         }
+        if !marks::is_object(data) {
+            self.reading.stumbled.get_or_insert("an event is not a JSON object");
+            return;
+        }
         let wanted = !self.headed
             || !self.content_seen
             || marks::FINISH_REASON.has_value(data)

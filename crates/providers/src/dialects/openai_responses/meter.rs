@@ -5,6 +5,7 @@ use http::HeaderMap;
 use outrigger_pricing::Meter;
 use serde::Deserialize;
 
+use crate::dialects::marks;
 use crate::dialects::openai_chat::tier;
 use crate::dialects::openai_errors::WireError;
 use crate::dialects::openai_responses::usage::{ResponsesUsage, ToolUsage};
@@ -177,10 +178,16 @@ enum ErrorEvent {
 
 impl StreamState {
     fn event(&mut self, event: SseEvent<'_>) {
+        if event.data == b"[DONE]" {
+            return;
+        }
+        if !marks::is_object(event.data) {
+            self.reading.stumbled.get_or_insert("an event is not a JSON object");
+            return;
+        }
         if event.name.is_empty() {
             match serde_json::from_slice::<Typed<'_>>(event.data) {
                 Ok(typed) => self.named(typed.r#type.as_bytes(), event.data),
-                Err(_) if event.data == b"[DONE]" => {}
                 Err(_) => {
                     self.reading.stumbled.get_or_insert("an event has neither a name nor a type");
                 }
