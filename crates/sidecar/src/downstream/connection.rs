@@ -76,6 +76,7 @@ pub(crate) async fn serve_connect(edge: Rc<Edge>, mut stream: TcpStream, token: 
 pub(crate) async fn serve_base_url(edge: Rc<Edge>, stream: TcpStream, port: u16, token: Token) {
     let _panics = begin(&edge, &stream);
     Counters::count(&edge.counters.intercepted);
+    tracing::debug!("a connection to the base-URL listener is read");
     let connection = edge.connection(Binding::BaseUrl { port }, Mode::BaseUrl, Protocol::H1);
     note(serve_h1(connection, stream, token).await);
 }
@@ -199,6 +200,7 @@ async fn terminate(
         }
     };
     Counters::count(&edge.counters.intercepted);
+    tracing::debug!(host = %target.host, protocol = protocol.version(), "a connection is read");
     let connection = edge.connection(Binding::Named { service, target }, Mode::Connect, protocol);
     match protocol {
         Protocol::H1 => serve_h1(connection, tls, token).await,
@@ -304,6 +306,7 @@ async fn pass(
     first: &[u8],
 ) -> io::Result<()> {
     edge.counters.passed_through(&to.host);
+    tracing::debug!(host = %to.host, port = to.port, "a connection passes through");
     let ended = passthrough::splice(&mut app, &mut server, first).await;
     if ended.is_err() {
         reset(&app);
