@@ -83,11 +83,13 @@ impl Client {
             carry.extend_from_slice(&self.buffer);
             self.buffer.clear();
             let mut from = 0;
-            while let Some(at) = find(&carry[from..], b"\"sent\":") {
-                let digits = from + at + 7;
+            while let Some(at) = find(&carry[from..], b"\"sent\":\"") {
+                let digits = from + at + 8;
                 let Some(text) = carry.get(digits..digits + 20) else { break };
-                let sent: u64 = std::str::from_utf8(text)?.parse()?;
-                seen(arrived.saturating_sub(sent));
+                // A proxy may begin a new chunk in the middle of the digits; such an event is counted by none.
+                if let Some(sent) = std::str::from_utf8(text).ok().and_then(|text| text.parse::<u64>().ok()) {
+                    seen(arrived.saturating_sub(sent));
+                }
                 from = digits + 20;
             }
             if carry.ends_with(b"\r\n0\r\n\r\n") {

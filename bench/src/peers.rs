@@ -159,7 +159,7 @@ fn start_nginx(setup: &Setup<'_>, nginx: &Path) -> Result<(Route, Option<Child>)
     fs::write(
         &config,
         format!(
-            "daemon off; worker_processes 1; pid {dir}/{port}.pid; error_log stderr error;\n\
+            "daemon off; worker_processes 1; pid {dir}/{port}.pid; error_log stderr crit;\n\
              events {{ worker_connections 8192; }}\n\
              http {{\n access_log off; client_body_temp_path {dir}/body; proxy_temp_path {dir}/proxy;\n\
              fastcgi_temp_path {dir}/f; uwsgi_temp_path {dir}/u; scgi_temp_path {dir}/s;\n\

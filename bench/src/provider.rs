@@ -130,7 +130,7 @@ async fn send_events(
 
 fn event() -> String {
     let start = format!(
-        r#"data: {{"id":"chatcmpl-1","object":"chat.completion.chunk","created":1,"sent":{:020},"model":"gpt-5-mini","choices":[{{"index":0,"delta":{{"content":"word"}},"finish_reason":null}}],"usage":null,"obfuscation":""#,
+        r#"data: {{"id":"chatcmpl-1","object":"chat.completion.chunk","created":1,"sent":"{:020}","model":"gpt-5-mini","choices":[{{"index":0,"delta":{{"content":"word"}},"finish_reason":null}}],"usage":null,"obfuscation":""#,
         now()
     );
     let padding = EVENT.saturating_sub(start.len() + 4);

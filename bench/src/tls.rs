@@ -23,6 +23,9 @@ pub(crate) struct Authority {
 impl Authority {
     pub(crate) fn new(dir: &Path) -> Result<Authority> {
         let mut params = CertificateParams::default();
+        // OpenSSL takes a leaf with its issuer's name for self-signed.
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        params.distinguished_name.push(rcgen::DnType::CommonName, "bench authority");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let ca = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
         let key = KeyPair::generate()?;
