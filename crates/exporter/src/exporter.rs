@@ -20,6 +20,9 @@ use crate::{Counts, Settings, Signal};
 /// What the thread may take beyond the deadline to put its things away.
 const GRACE: Duration = Duration::from_millis(500);
 
+/// How much the exporter gives way, of 19: a tenth of the weight of a thread at 0.
+const NICENESS: i32 = 10;
+
 /// Longest end that is waited for; a longer one could lie beyond the clock.
 const LONGEST: Duration = Duration::from_secs(86_400);
 
@@ -79,6 +82,7 @@ impl Exporter {
         let (ending, ended) = mpsc::channel();
         let counted = Arc::clone(&tallies);
         std::thread::Builder::new().name("outrigger-export".to_owned()).spawn(move || {
+            give_way();
             // The worker is made here because its parts are bound to this thread.
             let worker = Worker::new(&settings, wires, inbox, counted, ends);
             runtime.block_on(LocalSet::new().run_until(worker.run()));
@@ -112,6 +116,14 @@ impl Exporter {
         // An error means that the thread is gone already, which is as well.
         let _ = self.ended.recv_timeout(deadline + GRACE);
         self.tallies.snapshot()
+    }
+}
+
+/// Lowers this thread's priority: where both share a core, traffic must not wait for a batch to be encoded.
+fn give_way() {
+    // On Linux priorities are per thread, and nobody named means the caller.
+    if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
+        tracing::debug!(%error, "the exporter keeps its priority");
     }
 }
 

@@ -14,6 +14,7 @@ use outrigger_providers::{Service, services};
 use rustls::server::Accepted;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
 
 use crate::downstream::client_hello::{self, FirstBytes};
 use crate::downstream::connect::{self, Destination};
@@ -58,7 +59,14 @@ pub(crate) async fn serve_connect(edge: Rc<Edge>, mut stream: TcpStream, token: 
         let address = to.host.parse::<std::net::IpAddr>().is_ok();
         if to.port == HTTPS && (listed || address) {
             connect::established(&mut stream).await?;
-            inspect(&edge, stream, to, buffer, token).await
+            // Each phase is boxed, so that a connection that lives long does not carry the handshake's state with it.
+            match Box::pin(inspect(&edge, stream, to, buffer)).await? {
+                Inspected::Passed => Ok(()),
+                Inspected::Terminated(connection, tls) => match connection.protocol {
+                    Protocol::H1 => Box::pin(serve_h1(connection, tls, token)).await,
+                    Protocol::H2 => Box::pin(serve_h2(connection, tls, token)).await,
+                },
+            }
         } else {
             match edge.shared.client.dial(&to.host, to.port).await {
                 Ok(server) => {
@@ -78,7 +86,7 @@ pub(crate) async fn serve_base_url(edge: Rc<Edge>, stream: TcpStream, port: u16,
     Counters::count(&edge.counters.intercepted);
     tracing::debug!("a connection to the base-URL listener is read");
     let connection = edge.connection(Binding::BaseUrl { port }, Mode::BaseUrl, Protocol::H1);
-    note(serve_h1(connection, stream, token).await);
+    note(Box::pin(serve_h1(connection, stream, token)).await);
 }
 
 fn begin(edge: &Edge, stream: &TcpStream) -> PanicCount {
@@ -106,14 +114,21 @@ impl Edge {
     }
 }
 
+/// What became of a connection that was looked into.
+enum Inspected {
+    /// It passed through, or ended.
+    Passed,
+    /// It is ours to serve.
+    Terminated(Rc<Connection>, Box<TlsStream<TcpStream>>),
+}
+
 /// Decides by the first bytes. `buffer` may hold some already.
 async fn inspect(
     edge: &Rc<Edge>,
     mut stream: TcpStream,
     to: Destination,
     mut buffer: Vec<u8>,
-    token: Token,
-) -> io::Result<()> {
+) -> io::Result<Inspected> {
     let mut server = None;
     // An address says nothing of what is spoken there; a listed name speaks TLS, where the client begins.
     if buffer.is_empty() && services::by_host(&to.host).is_none() && is_silent(&stream).await? {
@@ -123,30 +138,23 @@ async fn inspect(
             ready = early.readable() => { ready?; true }
         };
         if server_speaks {
-            return pass(edge, stream, early, &to, &buffer).await;
+            return pass(edge, stream, early, &to, &buffer).await.map(|()| Inspected::Passed);
         }
         server = Some(early);
     }
-    match client_hello::read(&mut stream, &mut buffer).await? {
-        FirstBytes::Nothing => Ok(()),
-        FirstBytes::Hello(hello) => match listed(&hello, &to) {
-            Some((service, name, offers)) => {
-                // What had been recorded now lives on in the handshake.
-                drop((server, buffer));
-                terminate(
-                    edge,
-                    stream,
-                    *hello,
-                    service,
-                    Target { host: Rc::from(name), port: to.port },
-                    offers,
-                    token,
-                )
-                .await
-            }
-            None => pass_to(edge, stream, server, &to, &buffer).await,
-        },
-        FirstBytes::Other => pass_to(edge, stream, server, &to, &buffer).await,
+    let hello = match client_hello::read(&mut stream, &mut buffer).await? {
+        FirstBytes::Nothing => return Ok(Inspected::Passed),
+        FirstBytes::Hello(hello) => listed(&hello, &to).map(|known| (hello, known)),
+        FirstBytes::Other => None,
+    };
+    match hello {
+        Some((hello, (service, name, offers))) => {
+            // What had been recorded lives on in the handshake.
+            drop((server, buffer));
+            let target = Target { host: Rc::from(name), port: to.port };
+            terminate(edge, stream, *hello, service, target, offers).await
+        }
+        None => pass_to(edge, stream, server, &to, &buffer).await.map(|()| Inspected::Passed),
     }
 }
 
@@ -187,8 +195,7 @@ async fn terminate(
     service: &'static Service,
     target: Target,
     offers: Offers,
-    token: Token,
-) -> io::Result<()> {
+) -> io::Result<Inspected> {
     let protocol =
         if offers.h2 { edge.shared.client.protocol(&target, offers.h1).await } else { Protocol::H1 };
     let tls = match edge.acceptor.accept(hello, stream, protocol).await {
@@ -196,16 +203,13 @@ async fn terminate(
         Err(error) => {
             tracing::warn!(host = %target.host, %error, "a client did not finish the handshake; it may not trust Outrigger's certificate authority");
             edge.counters.not_trusted(&target.host);
-            return Ok(());
+            return Ok(Inspected::Passed);
         }
     };
     Counters::count(&edge.counters.intercepted);
     tracing::debug!(host = %target.host, protocol = protocol.version(), "a connection is read");
     let connection = edge.connection(Binding::Named { service, target }, Mode::Connect, protocol);
-    match protocol {
-        Protocol::H1 => serve_h1(connection, tls, token).await,
-        Protocol::H2 => serve_h2(connection, tls, token).await,
-    }
+    Ok(Inspected::Terminated(connection, Box::new(tls)))
 }
 
 async fn serve_h1<I>(connection: Rc<Connection>, io: I, mut token: Token) -> io::Result<()>

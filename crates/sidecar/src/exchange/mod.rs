@@ -55,7 +55,7 @@ pub(crate) async fn serve(
         Err(misrouted) => return Ok(refuse(&misrouted)),
     };
     if connection.protocol == Protocol::H1 && upgrade::is_asked_for(request.headers()) {
-        return Ok(upgrade::forward(&connection, request, &route).await);
+        return Ok(Box::pin(upgrade::forward(&connection, request, &route)).await);
     }
     Ok(forward(&connection, request, route, clock).await)
 }

@@ -32,7 +32,9 @@ const H2_STREAM_WINDOW: u32 = 4 * 1024 * 1024;
 const H2_CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 const H2_PING: Duration = Duration::from_secs(20);
 
-type TlsIo = TokioIo<TlsStream<TcpStream>>;
+/// Boxed: it is moved through several futures, each of which would reserve its size.
+type Tls = Box<TlsStream<TcpStream>>;
+type TlsIo = TokioIo<Tls>;
 
 /// What every request body here must be.
 pub(crate) trait RequestBody:
@@ -101,7 +103,7 @@ impl<B: RequestBody> Client<B> {
         if let Some(known) = self.protocols.borrow().get(target) {
             return *known;
         }
-        match self.open(target, Offer::H2OrH1).await {
+        match Box::pin(self.open(target, Offer::H2OrH1)).await {
             Ok((tls, peer, protocol)) => {
                 match protocol {
                     Protocol::H1 => {
@@ -140,7 +142,8 @@ impl<B: RequestBody> Client<B> {
             let (mut sender, peer, fresh) = match self.pool.take_h1(target) {
                 Some(idle) => (idle.sender, idle.peer, false),
                 None => {
-                    let (tls, peer, _) = self.open(target, Offer::H1).await?;
+                    // Boxed: a request on a kept connection need not carry the state of a handshake.
+                    let (tls, peer, _) = Box::pin(self.open(target, Offer::H1)).await?;
                     (self.start_h1(tls).await.map_err(|error| broken(target, &error))?, peer, true)
                 }
             };
@@ -166,7 +169,7 @@ impl<B: RequestBody> Client<B> {
             let (mut sender, peer, fresh) = match self.pool.h2(target) {
                 Some((sender, peer)) => (sender, peer, false),
                 None => {
-                    let (tls, peer, protocol) = self.open(target, Offer::H2).await?;
+                    let (tls, peer, protocol) = Box::pin(self.open(target, Offer::H2)).await?;
                     if protocol != Protocol::H2 {
                         return Err(DialError {
                             class: FailureClass::Tls,
@@ -196,7 +199,7 @@ impl<B: RequestBody> Client<B> {
         target: &Target,
         request: Request<B>,
     ) -> Result<(Response<Incoming>, Option<SocketAddr>, UpgradedUpstream), DialError> {
-        let (tls, peer, _) = self.open(target, Offer::H1).await?;
+        let (tls, peer, _) = Box::pin(self.open(target, Offer::H1)).await?;
         let (mut sender, connection) =
             h1_builder().handshake(TokioIo::new(tls)).await.map_err(|error| broken(target, &error))?;
         let (hand_over, raw) = tokio::sync::oneshot::channel();
@@ -214,14 +217,14 @@ impl<B: RequestBody> Client<B> {
         &self,
         target: &Target,
         offer: Offer,
-    ) -> Result<(TlsStream<TcpStream>, Option<SocketAddr>, Protocol), DialError> {
+    ) -> Result<(Tls, Option<SocketAddr>, Protocol), DialError> {
         let stream = self.dialer.dial(&target.host, target.port).await?;
         let peer = stream.peer_addr().ok();
         let (tls, protocol) = self.connector.connect(stream, &target.host, offer).await?;
-        Ok((tls, peer, protocol))
+        Ok((Box::new(tls), peer, protocol))
     }
 
-    async fn start_h1(&self, tls: TlsStream<TcpStream>) -> hyper::Result<http1::SendRequest<B>> {
+    async fn start_h1(&self, tls: Tls) -> hyper::Result<http1::SendRequest<B>> {
         let (sender, connection) = h1_builder().handshake::<TlsIo, B>(TokioIo::new(tls)).await?;
         tokio::task::spawn_local(async move {
             // Its error also reaches the exchange that is on it; an idle connection may end as it likes.
@@ -230,7 +233,7 @@ impl<B: RequestBody> Client<B> {
         Ok(sender)
     }
 
-    async fn start_h2(&self, tls: TlsStream<TcpStream>) -> hyper::Result<http2::SendRequest<B>> {
+    async fn start_h2(&self, tls: Tls) -> hyper::Result<http2::SendRequest<B>> {
         let mut builder = http2::Builder::new(LocalExecutor);
         builder
             .timer(TokioTimer::new())
@@ -248,11 +251,11 @@ impl<B: RequestBody> Client<B> {
 }
 
 /// The provider's side of an upgraded connection, once its response head is through.
-pub(crate) struct UpgradedUpstream(tokio::sync::oneshot::Receiver<(TlsStream<TcpStream>, bytes::Bytes)>);
+pub(crate) struct UpgradedUpstream(tokio::sync::oneshot::Receiver<(Tls, bytes::Bytes)>);
 
 impl UpgradedUpstream {
     /// The raw connection and what had been read behind the head.
-    pub(crate) async fn raw(self) -> Option<(TlsStream<TcpStream>, bytes::Bytes)> {
+    pub(crate) async fn raw(self) -> Option<(Tls, bytes::Bytes)> {
         self.0.await.ok()
     }
 }
