@@ -101,3 +101,23 @@ fn events_arrive_one_by_one_as_they_are_sent() {
     running.program.output_line(|line| line.contains("sha256"));
     assert!(running.program.end().status.success());
 }
+
+#[test]
+fn http_2_stays_http_2_from_end_to_end() {
+    let simulator = simulator(gzipped());
+    let (program, script) =
+        (setting("OUTRIGGER_TEST_NODE24"), file("clients/node/h2.mjs").display().to_string());
+    let ended = exec(&simulator).run(&[program.as_str(), script.as_str()]);
+    let told = &ended.json_lines()[0];
+    assert_eq!(told["protocol"], "h2", "{}", ended.errors);
+    let received = simulator.received();
+    assert_eq!(received.len(), 2);
+    for (one, answer) in received.iter().zip(told["answers"].as_array().expect("answers")) {
+        assert_eq!(one.version, "HTTP/2.0");
+        assert_eq!(answer["status"], 200, "{answer}");
+        assert_eq!(answer["altSvc"], Value::Null, "{answer}");
+        let sent: Vec<String> = received.iter().map(|one| sha256(&one.sent)).collect();
+        assert!(sent.iter().any(|hash| answer["sha256"] == hash.as_str()), "{answer}");
+    }
+    assert!(ended.errors.contains("2 calls") && ended.errors.contains("2 answered"), "{}", ended.errors);
+}

@@ -81,3 +81,72 @@ impl Drop for Watch {
         self.finish(if self.records.ending.get() { End::Abandoned } else { End::Cancelled });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::sync::atomic::Ordering;
+
+    use http::{HeaderMap, Method};
+    use outrigger_ledger::{CallId, CallStart, Mode, Outcome};
+    use outrigger_providers::services;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Kept(Mutex<Vec<Arc<CallRecord>>>);
+
+    impl Recorder for Kept {
+        fn try_record(&self, record: Arc<CallRecord>) {
+            self.0.lock().unwrap().push(record);
+        }
+    }
+
+    fn watched() -> (Rc<Watch>, Rc<Records>, Arc<Kept>) {
+        let kept = Arc::new(Kept::default());
+        let records = Rc::new(Records::new(Arc::clone(&kept) as _, PriceBook::builtin(), Arc::default()));
+        let service = services::by_host("api.openai.com").unwrap();
+        let path = "/v1/chat/completions";
+        let clock = CallClock::start();
+        let call = Call::begin(CallStart {
+            id: CallId([1; 16]),
+            service,
+            recognised: (service.recognise)(&Method::POST, path),
+            mode: Mode::Connect,
+            method: &Method::POST,
+            path,
+            headers: &HeaderMap::new(),
+            host: "api.openai.com",
+            port: 443,
+            http_version: "1.1",
+            at: clock.started(),
+        });
+        (Rc::new(Watch::new(call, clock, Rc::clone(&records))), records, kept)
+    }
+
+    fn outcomes(kept: &Kept) -> Vec<Outcome> {
+        kept.0.lock().unwrap().iter().map(|record| record.outcome).collect()
+    }
+
+    #[test]
+    fn a_meter_that_panics_ends_the_watching_and_leaves_one_record() {
+        let (watch, records, kept) = watched();
+        watch.show(|_| panic!("a fault in a meter"));
+        watch.response_chunk(b"more", watch.clock.now());
+        watch.finish(End::Complete);
+        drop(watch);
+        assert_eq!(outcomes(&kept), [Outcome::Unknown]);
+        assert_eq!(records.counters.panics.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn a_call_that_nobody_ends_was_given_up_by_the_app_or_at_the_end_by_us() {
+        let (watch, _, kept) = watched();
+        drop(watch);
+        assert_eq!(outcomes(&kept), [Outcome::Cancelled]);
+        let (watch, records, kept) = watched();
+        records.end();
+        drop(watch);
+        assert_eq!(outcomes(&kept), [Outcome::Unknown]);
+    }
+}
