@@ -92,42 +92,28 @@ impl Peer {
         Client::open(&self.route).await?.unary(plain).await
     }
 
-    /// CPU time of the peer's processes so far; for direct traffic this process's own.
+    /// CPU time of the peer's process so far; for direct traffic this process's own.
     pub(crate) fn cpu(&self) -> Result<Duration> {
-        let processes = match self.pid() {
-            Some(pid) => family(pid),
-            None => vec![std::process::id()],
-        };
+        let pid = self.pid().unwrap_or_else(std::process::id);
         let mut total = 0;
-        for pid in processes {
-            for task in fs::read_dir(format!("/proc/{pid}/task"))?.flatten() {
-                let Ok(schedstat) = fs::read_to_string(task.path().join("schedstat")) else { continue };
-                total += schedstat.split(' ').next().and_then(|first| first.parse::<u64>().ok()).unwrap_or(0);
-            }
+        for task in fs::read_dir(format!("/proc/{pid}/task"))?.flatten() {
+            let Ok(schedstat) = fs::read_to_string(task.path().join("schedstat")) else { continue };
+            total += schedstat.split(' ').next().and_then(|first| first.parse::<u64>().ok()).unwrap_or(0);
         }
         Ok(Duration::from_nanos(total))
     }
 
-    /// Resident memory of the peer's processes, KiB.
+    /// Resident memory of the peer's process, KiB.
     pub(crate) fn resident(&self) -> Result<u64> {
-        let mut total = 0;
-        for pid in self.pid().map(family).unwrap_or_default() {
-            let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-            let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
-            total += line.trim().trim_end_matches(" kB").parse::<u64>().unwrap_or(0);
-        }
-        Ok(total)
+        let Some(pid) = self.pid() else { return Ok(0) };
+        let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+        Ok(line.trim().trim_end_matches(" kB").parse()?)
     }
 
     fn pid(&self) -> Option<u32> {
         self.process.as_ref().and_then(Child::id)
     }
-}
-
-/// A process and its children (nginx has a worker).
-fn family(pid: u32) -> Vec<u32> {
-    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-    std::iter::once(pid).chain(children.split_whitespace().filter_map(|child| child.parse().ok())).collect()
 }
 
 fn pinned(setup: &Setup<'_>, program: &Path) -> Command {
@@ -159,7 +145,7 @@ fn start_nginx(setup: &Setup<'_>, nginx: &Path) -> Result<(Route, Option<Child>)
     fs::write(
         &config,
         format!(
-            "daemon off; worker_processes 1; pid {dir}/{port}.pid; error_log stderr crit;\n\
+            "daemon off; master_process off; worker_processes 1; pid {dir}/{port}.pid; error_log stderr crit;\n\
              events {{ worker_connections 8192; }}\n\
              http {{\n access_log off; client_body_temp_path {dir}/body; proxy_temp_path {dir}/proxy;\n\
              fastcgi_temp_path {dir}/f; uwsgi_temp_path {dir}/u; scgi_temp_path {dir}/s;\n\
