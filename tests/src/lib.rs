@@ -12,6 +12,8 @@ pub mod http;
 pub mod jaeger;
 pub mod otlp;
 pub mod process;
+pub mod proxy;
+pub mod tls;
 
 use std::path::PathBuf;
 

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Write};
+use std::net::SocketAddr;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -197,16 +198,30 @@ impl Exec {
     /// If no file can be written.
     #[must_use]
     pub fn before(simulator: &Simulator) -> Exec {
+        ["api.openai.com", "eu.api.openai.com", "api.anthropic.com", "plain.example.test"]
+            .into_iter()
+            .fold(Exec::trusting(simulator.ca_pem()), |exec, host| exec.upstream(host, simulator.address()))
+    }
+
+    /// With one more authority to trust, and every name where the system has it.
+    ///
+    /// # Panics
+    /// If no file can be written.
+    #[must_use]
+    pub fn trusting(ca_pem: &str) -> Exec {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let ca = directory.path().join("simulator.pem");
-        std::fs::write(&ca, simulator.ca_pem()).expect("a temporary file");
+        let ca = directory.path().join("authority.pem");
+        std::fs::write(&ca, ca_pem).expect("a temporary file");
         let mut command = Command::new(setting("OUTRIGGER_BIN"));
         command.arg("exec").arg("--extra-ca").arg(&ca);
-        for host in ["api.openai.com", "eu.api.openai.com", "api.anthropic.com", "plain.example.test"] {
-            command.arg("--upstream").arg(format!("{host}={}", simulator.address()));
-        }
         clean(&mut command);
         Exec { command, directory }
+    }
+
+    /// A name's fixed address.
+    #[must_use]
+    pub fn upstream(self, host: &str, address: SocketAddr) -> Exec {
+        self.option("--upstream", &format!("{host}={address}"))
     }
 
     /// An option of `exec`.

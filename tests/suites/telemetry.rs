@@ -1,5 +1,10 @@
 //! Suite `telemetry`: a real Jaeger, and endpoints that misbehave.
 
+#![expect(
+    clippy::expect_used,
+    reason = "a test may end at the first surprise; the lints spare test functions but not their helpers"
+)]
+
 use outrigger_simulator::{Answer, Config, ErrorKind, Rule, Script, Simulator};
 use outrigger_tests::http::free_address;
 use outrigger_tests::jaeger::{Jaeger, tag};

@@ -97,6 +97,8 @@ async def run_async(name):
             async with resource(client, api).with_streaming_response.create(**arguments(api, stream)) as answer:
                 async for piece in answer.iter_bytes():
                     seen.update(piece)
+                    if os.environ.get("TEST_SAY_PIECES"):
+                        say(piece=piece.decode())
             return say(call=name, sha256=seen.hexdigest(), status=answer.status_code)
         answer = await resource(client, api).create(**arguments(api, stream))
         if stream:

@@ -85,21 +85,37 @@ fn node_20_sees_every_byte_through_base_urls() {
 
 #[test]
 fn events_arrive_one_by_one_as_they_are_sent() {
-    let simulator =
-        simulator(Answer { text: Some("one two three".to_owned()), gated: true, ..Answer::default() });
-    let mut words = python(CALLS, &["chat_stream_raw", "wait"]);
-    let running = exec(&simulator).variable("TEST_SAY_PIECES", "1").start(&refs(&std::mem::take(&mut words)));
-    assert!(simulator.wait_for(DEADLINE, |received| received.len() == 1));
-    // Role, three words, finish, usage, [DONE].
-    for event in 0..7 {
-        assert!(!running.program.has_output(), "an event came before it was sent");
-        simulator.release(1);
-        let line: Value = serde_json::from_str(&running.program.output_line(|_| true)).expect("JSON");
-        let piece = line["piece"].as_str().expect("a piece");
-        assert_eq!(piece.matches("data: ").count(), 1, "event {event} came with another: {piece}");
+    let answer = || Answer { text: Some("one two three".to_owned()), ..Answer::default() };
+    for (call, mode) in [
+        ("chat_stream_raw", "proxy"),
+        ("chat_stream_async_raw", "base-url"),
+        ("responses_stream_raw", "proxy"),
+        ("messages_stream_raw", "base-url"),
+        ("messages_stream_async_raw", "proxy"),
+    ] {
+        // How many events the answer has is seen once without the gate.
+        let whole = simulator(answer());
+        let ended = exec(&whole).run(&refs(&python(CALLS, &[call])));
+        assert!(ended.status.success(), "{call}: {}", ended.errors);
+        let events = String::from_utf8_lossy(&whole.received()[0].sent).matches("\n\n").count();
+        assert!(events > 5, "{call} has {events} events");
+
+        let gated = simulator(Answer { gated: true, ..answer() });
+        let running = exec(&gated)
+            .option("--mode", mode)
+            .variable("TEST_SAY_PIECES", "1")
+            .start(&refs(&python(CALLS, &[call, "wait"])));
+        assert!(gated.wait_for(DEADLINE, |received| received.len() == 1));
+        for event in 0..events {
+            assert!(!running.program.has_output(), "{call}: event {event} came before it was sent");
+            gated.release(1);
+            let line: Value = serde_json::from_str(&running.program.output_line(|_| true)).expect("JSON");
+            let piece = line["piece"].as_str().expect("a piece");
+            assert_eq!(piece.matches("data: ").count(), 1, "{call}: event {event} came in company: {piece}");
+        }
+        running.program.output_line(|line| line.contains("sha256"));
+        assert!(running.program.end().status.success());
     }
-    running.program.output_line(|line| line.contains("sha256"));
-    assert!(running.program.end().status.success());
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use outrigger_ledger::{CallRecord, Recorder};
 use outrigger_sidecar::{Running, Settings, UpstreamOverride, bind};
 use outrigger_simulator::Answer;
+use outrigger_tests::tls::client_hello;
 use outrigger_tests::{file, setting};
 use sha2::{Digest, Sha256};
 
@@ -111,6 +112,32 @@ fn one_gibibyte_each_way_is_unchanged_and_each_half_closes_on_its_own() {
         let seen = running.drain(outrigger_tests::DEADLINE);
         assert_eq!((seen.passed, seen.intercepted, seen.panics), (1, 0, 0));
     }
+}
+
+#[test]
+fn an_unlisted_host_sees_the_clients_own_handshake() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let (running, connect) = sidecar(listener.local_addr().expect("a bound address"));
+    let hello = client_hello(HOST);
+    // Whole, and cut where the header, the name and the end of the hello may be missing.
+    let cuts = [hello.len(), 1, 5, hello.len() / 2, hello.len() - 1];
+    for cut in cuts {
+        let mut app = tunnel(connect);
+        app.set_nodelay(true).expect("the connection is open");
+        app.write_all(&hello[..cut]).expect("the sidecar reads");
+        app.write_all(&hello[cut..]).expect("the sidecar reads");
+        let (mut server, _) = listener.accept().expect("the sidecar dials");
+        let mut seen = vec![0; hello.len()];
+        server.read_exact(&mut seen).expect("the hello arrives");
+        assert!(seen == hello, "the hello was changed (cut at {cut})");
+        // And the server's answer, TLS or not, is the client's to judge.
+        server.write_all(b"\x15\x03\x03\x00\x02\x02\x28").expect("the app listens");
+        let mut alert = [0; 7];
+        app.read_exact(&mut alert).expect("the answer arrives");
+        assert_eq!(alert, *b"\x15\x03\x03\x00\x02\x02\x28");
+    }
+    let seen = running.drain(outrigger_tests::DEADLINE);
+    assert_eq!((seen.passed, seen.intercepted, seen.panics), (cuts.len() as u64, 0, 0));
 }
 
 #[test]

@@ -12,7 +12,7 @@ use outrigger_tests::process::{Program, clean};
 use outrigger_tests::{DEADLINE, file, setting};
 use serde_json::Value;
 
-use super::{CALLS, KEY, at, simulator};
+use super::{CALLS, KEY, at, exec, python, refs, simulator};
 
 fn sidecar(
     simulator: &Simulator,
@@ -73,4 +73,26 @@ fn a_stream_under_way_ends_normally_and_new_connections_are_refused() {
     assert_eq!(at(&received.calls[0], "outrigger.outcome"), "answered");
     let ended = sidecar.end();
     assert!(ended.status.success(), "{}", ended.errors);
+}
+
+#[test]
+fn a_program_ended_by_a_signal_leaves_its_last_record_behind() {
+    let simulator =
+        simulator(Answer { text: Some("one two three".to_owned()), gated: true, ..Answer::default() });
+    let receiver = Receiver::start();
+    let running = exec(&simulator)
+        .option("--otlp", &receiver.url())
+        .variable("TEST_SAY_PIECES", "1")
+        .start(&refs(&python(CALLS, &["chat_stream_raw"])));
+    simulator.release(1);
+    running.program.output_line(|line| line.contains("piece"));
+    // To `exec` alone; the program has it from there.
+    running.program.signal(Signal::SIGTERM);
+    let ended = running.program.end();
+    assert_eq!(ended.status.code(), Some(128 + Signal::SIGTERM as i32), "{}", ended.errors);
+    let received = receiver.received();
+    assert_eq!(received.calls.len(), 1, "everything had left when exec ended: {}", ended.errors);
+    assert_eq!(at(&received.calls[0], "outrigger.outcome"), "cancelled");
+    assert!(ended.errors.contains("1 call "), "{}", ended.errors);
+    assert!(ended.errors.contains("1 exported + 0 waiting + 0 dropped"), "{}", ended.errors);
 }

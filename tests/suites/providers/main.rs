@@ -1,11 +1,18 @@
 //! Suite `providers`: real programs with the official SDKs under `outrigger exec`, before a simulator.
 
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may end at the first surprise; the lints spare test functions but not their helpers"
+)]
+
 mod bill;
 mod bytes;
 mod failures;
 mod hosts;
 mod lifecycle;
 mod secrets;
+mod tunnels;
 
 use std::collections::BTreeMap;
 

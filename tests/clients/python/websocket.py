@@ -1,0 +1,63 @@
+"""Asks a listed host to speak WebSocket, through the proxy of the environment; prints what came back.
+
+Usage: websocket.py BYTES   sends so many bytes after the switch, in pieces, and hashes what returns
+"""
+
+import hashlib
+import json
+import os
+import socket
+import ssl
+import sys
+import threading
+from urllib.parse import urlsplit
+
+HOST = "api.openai.com"
+GREETING = b"\x81\x05hello"
+LAST = b"\x88\x00"
+
+
+def head_of(stream):
+    data = b""
+    while not data.endswith(b"\r\n\r\n"):
+        byte = stream.recv(1)
+        assert byte, f"the connection ended in the head: {data}"
+        data += byte
+    return data.decode().split("\r\n")
+
+
+def exactly(stream, count):
+    data = b""
+    while len(data) < count:
+        piece = stream.recv(count - len(data))
+        assert piece, f"the connection ended after {len(data)} of {count} bytes"
+        data += piece
+    return data
+
+
+proxy = urlsplit(os.environ["HTTPS_PROXY"])
+connection = socket.create_connection((proxy.hostname, proxy.port))
+connection.sendall(f"CONNECT {HOST}:443 HTTP/1.1\r\nHost: {HOST}:443\r\n\r\n".encode())
+head_of(connection)
+tls = ssl.create_default_context().wrap_socket(connection, server_hostname=HOST, suppress_ragged_eofs=False)
+tls.sendall((
+    f"GET /v1/realtime?model=gpt-realtime HTTP/1.1\r\nHost: {HOST}\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n"
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHRpZGUgdHVybnMgIQ==\r\n"
+    f"Authorization: Bearer {os.environ['OPENAI_API_KEY']}\r\n\r\n"
+).encode())
+status, *headers = head_of(tls)
+headers = dict(line.lower().split(": ", 1) for line in headers if line)
+told = {"status": int(status.split()[1]), "headers": headers}
+if told["status"] == 101:
+    told["greeting"] = exactly(tls, len(GREETING)) == GREETING
+    data = os.urandom(int(sys.argv[1]))
+    sender = threading.Thread(target=lambda: [tls.sendall(data[at:at + 9973]) for at in range(0, len(data), 9973)])
+    sender.start()
+    told["echoed"] = hashlib.sha256(exactly(tls, len(data))).hexdigest() == hashlib.sha256(data).hexdigest()
+    sender.join()
+    tls.sendall(LAST)
+    # A clean end and nothing before it; a torn one raises.
+    told["rest"] = tls.recv(1).hex()
+else:
+    told["body"] = exactly(tls, int(headers["content-length"])).decode()
+print(json.dumps(told))
