@@ -1,6 +1,8 @@
 //! What every wire format must do, whatever it is: run over the registry, naming none. A format brings its fixtures in
 //! `tests/fixtures/<its name>/`; one that lacks them fails here and is told what is missing.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail the test they serve")]
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 

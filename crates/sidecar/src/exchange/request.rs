@@ -128,10 +128,10 @@ pub(crate) fn outgoing(
     match protocol {
         Protocol::H1 => {
             head.version = Version::HTTP_11;
-            if matches!(binding, Binding::BaseUrl { .. }) || !head.headers.contains_key(HOST) {
-                if let Ok(value) = HeaderValue::from_str(&route.target.host) {
-                    head.headers.insert(HOST, value);
-                }
+            if (matches!(binding, Binding::BaseUrl { .. }) || !head.headers.contains_key(HOST))
+                && let Ok(value) = HeaderValue::from_str(&route.target.host)
+            {
+                head.headers.insert(HOST, value);
             }
         }
         Protocol::H2 => {
