@@ -30,6 +30,22 @@ fn the_app_sees_an_unlisted_hosts_own_certificate() {
     }
 }
 
+#[test]
+fn a_client_that_does_not_trust_us_is_named_with_the_mend() {
+    let simulator = simulator(Answer::default());
+    let script = file("clients/python/certificate.py").display().to_string();
+    let python = setting("OUTRIGGER_TEST_PYTHON");
+    let ended = exec(&simulator).run(&["env", "-u", "SSL_CERT_FILE", &python, &script, "api.openai.com"]);
+    assert!(
+        !ended.status.success() && ended.errors.contains("CERTIFICATE_VERIFY_FAILED"),
+        "{}",
+        ended.errors
+    );
+    let named = "UNTRUSTED  a client refused Outrigger's certificate for api.openai.com";
+    assert!(ended.errors.contains(named) && ended.errors.contains("--mode base-url"), "{}", ended.errors);
+    assert!(simulator.received().is_empty());
+}
+
 struct Nobody;
 
 impl Recorder for Nobody {

@@ -201,15 +201,24 @@ async fn terminate(
     let tls = match edge.acceptor.accept(hello, stream, protocol).await {
         Ok(tls) => tls,
         Err(error) => {
-            tracing::warn!(host = %target.host, %error, "a client did not finish the handshake; it may not trust Outrigger's certificate authority");
-            edge.counters.not_trusted(&target.host);
-            return Ok(Inspected::Passed);
+            if distrusts(&error) {
+                tracing::warn!(host = %target.host, %error, "a client refused the handshake; it may not trust Outrigger's certificate authority");
+                edge.counters.not_trusted(&target.host);
+            }
+            return Err(error);
         }
     };
     Counters::count(&edge.counters.intercepted);
     tracing::debug!(host = %target.host, protocol = protocol.version(), "a connection is read");
     let connection = edge.connection(Binding::Named { service, target }, Mode::Connect, protocol);
     Ok(Inspected::Terminated(connection, Box::new(tls)))
+}
+
+/// Whether a handshake ended as one does where our certificate is not accepted: by an alert, or, as Node and gRPC do it,
+/// by an end without a word.
+fn distrusts(error: &io::Error) -> bool {
+    let alert = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    matches!(alert, Some(rustls::Error::AlertReceived(_))) || error.kind() == io::ErrorKind::UnexpectedEof
 }
 
 async fn serve_h1<I>(connection: Rc<Connection>, io: I, mut token: Token) -> io::Result<()>

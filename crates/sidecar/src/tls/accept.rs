@@ -1,6 +1,7 @@
 //! The rest of a handshake whose ClientHello has been read. Per connection.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
@@ -11,6 +12,9 @@ use tokio_rustls::server::TlsStream;
 
 use crate::StartError;
 use crate::tls::leaf::Leaves;
+
+/// Time for the rest of one handshake.
+const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// The protocol spoken on a connection; what the app speaks is what the provider is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -69,6 +73,9 @@ impl TlsAcceptor {
             Protocol::H1 => &self.h1,
             Protocol::H2 => &self.h2,
         };
-        StartHandshake::from_parts(hello, stream).into_stream(Arc::clone(config)).await
+        let handshake = StartHandshake::from_parts(hello, stream).into_stream(Arc::clone(config));
+        tokio::time::timeout(HANDSHAKE, handshake)
+            .await
+            .unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
     }
 }
