@@ -7,6 +7,8 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use rustls::pki_types::{PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
+use crate::DEADLINE;
+
 /// A connection that a server accepted.
 pub type Accepted = StreamOwned<ServerConnection, TcpStream>;
 
@@ -67,6 +69,9 @@ impl TlsServer {
     #[must_use]
     pub fn accept(&self) -> Accepted {
         let (stream, _) = self.listener.accept().expect("a connection");
+        // A test whose peer falls silent fails; it does not hang.
+        stream.set_read_timeout(Some(DEADLINE)).expect("a deadline");
+        stream.set_write_timeout(Some(DEADLINE)).expect("a deadline");
         let tls = ServerConnection::new(Arc::clone(&self.config)).expect("a valid configuration");
         StreamOwned::new(tls, stream)
     }

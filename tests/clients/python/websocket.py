@@ -36,7 +36,7 @@ def exactly(stream, count):
 
 
 proxy = urlsplit(os.environ["HTTPS_PROXY"])
-connection = socket.create_connection((proxy.hostname, proxy.port))
+connection = socket.create_connection((proxy.hostname, proxy.port), timeout=20)
 connection.sendall(f"CONNECT {HOST}:443 HTTP/1.1\r\nHost: {HOST}:443\r\n\r\n".encode())
 head_of(connection)
 tls = ssl.create_default_context().wrap_socket(connection, server_hostname=HOST, suppress_ragged_eofs=False)
@@ -51,7 +51,7 @@ told = {"status": int(status.split()[1]), "headers": headers}
 if told["status"] == 101:
     told["greeting"] = exactly(tls, len(GREETING)) == GREETING
     data = os.urandom(int(sys.argv[1]))
-    sender = threading.Thread(target=lambda: [tls.sendall(data[at:at + 9973]) for at in range(0, len(data), 9973)])
+    sender = threading.Thread(daemon=True, target=lambda: [tls.sendall(data[at:at + 9973]) for at in range(0, len(data), 9973)])
     sender.start()
     told["echoed"] = hashlib.sha256(exactly(tls, len(data))).hexdigest() == hashlib.sha256(data).hexdigest()
     sender.join()

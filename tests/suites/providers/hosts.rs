@@ -143,6 +143,9 @@ fn an_unlisted_host_sees_the_clients_own_handshake() {
         app.write_all(&hello[..cut]).expect("the sidecar reads");
         app.write_all(&hello[cut..]).expect("the sidecar reads");
         let (mut server, _) = listener.accept().expect("the sidecar dials");
+        for stream in [&app, &server] {
+            stream.set_read_timeout(Some(outrigger_tests::DEADLINE)).expect("a deadline");
+        }
         let mut seen = vec![0; hello.len()];
         server.read_exact(&mut seen).expect("the hello arrives");
         assert!(seen == hello, "the hello was changed (cut at {cut})");
