@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use outrigger_simulator::Answer;
-use outrigger_tests::process::Ended;
+use outrigger_tests::process::{Ended, Program, clean};
 use outrigger_tests::{DEADLINE, file, setting, sha256};
 use serde_json::Value;
 
-use super::{CALLS, exec, python, refs, simulator};
+use super::{CALLS, KEY, OTHER_KEY, exec, python, refs, simulator};
 
 const TEXT: &str = "Ebb at six — flood at noon; the harbour lies calm.";
 
@@ -35,8 +35,8 @@ fn check(ended: &Ended, simulator: &outrigger_simulator::Simulator, calls: usize
     assert!(ended.status.success(), "{}", ended.errors);
 }
 
-#[test]
-fn python_sdks_see_every_byte_in_both_modes() {
+/// Every API, plain and streamed, sync and async, parsed and raw.
+fn python_calls() -> Vec<String> {
     let mut calls = Vec::new();
     for api in ["chat", "responses", "messages"] {
         for stream in ["", "_stream"] {
@@ -47,6 +47,12 @@ fn python_sdks_see_every_byte_in_both_modes() {
             }
         }
     }
+    calls
+}
+
+#[test]
+fn python_sdks_see_every_byte_in_both_modes() {
+    let calls = python_calls();
     for mode in ["proxy", "base-url"] {
         let simulator = simulator(gzipped());
         let ended = exec(&simulator).option("--mode", mode).run(&refs(&python(CALLS, &refs(&calls))));
@@ -116,6 +122,28 @@ fn events_arrive_one_by_one_as_they_are_sent() {
         running.program.output_line(|line| line.contains("sha256"));
         assert!(running.program.end().status.success());
     }
+}
+
+/// The stand-in itself must be what the official SDKs expect: they talk to it with nothing between.
+#[test]
+fn the_official_sdks_accept_the_simulator_itself() {
+    let simulator = simulator(gzipped());
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let ca = directory.path().join("simulator.pem");
+    std::fs::write(&ca, simulator.ca_pem()).expect("a temporary file");
+    let origin = format!("https://localhost:{}", simulator.address().port());
+    let calls = python_calls();
+    let mut command = std::process::Command::new(setting("OUTRIGGER_TEST_PYTHON"));
+    clean(&mut command);
+    command
+        .arg(file(CALLS))
+        .args(&calls)
+        .env("OPENAI_API_KEY", KEY)
+        .env("ANTHROPIC_API_KEY", OTHER_KEY)
+        .env("OPENAI_BASE_URL", format!("{origin}/v1"))
+        .env("ANTHROPIC_BASE_URL", &origin)
+        .env("SSL_CERT_FILE", &ca);
+    check(&Program::start(command).end(), &simulator, calls.len());
 }
 
 #[test]
