@@ -6,12 +6,52 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// TCP ports. All but [`ports::METRICS`] listen on loopback only.
 pub mod ports {
+    /// Redirected connections.
+    pub const TRANSPARENT: u16 = 19001;
     /// HTTP `CONNECT` proxy.
     pub const CONNECT: u16 = 19002;
     /// Plain-HTTP base-URL listener, one path prefix per provider.
     pub const BASE_URL: u16 = 19003;
+    /// The sidecar's sign of life (UDP): the redirect holds only while it comes.
+    pub const HEARTBEAT: u16 = 19004;
     /// Metrics and probes, on the pod's own address.
     pub const METRICS: u16 = 19005;
+}
+
+/// Numeric user ids; a name would need a user database in every image.
+pub mod uid {
+    /// The sidecar's. Below 65536 because a pod with a user namespace has no others.
+    pub const SIDECAR: u32 = 19015;
+    /// Istio's proxy, whose own traffic is not redirected.
+    pub const ISTIO: u32 = 1337;
+    /// Linkerd's proxy, whose own traffic is not redirected.
+    pub const LINKERD: u32 = 2102;
+}
+
+/// What the redirection and the sidecar agree on beside ports and user ids.
+pub mod redirection {
+    use std::time::Duration;
+
+    /// nftables table, and prefix of every chain of ours under iptables.
+    pub const TABLE: &str = "outrigger";
+    /// The set that holds the address families for which the sidecar lives.
+    pub const ALIVE: &str = "alive";
+    /// How often the sidecar gives its sign of life.
+    pub const HEARTBEAT_EVERY: Duration = Duration::from_secs(1);
+    /// Without a sign of life for this long, new connections go direct.
+    pub const ALIVE_FOR: Duration = Duration::from_secs(3);
+    /// Mark of ztunnel's sockets inside a pod, with its mask.
+    pub const ZTUNNEL_MARK: (u32, u32) = (0x539, 0xfff);
+    /// Port on which connections are redirected unless others are named.
+    pub const HTTPS: u16 = 443;
+}
+
+/// Where the volumes are mounted in every container that has them.
+pub mod mounts {
+    /// The issuing key, in memory; the sidecar's alone.
+    pub const CA: &str = "/var/run/outrigger/ca";
+    /// The public trust files; read-only in the app's containers.
+    pub const TRUST: &str = "/var/run/outrigger/trust";
 }
 
 /// Request headers by which an application names who and what a call is for.
@@ -33,6 +73,14 @@ pub mod trust_files {
     pub const CA: &str = "ca.pem";
     /// Public roots, configured extra CAs and our root, for variables that replace a trust store.
     pub const BUNDLE: &str = "bundle.pem";
+    /// The bundle as a Java key store, readable with or without the password.
+    pub const TRUSTSTORE_JKS: &str = "truststore.jks";
+    /// The bundle as PKCS #12.
+    pub const TRUSTSTORE_P12: &str = "truststore.p12";
+    /// Password of both; a convention, not a secret.
+    pub const TRUSTSTORE_PASSWORD: &str = "changeit";
+    /// Our root under its OpenSSL subject-hash name, for `SSL_CERT_DIR`.
+    pub const HASHED: &str = "hashed";
 }
 
 /// Names under which telemetry is exported.
