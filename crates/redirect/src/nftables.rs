@@ -1,0 +1,106 @@
+//! A plan as an nftables script: a table of our own, replaced in one transaction, both families at once.
+
+use std::fmt::{Display, Write};
+
+use outrigger_contract::{ports, redirection, uid};
+
+use crate::plan::{Family, OnProxyDown, Plan};
+
+/// Before iptables' NAT of locally made connections (-100), so that the sidecar's own connections still meet a mesh's.
+const PRIORITY: i32 = -110;
+
+/// The script that puts a plan in place, whatever stood there before.
+pub(crate) fn script(plan: &Plan) -> String {
+    let table = redirection::TABLE;
+    let alive = redirection::ALIVE;
+    let seconds = redirection::ALIVE_FOR.as_secs();
+    let (mark, mask) = redirection::ZTUNNEL_MARK;
+    let (sidecar, heartbeat, transparent) = (uid::SIDECAR, ports::HEARTBEAT, ports::TRANSPARENT);
+    let condition = match plan.on_proxy_down {
+        OnProxyDown::Open => format!("meta nfproto @{alive} "),
+        OnProxyDown::Closed => String::new(),
+    };
+    // Deleting needs the table to be there; adding it twice is no error.
+    format!(
+        "add table inet {table}
+delete table inet {table}
+table inet {table} {{
+  set {alive} {{ type nf_proto; flags dynamic,timeout; timeout {seconds}s; size 4; }}
+  set excluded4 {{ type ipv4_addr; flags interval; elements = {{ {} }} }}
+  set excluded6 {{ type ipv6_addr; flags interval; elements = {{ {} }} }}
+  chain heartbeat {{
+    type filter hook output priority {PRIORITY}; policy accept;
+    oifname \"lo\" meta skuid {sidecar} udp dport {heartbeat} update @{alive} {{ meta nfproto timeout {seconds}s }}
+  }}
+  chain outgoing {{
+    type nat hook output priority {PRIORITY}; policy accept;
+    meta skuid {{ {} }} return
+    meta mark and {mask:#x} == {mark:#x} return
+    oifname \"lo\" return
+    ip daddr @excluded4 return
+    ip6 daddr @excluded6 return
+    {condition}tcp dport {{ {} }} redirect to :{transparent}
+  }}
+}}
+",
+        list(&plan.v4),
+        list(&plan.v6),
+        list(&plan.uids),
+        list(&plan.ports),
+    )
+}
+
+/// Removes everything of ours; no error when nothing is there.
+pub(crate) fn undo() -> String {
+    let table = redirection::TABLE;
+    format!("add table inet {table}\ndelete table inet {table}\n")
+}
+
+/// Says of a family that the sidecar lives, or takes it back.
+pub(crate) fn arm(family: Family, alive: bool) -> String {
+    let verb = if alive { "add" } else { "delete" };
+    let family = match family {
+        Family::Ipv4 => "ipv4",
+        Family::Ipv6 => "ipv6",
+    };
+    format!("{verb} element inet {} {} {{ {family} }}\n", redirection::TABLE, redirection::ALIVE)
+}
+
+fn list(items: &[impl Display]) -> String {
+    let mut text = String::new();
+    for (i, item) in items.iter().enumerate() {
+        let comma = if i == 0 { "" } else { ", " };
+        // Writing to a string does not fail.
+        let _written = write!(text, "{comma}{item}");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Wishes;
+
+    #[test]
+    fn the_exceptions_come_before_the_redirect() {
+        let wishes = Wishes { ports: vec![8443, 443], exclude_uids: vec![7], ..Wishes::default() };
+        let script = script(&Plan::new(&wishes, OnProxyDown::Open).unwrap());
+        let place = |part: &str| script.find(part).unwrap_or_else(|| panic!("{part} is not in {script}"));
+        let redirect = place("meta nfproto @alive tcp dport { 443, 8443 } redirect to :19001");
+        for before in [
+            "meta skuid { 19015, 1337, 2102, 7 } return",
+            "meta mark and 0xfff == 0x539 return",
+            "oifname \"lo\" return",
+            "ip daddr @excluded4 return",
+            "ip6 daddr @excluded6 return",
+        ] {
+            assert!(place(before) < redirect, "{before}");
+        }
+    }
+
+    #[test]
+    fn closed_does_not_ask_for_a_sign_of_life() {
+        let script = script(&Plan::new(&Wishes::default(), OnProxyDown::Closed).unwrap());
+        assert!(script.contains("\n    tcp dport { 443 } redirect"), "{script}");
+    }
+}
