@@ -172,6 +172,7 @@ async fn start_sidecar(kind: Kind, setup: &Setup<'_>, sidecar: &Path) -> Result<
         .arg(format!("--upstream={HOST}={}", setup.provider))
         .arg(format!("--extra-ca={}", setup.authority.ca.display()))
         .arg(format!("--trust-dir={}", trust.display()))
+        .env("OUTRIGGER_TRANSPARENT_PORT", "0")
         .env("OUTRIGGER_CONNECT", address.to_string())
         .env("OUTRIGGER_BASE_URL", "127.0.0.1:0")
         .env("OUTRIGGER_LOG", "error")

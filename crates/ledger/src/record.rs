@@ -26,6 +26,8 @@ impl Timestamp {
 /// How the connection reached us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Mode {
+    /// Redirected, without the app's knowledge.
+    Transparent,
     /// Through the CONNECT proxy.
     Connect,
     /// Through the base-URL listener.
@@ -37,6 +39,7 @@ impl Mode {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Mode::Transparent => "transparent",
             Mode::Connect => "connect",
             Mode::BaseUrl => "base_url",
         }

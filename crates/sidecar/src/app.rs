@@ -11,8 +11,9 @@ use outrigger_pricing::PriceBook;
 use outrigger_providers::services;
 use tokio::sync::oneshot;
 
-use crate::downstream::connection::{Edge, serve_base_url, serve_connect};
-use crate::downstream::listener;
+use crate::downstream::classify::Classifier;
+use crate::downstream::connection::{Edge, serve_base_url, serve_connect, serve_transparent};
+use crate::downstream::{listener, transparent};
 use crate::exchange::Shared;
 use crate::exchange::watch::Records;
 use crate::seen::{Counters, Seen};
@@ -22,6 +23,7 @@ use crate::tls::leaf::Leaves;
 use crate::upstream::client::Client;
 use crate::upstream::dial::Dialer;
 use crate::upstream::proxy::UpstreamProxy;
+use crate::upstream::reach::Reach;
 use crate::upstream::resolve::Resolver;
 use crate::upstream::tls::Connector;
 use crate::{Settings, StartError, drain, tls};
@@ -31,12 +33,14 @@ const SWEEP: Duration = Duration::from_secs(30);
 
 /// Everything is in place, nothing is served yet.
 pub struct Bound {
+    transparent: Vec<TcpListener>,
     connect: TcpListener,
     base_url: TcpListener,
     connect_address: SocketAddr,
     base_url_address: SocketAddr,
     leaves: Arc<Leaves>,
     acceptor: TlsAcceptor,
+    settings: Settings,
     dialer: Dialer,
     connector: Connector,
 }
@@ -49,21 +53,54 @@ pub fn bind(settings: &Settings) -> Result<Bound, StartError> {
     let provider = tls::provider();
     let proxy = settings.upstream_proxy.as_deref().map(UpstreamProxy::parse).transpose()?;
     let connector = Connector::new(settings, Arc::clone(&provider))?;
-    let hosts = services::ALL.iter().flat_map(|service| service.hosts.iter().copied());
-    let leaves = Arc::new(Leaves::new(Authority::generate(hosts)?, &provider)?);
+    let hosts: Vec<String> = services::ALL
+        .iter()
+        .flat_map(|service| service.hosts.iter().map(|host| (*host).to_owned()))
+        .chain(settings.added_hosts())
+        .collect();
+    let leaves = Arc::new(Leaves::new(Authority::generate(hosts.iter().map(String::as_str))?, &provider)?);
     let acceptor = TlsAcceptor::new(Arc::clone(&leaves), provider)?;
     let (connect, connect_address) = listen(settings.connect, "the CONNECT proxy", "connect")?;
     let (base_url, base_url_address) = listen(settings.base_url, "base URLs", "base_url")?;
     Ok(Bound {
+        transparent: settings.transparent_port.map_or_else(|| Ok(Vec::new()), listen_transparent)?,
         connect,
         base_url,
         connect_address,
         base_url_address,
         leaves,
         acceptor,
-        dialer: Dialer { resolver: Resolver::new(&settings.upstreams), proxy },
+        settings: settings.clone(),
+        dialer: Dialer {
+            resolver: Resolver::new(&settings.upstreams),
+            proxy,
+            reach: Reach::new(settings.connect_to_local),
+        },
         connector,
     })
+}
+
+/// One listener per family. A machine without IPv6 redirects nothing there, so nothing is missing.
+fn listen_transparent(port: u16) -> Result<Vec<TcpListener>, StartError> {
+    let mut listeners = Vec::new();
+    for ip in transparent::LOOPBACK {
+        match listen(SocketAddr::new(ip, port), "redirected connections", "transparent_port") {
+            Ok((listener, _)) => listeners.push(listener),
+            Err(StartError::Listen { source, .. }) if ip.is_ipv6() && is_no_ipv6(&source) => {
+                tracing::info!(
+                    "this machine has no IPv6 on loopback; only IPv4 connections are redirected here"
+                );
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(listeners)
+}
+
+fn is_no_ipv6(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::AddrNotAvailable || error.kind() == std::io::ErrorKind::Unsupported
+        // EAFNOSUPPORT has no kind of its own.
+        || error.raw_os_error() == Some(97)
 }
 
 fn listen(
@@ -142,7 +179,9 @@ impl Bound {
         let records = Rc::new(Records::new(recorder, PriceBook::builtin(), Arc::clone(&counters)));
         let client = Rc::new(Client::new(self.dialer, self.connector));
         let shared = Rc::new(Shared { client: Rc::clone(&client), records: Rc::clone(&records) });
-        let edge = Rc::new(Edge { shared, acceptor: self.acceptor, counters });
+        let leaves = self.leaves;
+        let classifier = Classifier::new(&self.settings, Box::new(move |host| leaves.covers(host)));
+        let edge = Rc::new(Edge { shared, acceptor: self.acceptor, classifier, counters });
         let (drain, token) = drain::new();
 
         for (listener, base_url) in [(self.connect, false), (self.base_url, true)] {
@@ -165,6 +204,21 @@ impl Bound {
                     }
                 }
             }));
+        }
+        for listener in self.transparent {
+            let listener = match tokio::net::TcpListener::from_std(listener) {
+                Ok(listener) => listener,
+                Err(error) => {
+                    tracing::error!(%error, "the transparent listener could not be served");
+                    continue;
+                }
+            };
+            let edge = Rc::clone(&edge);
+            tokio::task::spawn_local(transparent::accept(
+                listener,
+                token.clone(),
+                move |stream, to, token| serve_transparent(Rc::clone(&edge), stream, to, token),
+            ));
         }
         tokio::task::spawn_local(async move {
             let mut tick = tokio::time::interval(SWEEP);

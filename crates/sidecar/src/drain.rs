@@ -15,14 +15,28 @@ pub(crate) struct Drain {
 #[derive(Clone)]
 pub(crate) struct Token {
     signal: watch::Receiver<bool>,
-    _alive: mpsc::Sender<()>,
+    alive: mpsc::Sender<()>,
+}
+
+/// Stands for a token without holding the end up.
+#[derive(Clone)]
+pub(crate) struct WeakToken {
+    signal: watch::Receiver<bool>,
+    alive: mpsc::WeakSender<()>,
+}
+
+impl WeakToken {
+    /// A token, while anybody still holds one or the owner still waits.
+    pub(crate) fn upgrade(&self) -> Option<Token> {
+        Some(Token { signal: self.signal.clone(), alive: self.alive.upgrade()? })
+    }
 }
 
 /// A drain and its first token.
 pub(crate) fn new() -> (Drain, Token) {
     let (signal, observed) = watch::channel(false);
     let (held, alive) = mpsc::channel(1);
-    (Drain { signal, alive }, Token { signal: observed, _alive: held })
+    (Drain { signal, alive }, Token { signal: observed, alive: held })
 }
 
 impl Drain {
@@ -34,6 +48,11 @@ impl Drain {
 }
 
 impl Token {
+    /// A stand-in that does not keep the drain waiting.
+    pub(crate) fn weak(&self) -> WeakToken {
+        WeakToken { signal: self.signal.clone(), alive: self.alive.downgrade() }
+    }
+
     /// Returns once draining has begun.
     pub(crate) async fn draining(&mut self) {
         // An error means that the owner is gone, which asks for the same.

@@ -1,8 +1,10 @@
 //! What passed, counted. Per connection or request, never per frame.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use crate::downstream::classify::Reason;
 
 /// At most this many names are remembered per list; an app that talks to more hosts has its count capped, not its traffic.
 const NAMES: usize = 512;
@@ -18,6 +20,8 @@ pub struct Seen {
     pub passed: u64,
     /// Distinct hosts among those.
     pub passed_hosts: u64,
+    /// Connections passed through, by the reason's word.
+    pub reasons: BTreeMap<&'static str, u64>,
     /// Listed hosts whose client did not accept our certificate.
     pub untrusted: Vec<String>,
     /// HTTP requests of listed hosts, inference or not.
@@ -34,6 +38,7 @@ pub(crate) struct Counters {
     pub(crate) passed: AtomicU64,
     pub(crate) requests: AtomicU64,
     pub(crate) panics: AtomicU64,
+    reasons: [AtomicU64; Reason::COUNT],
     names: Mutex<Names>,
 }
 
@@ -48,8 +53,9 @@ impl Counters {
         counter.fetch_add(1, Relaxed);
     }
 
-    pub(crate) fn passed_through(&self, host: &str) {
+    pub(crate) fn passed_through(&self, host: &str, reason: Reason) {
         Self::count(&self.passed);
+        Self::count(&self.reasons[reason as usize]);
         self.with_names(|names| remember(&mut names.passed, host));
     }
 
@@ -70,6 +76,11 @@ impl Counters {
             intercepted: self.intercepted.load(Relaxed),
             passed: self.passed.load(Relaxed),
             passed_hosts,
+            reasons: Reason::ALL
+                .into_iter()
+                .map(|reason| (reason.as_str(), self.reasons[reason as usize].load(Relaxed)))
+                .filter(|(_, count)| *count > 0)
+                .collect(),
             untrusted,
             requests: self.requests.load(Relaxed),
             panics: self.panics.load(Relaxed),

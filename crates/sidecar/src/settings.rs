@@ -17,6 +17,17 @@ pub struct Settings {
     pub connect: SocketAddr,
     /// Address of the base-URL listener. Loopback; port 0 lets the system choose.
     pub base_url: SocketAddr,
+    /// Port of the loopback listeners for redirected connections, one per family; none listen without it. Port 0 lets the
+    /// system choose.
+    pub transparent_port: Option<u16>,
+    /// Hosts to read beside the built-in ones, exact names: gateways, private endpoints, servers of one's own.
+    pub hosts: Vec<String>,
+    /// Hosts that always pass through undecrypted.
+    pub passthrough_hosts: Vec<String>,
+    /// How many connections may be read at a time; what comes on top passes through.
+    pub max_intercepted: usize,
+    /// Whether CONNECT may lead to loopback, link-local addresses and the API server.
+    pub connect_to_local: bool,
     /// Provider names that are reached at fixed addresses; their certificates are checked as always.
     pub upstreams: Vec<UpstreamOverride>,
     /// PEM files with certificate authorities to trust upstream, beside the public ones.
@@ -35,6 +46,11 @@ impl Default for Settings {
         Settings {
             connect: loopback(outrigger_contract::ports::CONNECT),
             base_url: loopback(outrigger_contract::ports::BASE_URL),
+            transparent_port: Some(outrigger_contract::ports::TRANSPARENT),
+            hosts: Vec::new(),
+            passthrough_hosts: Vec::new(),
+            max_intercepted: 4096,
+            connect_to_local: false,
             upstreams: Vec::new(),
             extra_cas: Vec::new(),
             upstream_proxy: None,
@@ -61,6 +77,8 @@ impl Settings {
                     .prefix_separator("_")
                     .list_separator(",")
                     .with_list_parse_key("upstreams")
+                    .with_list_parse_key("hosts")
+                    .with_list_parse_key("passthrough_hosts")
                     .with_list_parse_key("extra_cas")
                     .try_parsing(true)
                     .source(Some(std::env::vars().filter(|(name, _)| is_setting(name)).collect())),
@@ -68,6 +86,24 @@ impl Settings {
             .build()
             .and_then(config::Config::try_deserialize)
             .map_err(|error| StartError::Settings(error.to_string()))
+            .and_then(Settings::checked)
+    }
+
+    fn checked(self) -> Result<Settings, StartError> {
+        for (key, names) in [("hosts", &self.hosts), ("passthrough_hosts", &self.passthrough_hosts)] {
+            if let Some(wrong) = names.iter().find(|name| !is_host(name.trim_end_matches('.'))) {
+                return Err(StartError::Settings(format!(
+                    "`{wrong}` in `{key}` is not a host name; write exact names such as gateway.example.com, without scheme, port \
+                     or wildcard"
+                )));
+            }
+        }
+        Ok(self)
+    }
+
+    /// The added hosts as they are compared: lower case, without the root's dot.
+    pub(crate) fn added_hosts(&self) -> impl Iterator<Item = String> {
+        self.hosts.iter().map(|host| host.trim_end_matches('.').to_ascii_lowercase())
     }
 
     /// The grace period.
@@ -80,11 +116,28 @@ impl Settings {
 /// Whether a variable is one of ours. Unknown ones are no error here, unlike in the file: other parts have theirs, and a
 /// cluster sets `OUTRIGGER_…_SERVICE_HOST` for every Service whose name begins like ours.
 fn is_setting(name: &str) -> bool {
-    let settings =
-        ["CONNECT", "BASE_URL", "UPSTREAMS", "EXTRA_CAS", "UPSTREAM_PROXY", "TRUST_DIR", "GRACE_SECONDS"];
+    let settings = [
+        "CONNECT",
+        "BASE_URL",
+        "TRANSPARENT_PORT",
+        "HOSTS",
+        "PASSTHROUGH_HOSTS",
+        "MAX_INTERCEPTED",
+        "CONNECT_TO_LOCAL",
+        "UPSTREAMS",
+        "EXTRA_CAS",
+        "UPSTREAM_PROXY",
+        "TRUST_DIR",
+        "GRACE_SECONDS",
+    ];
     name.strip_prefix(outrigger_contract::ENV_PREFIX)
         .and_then(|rest| rest.strip_prefix('_'))
         .is_some_and(|rest| settings.contains(&rest))
+}
+
+fn is_host(text: &str) -> bool {
+    let letters = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.');
+    letters && !text.is_empty() && text.parse::<std::net::IpAddr>().is_err()
 }
 
 /// One provider name and the address that stands for it.
@@ -107,7 +160,7 @@ impl FromStr for UpstreamOverride {
         let address = address.parse().map_err(|_| {
             format!("`{address}` in `{text}` is not an IP address with a port, such as 127.0.0.1:8443")
         })?;
-        if host.is_empty() || !host.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.') {
+        if !is_host(host) {
             return Err(format!("`{host}` in `{text}` is not a host name"));
         }
         Ok(UpstreamOverride { host: host.to_ascii_lowercase(), address })
@@ -139,6 +192,18 @@ mod tests {
             let error = text.parse::<UpstreamOverride>().unwrap_err();
             assert!(error.contains(part), "{error}");
         }
+    }
+
+    #[test]
+    fn a_host_is_an_exact_name() {
+        for wrong in ["https://gateway.example", "*.example.com", "gateway.example:8443", "203.0.113.10", ""]
+        {
+            let settings = Settings { hosts: vec![wrong.to_owned()], ..Settings::default() };
+            let error = settings.checked().unwrap_err().to_string();
+            assert!(error.contains("`hosts`") && error.contains(wrong), "{error}");
+        }
+        let settings = Settings { hosts: vec!["Gateway.Example.".to_owned()], ..Settings::default() };
+        assert_eq!(settings.checked().unwrap().added_hosts().collect::<Vec<_>>(), ["gateway.example"]);
     }
 
     #[test]

@@ -56,6 +56,7 @@ impl Recorder for Nobody {
 
 fn sidecar(server: SocketAddr) -> (Running, SocketAddr) {
     let settings = Settings {
+        transparent_port: None,
         connect: ([127, 0, 0, 1], 0).into(),
         base_url: ([127, 0, 0, 1], 0).into(),
         upstreams: vec![UpstreamOverride { host: HOST.to_owned(), address: server }],

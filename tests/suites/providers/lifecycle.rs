@@ -30,6 +30,7 @@ fn sidecar(
         .arg(&ca)
         .arg("--trust-dir")
         .arg(trust)
+        .env("OUTRIGGER_TRANSPARENT_PORT", "0")
         .env("OUTRIGGER_CONNECT", connect.to_string())
         .env("OUTRIGGER_BASE_URL", free_address().to_string());
     let program = Program::start(command);

@@ -90,6 +90,7 @@ fn storm(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     std::fs::write(&provider_ca, simulator.ca_pem())?;
     let upstream = |host: &str| UpstreamOverride { host: host.to_owned(), address: simulator.address() };
     let bound = outrigger_sidecar::bind(&Settings {
+        transparent_port: None,
         connect: ([127, 0, 0, 1], 0).into(),
         base_url: ([127, 0, 0, 1], 0).into(),
         upstreams: vec![upstream(app::OPENAI), upstream(app::ANTHROPIC)],

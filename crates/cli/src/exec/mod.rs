@@ -127,6 +127,9 @@ fn start(arguments: &Arguments, bill: &Arc<Bill>) -> Result<Aboard, Box<dyn std:
         outrigger_exporter::Settings::from_env(arguments.otlp.as_deref(), |name| std::env::var(name).ok())?
             .map(|settings| settings.default_service_name(&service_name(arguments)));
     let settings = Settings {
+        transparent_port: None,
+        // The user may reach these anyway.
+        connect_to_local: true,
         connect: ([127, 0, 0, 1], 0).into(),
         base_url: ([127, 0, 0, 1], 0).into(),
         upstreams: arguments.upstream.clone(),

@@ -2,8 +2,11 @@
 
 mod anthropic;
 mod openai;
+mod operator_listed;
 
 use crate::Service;
+
+pub use operator_listed::OPERATOR_LISTED;
 
 /// Every provider.
 pub static ALL: [&Service; 2] = [&openai::SERVICE, &anthropic::SERVICE];

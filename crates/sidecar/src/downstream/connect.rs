@@ -4,7 +4,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
+
+use outrigger_providers::FailureClass;
+
+use crate::upstream::DialError;
 
 /// A CONNECT head is a few hundred bytes; credentials for a proxy may make it longer.
 const LONGEST: usize = 16 * 1024;
@@ -16,6 +21,19 @@ pub(crate) struct Destination {
     /// Name or address, lower case, without brackets.
     pub(crate) host: String,
     pub(crate) port: u16,
+}
+
+impl Destination {
+    /// The address, where the destination is one.
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        self.host.parse().ok().map(|ip| SocketAddr::new(ip, self.port))
+    }
+}
+
+impl From<SocketAddr> for Destination {
+    fn from(address: SocketAddr) -> Destination {
+        Destination { host: address.ip().to_string(), port: address.port() }
+    }
 }
 
 /// Reads the CONNECT request. `Ok(None)`: the peer was answered with an error, or left without a word.
@@ -41,9 +59,13 @@ pub(crate) async fn established(stream: &mut TcpStream) -> io::Result<()> {
     stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await
 }
 
-/// The destination could not be reached.
-pub(crate) async fn unreachable(stream: &mut TcpStream, text: &str) -> io::Result<()> {
-    respond(stream, Answer { status: "502 Bad Gateway", text: format!("outrigger: {text}") }).await
+/// The destination could not be reached, or may not be.
+pub(crate) async fn unreachable(stream: &mut TcpStream, error: &DialError) -> io::Result<()> {
+    let status = match error.class {
+        FailureClass::Permission => "403 Forbidden",
+        _ => "502 Bad Gateway",
+    };
+    respond(stream, Answer { status, text: format!("outrigger: {}", error.text) }).await
 }
 
 struct Answer {

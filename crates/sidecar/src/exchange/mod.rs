@@ -94,7 +94,8 @@ async fn forward(
     let (head, body) = request.into_parts();
     let head = outgoing(head, &route, connection.protocol, &connection.binding);
     let body = ForwardedBody::new(body, watch.clone(), Rc::clone(&request_sent));
-    let sent = shared.client.send(&route.target, connection.protocol, Request::from_parts(head, body)).await;
+    let request = Request::from_parts(head, body);
+    let sent = shared.client.send(&route.target, route.original, connection.protocol, request).await;
     let sent = match sent {
         Ok(sent) => sent,
         Err(error) => {

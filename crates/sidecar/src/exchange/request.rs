@@ -1,5 +1,6 @@
 //! From the app's request to the one that leaves. Per request.
 
+use std::net::SocketAddr;
 use std::rc::Rc;
 
 use http::header::HOST;
@@ -15,7 +16,8 @@ use crate::upstream::Target;
 /// How requests of a connection find their provider.
 pub(crate) enum Binding {
     /// TLS was terminated for this name: every request must be for it.
-    Named { service: &'static Service, target: Target },
+    /// `original` is where the app's own connection was going.
+    Named { service: &'static Service, target: Target, original: Option<SocketAddr> },
     /// Plain HTTP on loopback: the first part of the path names the provider.
     BaseUrl { port: u16 },
 }
@@ -25,6 +27,7 @@ pub(crate) enum Binding {
 pub(crate) struct Route {
     pub(crate) service: &'static Service,
     pub(crate) target: Target,
+    pub(crate) original: Option<SocketAddr>,
     pub(crate) path_and_query: PathAndQuery,
 }
 
@@ -42,9 +45,9 @@ impl Binding {
         let authority = authority(request);
         let path = request.uri().path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
         match self {
-            Binding::Named { service, target } => {
+            Binding::Named { service, target, original } => {
                 if authority.as_ref().is_some_and(|named| names(named, target)) {
-                    Ok(Route { service, target: target.clone(), path_and_query: path })
+                    Ok(Route { service, target: target.clone(), original: *original, path_and_query: path })
                 } else {
                     Err(Misrouted {
                         service: Some(service),
@@ -97,6 +100,7 @@ fn base_url_route(port: u16, authority: Option<&Authority>, path: &PathAndQuery)
     Ok(Route {
         service,
         target: Target { host: Rc::from(service.hosts[0]), port: 443 },
+        original: None,
         path_and_query: rest.parse().map_err(|_| unknown())?,
     })
 }

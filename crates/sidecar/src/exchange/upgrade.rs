@@ -40,7 +40,7 @@ pub(crate) async fn forward(
     let sent = Rc::default();
     let request = Request::from_parts(head, ForwardedBody::new(body, None, Rc::clone(&sent)));
     let client = &connection.shared.client;
-    let (response, _, upstream) = match client.send_upgrade(&route.target, request).await {
+    let (response, _, upstream) = match client.send_upgrade(&route.target, route.original, request).await {
         Ok(answered) => answered,
         Err(error) => {
             let dialect = route.service.default_dialect();

@@ -8,6 +8,7 @@ use rcgen::{
     Issuer, KeyPair, KeyUsagePurpose, NameConstraints, SerialNumber,
 };
 use rustls::pki_types::CertificateDer;
+use std::collections::HashSet;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, SystemTime};
 use zeroize::Zeroize;
@@ -25,6 +26,7 @@ pub(crate) struct Authority {
     issuing: Issuer<'static, KeyPair>,
     issuing_der: CertificateDer<'static>,
     root_pem: String,
+    hosts: HashSet<String>,
 }
 
 impl Authority {
@@ -36,6 +38,11 @@ impl Authority {
     /// The root's certificate, for the app's trust store.
     pub(crate) fn root_pem(&self) -> &str {
         &self.root_pem
+    }
+
+    /// Whether its leaves are accepted for a name.
+    pub(crate) fn covers(&self, host: &str) -> bool {
+        self.hosts.contains(host)
     }
 
     /// The certificate to send behind a leaf.
@@ -54,8 +61,9 @@ impl Authority {
 }
 
 fn generate<'a>(hosts: impl Iterator<Item = &'a str>) -> Result<Authority, rcgen::Error> {
+    let hosts: HashSet<String> = hosts.map(str::to_owned).collect();
     let constraints = NameConstraints {
-        permitted_subtrees: hosts.map(|host| GeneralSubtree::DnsName(host.to_owned())).collect(),
+        permitted_subtrees: hosts.iter().map(|host| GeneralSubtree::DnsName(host.clone())).collect(),
         // A name form that is not mentioned is unconstrained: addresses are shut out by name.
         excluded_subtrees: vec![
             GeneralSubtree::IpAddress(CidrSubnet::from_v4_prefix(Ipv4Addr::UNSPECIFIED.octets(), 0)),
@@ -76,7 +84,7 @@ fn generate<'a>(hosts: impl Iterator<Item = &'a str>) -> Result<Authority, rcgen
     let issuing_der = issuing_params.signed_by(&issuing_key, &root)?.der().clone();
     drop(root);
     root_key.zeroize();
-    Ok(Authority { issuing: Issuer::new(issuing_params, issuing_key), issuing_der, root_pem })
+    Ok(Authority { issuing: Issuer::new(issuing_params, issuing_key), issuing_der, root_pem, hosts })
 }
 
 fn ca_params(name: &str, path_length: u8) -> Result<CertificateParams, rcgen::Error> {

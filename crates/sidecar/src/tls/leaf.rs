@@ -43,6 +43,11 @@ impl Leaves {
         self.authority.root_pem()
     }
 
+    /// Whether a leaf for this name would be accepted.
+    pub(crate) fn covers(&self, host: &str) -> bool {
+        self.authority.covers(host)
+    }
+
     fn leaf(&self, host: &str) -> Option<Arc<CertifiedKey>> {
         let mut minted = self.minted.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((at, leaf)) = minted.get(host)

@@ -84,9 +84,19 @@ impl<B: RequestBody> Client<B> {
         Client { dialer, connector, pool: Pool::new(), protocols: RefCell::default() }
     }
 
-    /// A plain connection, for what passes through undecrypted.
-    pub(crate) async fn dial(&self, host: &str, port: u16) -> Result<TcpStream, DialError> {
-        self.dialer.dial(host, port).await
+    /// A plain connection, for what CONNECT leads elsewhere.
+    pub(crate) async fn dial_for_app(&self, host: &str, port: u16) -> Result<TcpStream, DialError> {
+        self.dialer.dial_for_app(host, port).await
+    }
+
+    /// Whether CONNECT may lead to a host; only an address can be judged before it is resolved.
+    pub(crate) fn may_reach(&self, host: &str) -> Result<(), DialError> {
+        self.dialer.may_reach(host)
+    }
+
+    /// A plain connection to exactly this address, for what was redirected here and passes through.
+    pub(crate) async fn dial_address(&self, address: SocketAddr) -> Result<TcpStream, DialError> {
+        self.dialer.dial_address(address).await
     }
 
     /// Closes idle connections that nobody used for a while.
@@ -96,14 +106,19 @@ impl<B: RequestBody> Client<B> {
 
     /// The protocol to speak with an app that offers HTTP/2: what the host itself chooses. The connection made to
     /// find out is kept for the request that follows. A host that cannot be reached is found out by that request.
-    pub(crate) async fn protocol(&self, target: &Target, h1_too: bool) -> Protocol {
+    pub(crate) async fn protocol(
+        &self,
+        target: &Target,
+        original: Option<SocketAddr>,
+        h1_too: bool,
+    ) -> Protocol {
         if !h1_too {
             return Protocol::H2;
         }
         if let Some(known) = self.protocols.borrow().get(target) {
             return *known;
         }
-        match Box::pin(self.open(target, Offer::H2OrH1)).await {
+        match Box::pin(self.open(target, original, Offer::H2OrH1)).await {
             Ok((tls, peer, protocol)) => {
                 match protocol {
                     Protocol::H1 => {
@@ -128,22 +143,28 @@ impl<B: RequestBody> Client<B> {
     pub(crate) async fn send(
         &self,
         target: &Target,
+        original: Option<SocketAddr>,
         protocol: Protocol,
         request: Request<B>,
     ) -> Result<Sent<B>, DialError> {
         match protocol {
-            Protocol::H1 => self.send_h1(target, request).await,
-            Protocol::H2 => self.send_h2(target, request).await,
+            Protocol::H1 => self.send_h1(target, original, request).await,
+            Protocol::H2 => self.send_h2(target, original, request).await,
         }
     }
 
-    async fn send_h1(&self, target: &Target, mut request: Request<B>) -> Result<Sent<B>, DialError> {
+    async fn send_h1(
+        &self,
+        target: &Target,
+        original: Option<SocketAddr>,
+        mut request: Request<B>,
+    ) -> Result<Sent<B>, DialError> {
         loop {
             let (mut sender, peer, fresh) = match self.pool.take_h1(target) {
                 Some(idle) => (idle.sender, idle.peer, false),
                 None => {
                     // Boxed: a request on a kept connection need not carry the state of a handshake.
-                    let (tls, peer, _) = Box::pin(self.open(target, Offer::H1)).await?;
+                    let (tls, peer, _) = Box::pin(self.open(target, original, Offer::H1)).await?;
                     (self.start_h1(tls).await.map_err(|error| broken(target, &error))?, peer, true)
                 }
             };
@@ -164,12 +185,17 @@ impl<B: RequestBody> Client<B> {
         }
     }
 
-    async fn send_h2(&self, target: &Target, mut request: Request<B>) -> Result<Sent<B>, DialError> {
+    async fn send_h2(
+        &self,
+        target: &Target,
+        original: Option<SocketAddr>,
+        mut request: Request<B>,
+    ) -> Result<Sent<B>, DialError> {
         loop {
             let (mut sender, peer, fresh) = match self.pool.h2(target) {
                 Some((sender, peer)) => (sender, peer, false),
                 None => {
-                    let (tls, peer, protocol) = Box::pin(self.open(target, Offer::H2)).await?;
+                    let (tls, peer, protocol) = Box::pin(self.open(target, original, Offer::H2)).await?;
                     if protocol != Protocol::H2 {
                         return Err(DialError {
                             class: FailureClass::Tls,
@@ -197,9 +223,10 @@ impl<B: RequestBody> Client<B> {
     pub(crate) async fn send_upgrade(
         &self,
         target: &Target,
+        original: Option<SocketAddr>,
         request: Request<B>,
     ) -> Result<(Response<Incoming>, Option<SocketAddr>, UpgradedUpstream), DialError> {
-        let (tls, peer, _) = Box::pin(self.open(target, Offer::H1)).await?;
+        let (tls, peer, _) = Box::pin(self.open(target, original, Offer::H1)).await?;
         let (mut sender, connection) =
             h1_builder().handshake(TokioIo::new(tls)).await.map_err(|error| broken(target, &error))?;
         let (hand_over, raw) = tokio::sync::oneshot::channel();
@@ -213,12 +240,34 @@ impl<B: RequestBody> Client<B> {
         Ok((response, peer, UpgradedUpstream(raw)))
     }
 
+    /// A verified connection. Where the app itself was going comes first: private endpoints and pinned routes live there.
+    /// An address that does not prove to be the host is left for what the name leads to.
     async fn open(
         &self,
         target: &Target,
+        original: Option<SocketAddr>,
         offer: Offer,
     ) -> Result<(Tls, Option<SocketAddr>, Protocol), DialError> {
+        if let Some(address) = original.filter(|_| self.dialer.follows_the_app(&target.host)) {
+            let at_address = async {
+                let stream = self.dialer.dial_address(address).await?;
+                self.secure(stream, target, offer).await
+            };
+            match at_address.await {
+                Ok(open) => return Ok(open),
+                Err(error) => tracing::debug!(%address, host = %target.host, "{}", error.text),
+            }
+        }
         let stream = self.dialer.dial(&target.host, target.port).await?;
+        self.secure(stream, target, offer).await
+    }
+
+    async fn secure(
+        &self,
+        stream: TcpStream,
+        target: &Target,
+        offer: Offer,
+    ) -> Result<(Tls, Option<SocketAddr>, Protocol), DialError> {
         let peer = stream.peer_addr().ok();
         let (tls, protocol) = self.connector.connect(stream, &target.host, offer).await?;
         Ok((Box::new(tls), peer, protocol))

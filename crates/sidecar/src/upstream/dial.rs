@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::upstream::DialError;
 use crate::upstream::proxy::UpstreamProxy;
+use crate::upstream::reach::Reach;
 use crate::upstream::resolve::Resolver;
 
 /// Time for all addresses together.
@@ -18,17 +19,75 @@ const CONNECT: Duration = Duration::from_secs(10);
 const STAGGER: Duration = Duration::from_millis(250);
 /// Finds a peer that went away without a word.
 const KEEPALIVE: Duration = Duration::from_secs(30);
+/// For the app's side. The kernel forgets a redirected connection that one end has closed after 60 s, and with it where
+/// the other end's close belongs; probes keep it in mind.
+const APP_KEEPALIVE: Duration = Duration::from_secs(15);
+/// How long sent bytes may stay unacknowledged.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(60);
 
 /// Opens TCP connections, through the upstream proxy where one is set.
 pub(crate) struct Dialer {
     pub(crate) resolver: Resolver,
     pub(crate) proxy: Option<UpstreamProxy>,
+    pub(crate) reach: Reach,
 }
 
 impl Dialer {
+    /// Connects to `host:port` for an app that asked for it by CONNECT; some addresses are denied.
+    pub(crate) async fn dial_for_app(&self, host: &str, port: u16) -> Result<TcpStream, DialError> {
+        if self.resolver.fixed(host).is_some() {
+            return self.dial(host, port).await;
+        }
+        if self.proxy.is_some() {
+            // The proxy resolves names; what it can reach is its own affair.
+            self.may_reach(host)?;
+            return self.dial(host, port).await;
+        }
+        let addresses = self.allowed(host, self.resolver.addresses(host, port).await?)?;
+        within(host, port, async {
+            connect(&addresses).await.map_err(|error| refused(&format!("{host}:{port}"), &error))
+        })
+        .await
+    }
+
+    /// Judges a host that is an address; a name is judged by what it resolves to.
+    pub(crate) fn may_reach(&self, host: &str) -> Result<(), DialError> {
+        match host.parse() {
+            Ok(address) => self.allowed(host, vec![SocketAddr::new(address, 0)]).map(drop),
+            Err(_) => Ok(()),
+        }
+    }
+
+    fn allowed(&self, host: &str, mut addresses: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, DialError> {
+        addresses.retain(|address| !self.reach.denies(address.ip()));
+        if addresses.is_empty() {
+            return Err(DialError {
+                class: FailureClass::Permission,
+                text: format!(
+                    "{host} leads to this pod itself, to the cloud's metadata or to the API server, where CONNECT may not go; add \
+                     it to NO_PROXY to reach it directly"
+                ),
+            });
+        }
+        Ok(addresses)
+    }
+
+    /// Connects to the very address that the app was going to, past any proxy.
+    pub(crate) async fn dial_address(&self, address: SocketAddr) -> Result<TcpStream, DialError> {
+        within(&address.ip().to_string(), address.port(), async {
+            connect_one(address).await.map_err(|error| refused(&address.to_string(), &error))
+        })
+        .await
+    }
+
+    /// Whether a name is reached where the app's own connection went: no fixed address and no proxy say otherwise.
+    pub(crate) fn follows_the_app(&self, host: &str) -> bool {
+        self.proxy.is_none() && self.resolver.fixed(host).is_none()
+    }
+
     /// Connects to `host:port`.
     pub(crate) async fn dial(&self, host: &str, port: u16) -> Result<TcpStream, DialError> {
-        let attempt = async {
+        within(host, port, async {
             match &self.proxy {
                 // A fixed address means this very place; a proxy could not be told so.
                 Some(proxy) if self.resolver.fixed(host).is_none() => {
@@ -43,14 +102,22 @@ impl Dialer {
                     connect(&addresses).await.map_err(|error| refused(&format!("{host}:{port}"), &error))
                 }
             }
-        };
-        tokio::time::timeout(CONNECT, attempt).await.unwrap_or_else(|_| {
-            Err(DialError {
-                class: FailureClass::Timeout,
-                text: format!("{host}:{port} did not accept a connection within {} s", CONNECT.as_secs()),
-            })
         })
+        .await
     }
+}
+
+async fn within(
+    host: &str,
+    port: u16,
+    attempt: impl Future<Output = Result<TcpStream, DialError>>,
+) -> Result<TcpStream, DialError> {
+    tokio::time::timeout(CONNECT, attempt).await.unwrap_or_else(|_| {
+        Err(DialError {
+            class: FailureClass::Timeout,
+            text: format!("{host}:{port} did not accept a connection within {} s", CONNECT.as_secs()),
+        })
+    })
 }
 
 fn refused(place: &str, error: &io::Error) -> DialError {
@@ -85,11 +152,25 @@ async fn connect_one(address: SocketAddr) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// Options of every connection, on both sides. Best effort: a connection without them still carries its bytes.
-pub(crate) fn configure(stream: &TcpStream) {
-    let keepalive = socket2::TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE);
+/// Options of a connection to a provider.
+fn configure(stream: &TcpStream) {
+    set_options(stream, KEEPALIVE);
+}
+
+/// Options of a connection of the app.
+pub(crate) fn configure_app(stream: &TcpStream) {
+    set_options(stream, APP_KEEPALIVE);
+}
+
+/// Best effort: a connection without them still carries its bytes.
+fn set_options(stream: &TcpStream, keepalive: Duration) {
+    let keepalive = socket2::TcpKeepalive::new().with_time(keepalive).with_interval(keepalive);
     let socket = socket2::SockRef::from(stream);
-    if let Err(error) = stream.set_nodelay(true).and_then(|()| socket.set_tcp_keepalive(&keepalive)) {
+    let set = stream
+        .set_nodelay(true)
+        .and_then(|()| socket.set_tcp_keepalive(&keepalive))
+        .and_then(|()| socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED)));
+    if let Err(error) = set {
         tracing::debug!(%error, "socket options were refused");
     }
 }

@@ -4,6 +4,7 @@ pub(crate) mod client;
 pub(crate) mod dial;
 pub(crate) mod pool;
 pub(crate) mod proxy;
+pub(crate) mod reach;
 pub(crate) mod resolve;
 pub(crate) mod tls;
 
