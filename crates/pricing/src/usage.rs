@@ -8,14 +8,16 @@ use serde::{Deserialize, Serialize};
 pub enum Meter {
     /// Prompt tokens that were neither read from nor written to a cache.
     Input,
-    /// Prompt tokens read from the provider's prompt cache.
+    /// Prompt tokens read from the provider's prompt cache, audio apart.
     CacheRead,
     /// Prompt tokens written to the cache with the provider's short lifetime (Anthropic 5 m, OpenAI 30 m).
     CacheWriteShort,
     /// Prompt tokens written to the cache with the long lifetime (Anthropic 1 h, OpenAI 12 h).
     CacheWriteLong,
-    /// Audio prompt tokens.
+    /// Audio prompt tokens that were not read from a cache.
     InputAudio,
+    /// Audio prompt tokens read from the provider's prompt cache.
+    CacheReadAudio,
     /// Answer tokens the app can see (all answer tokens where the provider does not split off reasoning).
     Output,
     /// Answer tokens spent on reasoning.
@@ -28,12 +30,13 @@ pub enum Meter {
 
 impl Meter {
     /// Every meter, in the order in which they are printed.
-    pub const ALL: [Meter; 9] = [
+    pub const ALL: [Meter; 10] = [
         Meter::Input,
         Meter::CacheRead,
         Meter::CacheWriteShort,
         Meter::CacheWriteLong,
         Meter::InputAudio,
+        Meter::CacheReadAudio,
         Meter::Output,
         Meter::Reasoning,
         Meter::OutputAudio,
@@ -49,6 +52,7 @@ impl Meter {
             Meter::CacheWriteShort => "cache_write_short",
             Meter::CacheWriteLong => "cache_write_long",
             Meter::InputAudio => "input_audio",
+            Meter::CacheReadAudio => "cache_read_audio",
             Meter::Output => "output",
             Meter::Reasoning => "reasoning",
             Meter::OutputAudio => "output_audio",
@@ -66,6 +70,7 @@ impl Meter {
                 | Meter::CacheWriteShort
                 | Meter::CacheWriteLong
                 | Meter::InputAudio
+                | Meter::CacheReadAudio
         )
     }
 
@@ -112,6 +117,13 @@ impl TokenUsage {
         self.sum(Meter::is_prompt)
     }
 
+    /// All prompt tokens read from a cache, audio included; `None` if unknown (an unknown audio part is contained in
+    /// [`Meter::CacheRead`]).
+    #[must_use]
+    pub fn total_cached(&self) -> Option<u64> {
+        self.get(Meter::CacheRead)?.checked_add(self.get(Meter::CacheReadAudio).unwrap_or(0))
+    }
+
     /// All answer tokens, reasoning included; `None` if any part but reasoning is unknown
     /// (an unknown reasoning part is contained in [`Meter::Output`]).
     #[must_use]
@@ -139,12 +151,14 @@ mod tests {
             .with(Meter::CacheWriteShort, 100)
             .with(Meter::CacheWriteLong, 1_000)
             .with(Meter::InputAudio, 10_000)
+            .with(Meter::CacheReadAudio, 100_000)
             .with(Meter::Output, 2)
             .with(Meter::Reasoning, 20)
             .with(Meter::OutputAudio, 200)
             .with(Meter::WebSearch, 7);
-        assert_eq!(usage.total_prompt(), Some(11_111));
+        assert_eq!(usage.total_prompt(), Some(111_111));
         assert_eq!(usage.total_answer(), Some(222));
+        assert_eq!(usage.total_cached(), Some(100_010));
     }
 
     #[test]

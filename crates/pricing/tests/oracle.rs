@@ -67,10 +67,11 @@ fn oracle_usage(usage: &TokenUsage) -> Usage {
     let prompt: Vec<Meter> = Meter::ALL.into_iter().filter(|meter| meter.is_prompt()).collect();
     let answer: Vec<Meter> = Meter::ALL.into_iter().filter(|meter| meter.is_answer()).collect();
     add("input_tokens", &prompt);
-    add("cache_read_tokens", &[Meter::CacheRead]);
+    add("cache_read_tokens", &[Meter::CacheRead, Meter::CacheReadAudio]);
+    add("cache_audio_read_tokens", &[Meter::CacheReadAudio]);
     add("cache_write_tokens", &[Meter::CacheWriteShort, Meter::CacheWriteLong]);
     add("cache_write_1h_tokens", &[Meter::CacheWriteLong]);
-    add("input_audio_tokens", &[Meter::InputAudio]);
+    add("input_audio_tokens", &[Meter::InputAudio, Meter::CacheReadAudio]);
     add("output_tokens", &answer);
     add("output_audio_tokens", &[Meter::OutputAudio]);
     add("web_searches", &[Meter::WebSearch]);

@@ -173,6 +173,14 @@ fn a_meter_without_a_price_is_said() {
     assert_unpriced(&cost("gpt-5", TokenUsage::ZERO.with(Meter::OutputAudio, 70)), "70 output_audio");
     // Audio has its price where it is sold.
     assert_exact(&cost("gpt-audio", TokenUsage::ZERO.with(Meter::OutputAudio, 1_000)), "0.064");
+    // Of 1,000 audio tokens 400 were cached; reference calculation 22.
+    let spoken = tokens(100, 50)
+        .with(Meter::InputAudio, 600)
+        .with(Meter::CacheReadAudio, 400)
+        .with(Meter::OutputAudio, 600);
+    assert_exact(&cost("gpt-realtime", spoken), "0.05896");
+    // Cached audio without a price of its own is billed as audio.
+    assert_exact(&cost("gpt-audio", TokenUsage::ZERO.with(Meter::CacheReadAudio, 1_000)), "0.032");
 }
 
 #[test]

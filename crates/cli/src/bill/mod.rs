@@ -138,7 +138,7 @@ impl State {
         let usage = &record.tokens.usage;
         let known = |meter| usage.get(meter).unwrap_or(0);
         row.input += Meter::ALL.into_iter().filter(|meter| meter.is_prompt()).map(known).sum::<u64>();
-        row.cached += known(Meter::CacheRead);
+        row.cached += usage.total_cached().unwrap_or(0);
         row.output += Meter::ALL.into_iter().filter(|meter| meter.is_answer()).map(known).sum::<u64>();
         if let (Some(first), Outcome::Answered) = (record.times.first_content, record.outcome) {
             row.first_token.add(first.since(record.times.started));

@@ -243,10 +243,12 @@ impl Latest {
                 self.call_output.record(tokens, labels);
             }
         });
-        let (audio_in, audio_out) = (usage.get(TokenMeter::InputAudio), usage.get(TokenMeter::OutputAudio));
+        let (heard, reread) = (usage.get(TokenMeter::InputAudio), usage.get(TokenMeter::CacheReadAudio));
+        let audio_in = heard.map(|tokens| tokens.saturating_add(reread.unwrap_or(0)));
+        let audio_out = usage.get(TokenMeter::OutputAudio);
         by_modality(&self.input, usage.total_prompt(), audio_in, labels);
         by_modality(&self.output, usage.total_answer(), audio_out, labels);
-        by_modality(&self.cache_read, usage.get(TokenMeter::CacheRead), None, labels);
+        by_modality(&self.cache_read, usage.total_cached(), reread, labels);
         by_modality(&self.cache_write, schema::cache_write(call), None, labels);
         by_modality(&self.reasoning, usage.get(TokenMeter::Reasoning), None, labels);
     }

@@ -80,6 +80,7 @@ pub(super) const fn usage(meter: Meter) -> &'static str {
         Meter::CacheWriteShort => "outrigger.usage.cache_write_short",
         Meter::CacheWriteLong => "outrigger.usage.cache_write_long",
         Meter::InputAudio => "outrigger.usage.input_audio",
+        Meter::CacheReadAudio => "outrigger.usage.cache_read_audio",
         Meter::Output => "outrigger.usage.output",
         Meter::Reasoning => "outrigger.usage.reasoning",
         Meter::OutputAudio => "outrigger.usage.output_audio",

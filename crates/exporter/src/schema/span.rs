@@ -132,7 +132,7 @@ fn usage(attributes: &mut Attributes<'_>, call: &CallRecord, cache: CacheAttribu
     let usage = &call.tokens.usage;
     attributes.count_if(keys::INPUT_TOKENS, usage.total_prompt());
     attributes.count_if(keys::OUTPUT_TOKENS, usage.total_answer());
-    attributes.count_if(keys::CACHE_READ_TOKENS, usage.get(Meter::CacheRead));
+    attributes.count_if(keys::CACHE_READ_TOKENS, usage.total_cached());
     let written = match cache {
         CacheAttribute::CacheWrite => keys::CACHE_WRITE_TOKENS,
         CacheAttribute::CacheCreation => keys::CACHE_CREATION_TOKENS,

@@ -300,6 +300,7 @@ fn the_record_holds_everything_but_content() {
         outrigger.time.responded = 1795521600400000000
         outrigger.time.started = 1795521600000000000
         outrigger.usage.cache_read = 1024
+        outrigger.usage.cache_read_audio = 0
         outrigger.usage.cache_write_long = 0
         outrigger.usage.cache_write_short = 0
         outrigger.usage.input = 210

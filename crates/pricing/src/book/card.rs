@@ -36,8 +36,8 @@ impl Card {
         self.lines.get(meter as usize).copied().flatten()
     }
 
-    /// The rate of a meter. Where the vendor publishes none, three meters are billed as the one they are part of:
-    /// reasoning as output, cache reads as input, and cache writes as input as long as the card prices no cache write
+    /// The rate of a meter. Where the vendor publishes none, some meters are billed as the one they are part of:
+    /// reasoning as output, cache reads as input (of audio as audio), and cache writes as input as long as the card prices no cache write
     /// at all (where one lifetime is priced, the other is another product whose price we do not know).
     pub(super) fn rate(&self, meter: Meter) -> Rate {
         if let Some(own) = self.line(meter) {
@@ -46,6 +46,7 @@ impl Card {
         let container = match meter {
             Meter::Reasoning => Some(Meter::Output),
             Meter::CacheRead => Some(Meter::Input),
+            Meter::CacheReadAudio => Some(Meter::InputAudio),
             Meter::CacheWriteShort | Meter::CacheWriteLong => {
                 let writes_priced =
                     self.line(Meter::CacheWriteShort).or(self.line(Meter::CacheWriteLong)).is_some();
