@@ -1,5 +1,7 @@
-//! What the parts of a pod agree on: one constant each, nothing else.
+//! What the parts of a pod agree on: constants, and the one function over them that says how trust is given.
 //! Whatever stands here is read by at least two programs; a value used by one lives with that one.
+
+pub mod trust_variables;
 
 /// The product's version, as every part reports it.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -79,8 +81,12 @@ pub mod trust_files {
     pub const TRUSTSTORE_P12: &str = "truststore.p12";
     /// Password of both; a convention, not a secret.
     pub const TRUSTSTORE_PASSWORD: &str = "changeit";
-    /// Our root under its OpenSSL subject-hash name, for `SSL_CERT_DIR`.
+    /// Every certificate of the bundle under its OpenSSL subject-hash name, for `SSL_CERT_DIR`. The whole set, since some
+    /// readers of that variable know nothing else once it is set.
     pub const HASHED: &str = "hashed";
+    /// Where distributions keep their own such directories; they stand behind ours in `SSL_CERT_DIR`.
+    pub const SYSTEM_DIRECTORIES: [&str; 3] =
+        ["/etc/ssl/certs", "/etc/pki/tls/certs", "/etc/pki/ca-trust/extracted/pem/directory-hash"];
 }
 
 /// Names under which telemetry is exported.
