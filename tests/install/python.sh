@@ -1,8 +1,13 @@
 #!/usr/bin/env bash
-# Makes a Python environment with the official SDKs in the cache and prints its interpreter.
+# Makes a Python environment with the official SDKs and other HTTP clients in the cache and prints its interpreter.
 set -euo pipefail
-: "${OUTRIGGER_CACHE:?}" "${OPENAI_PYTHON_VERSION:?}" "${ANTHROPIC_PYTHON_VERSION:?}"
-folder="$OUTRIGGER_CACHE/python-openai-$OPENAI_PYTHON_VERSION-anthropic-$ANTHROPIC_PYTHON_VERSION"
+: "${OUTRIGGER_CACHE:?}"
+packages=(
+  "openai==${OPENAI_PYTHON_VERSION:?}" "anthropic==${ANTHROPIC_PYTHON_VERSION:?}" "google-genai[aiohttp]==${GENAI_PYTHON_VERSION:?}"
+  "aiohttp==${AIOHTTP_VERSION:?}" "boto3==${BOTO3_VERSION:?}" "grpcio==${GRPCIO_VERSION:?}" "httpx==${HTTPX_VERSION:?}"
+  "requests==${REQUESTS_VERSION:?}"
+)
+folder="$OUTRIGGER_CACHE/python-$(printf '%s\n' "${packages[@]}" | sha256sum | cut -c 1-16)"
 if [ ! -e "$folder/.complete" ]; then
   # Debian's Python comes without what makes environments.
   if ! python3 -c 'import ensurepip' 2>/dev/null; then
@@ -10,8 +15,7 @@ if [ ! -e "$folder/.complete" ]; then
   fi
   rm -rf "$folder"
   python3 -m venv "$folder"
-  "$folder/bin/pip" install --quiet --disable-pip-version-check \
-    "openai==$OPENAI_PYTHON_VERSION" "anthropic==$ANTHROPIC_PYTHON_VERSION"
+  "$folder/bin/pip" install --quiet --disable-pip-version-check "${packages[@]}"
   touch "$folder/.complete"
 fi
 echo "$folder/bin/python"
