@@ -10,6 +10,7 @@
 
 pub mod http;
 pub mod jaeger;
+pub mod netns;
 pub mod otlp;
 pub mod process;
 pub mod proxy;
