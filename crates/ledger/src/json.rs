@@ -1,6 +1,5 @@
 //! The one JSON shape of a call, for every command that prints calls.
 
-use outrigger_pricing::Meter;
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -11,7 +10,8 @@ use crate::{CallRecord, Timestamp};
 /// A call as JSON.
 ///
 /// Money is decimal text (US dollars), times are RFC 3339 in UTC, durations are milliseconds; what is unknown is `null`.
-/// `tokens` has `provenance`, `reason`, `input_total`, `output_total` and `meters` (per meter `count` and `provenance`);
+/// `tokens` has `provenance`, `reason`, `input_total`, `output_total` and `meters` (per meter `count` and `provenance`;
+/// which are left out is said at [`TokenUsage::told`](outrigger_pricing::TokenUsage::told));
 /// `cause` is `null` or an object with `class`, `error_type`, `status` and `message`.
 #[must_use]
 pub fn call_json(record: &CallRecord) -> Value {
@@ -80,11 +80,11 @@ pub fn call_json(record: &CallRecord) -> Value {
 
 fn tokens(record: &CallRecord) -> Value {
     let accounted = &record.tokens;
-    let meters: Map<String, Value> = Meter::ALL
-        .into_iter()
-        .map(|meter| {
-            let known =
-                json!({"count": accounted.usage.get(meter), "provenance": accounted.of(meter).as_str()});
+    let meters: Map<String, Value> = accounted
+        .usage
+        .told()
+        .map(|(meter, count)| {
+            let known = json!({"count": count, "provenance": accounted.of(meter).as_str()});
             (meter.as_str().to_owned(), known)
         })
         .collect();

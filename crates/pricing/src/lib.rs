@@ -8,4 +8,4 @@ mod usage;
 pub use atto::{Atto, AttoError};
 pub use book::{BookError, PriceBook};
 pub use cost::{Charge, Completeness, Cost, CostLine, Region, Tier};
-pub use usage::{Meter, TokenUsage};
+pub use usage::{Kind, Meter, Modality, SumFault, TokenUsage};

@@ -30,12 +30,12 @@ fn beyond_the_oracle(provider: &str, model: &str, tier: Tier, card: &Value) -> O
 }
 
 /// A call for which this card is the right one, using each of its lines.
-fn usage(provider: &str, model: &str, card: &Value) -> TokenUsage {
+fn usage(model: &str, card: &Value) -> TokenUsage {
     let mut usage = TokenUsage::ZERO;
     for (place, meter) in Meter::ALL.into_iter().enumerate() {
         let known = match meter {
             // The oracle has no price for OpenAI's long-lived writes.
-            Meter::CacheWriteLong => provider == "anthropic",
+            Meter::CacheWrite12h => false,
             // Nor for cached prompts of fine-tunes,
             Meter::CacheRead => !model.starts_with("ft:"),
             // nor for searches with these models.
@@ -69,8 +69,8 @@ fn oracle_usage(usage: &TokenUsage) -> Usage {
     add("input_tokens", &prompt);
     add("cache_read_tokens", &[Meter::CacheRead, Meter::CacheReadAudio]);
     add("cache_audio_read_tokens", &[Meter::CacheReadAudio]);
-    add("cache_write_tokens", &[Meter::CacheWriteShort, Meter::CacheWriteLong]);
-    add("cache_write_1h_tokens", &[Meter::CacheWriteLong]);
+    add("cache_write_tokens", &[Meter::CacheWrite5m, Meter::CacheWrite30m, Meter::CacheWrite1h]);
+    add("cache_write_1h_tokens", &[Meter::CacheWrite1h]);
     add("input_audio_tokens", &[Meter::InputAudio, Meter::CacheReadAudio]);
     add("output_tokens", &answer);
     add("output_audio_tokens", &[Meter::OutputAudio]);
@@ -104,7 +104,7 @@ fn every_card_bills_what_the_oracle_bills() {
                 if beyond_the_oracle(provider_id, id, tier, card).is_some() {
                     continue;
                 }
-                let (usage, at) = (usage(provider_id, id, card), instant(card));
+                let (usage, at) = (usage(id, card), instant(card));
                 let name = if id.starts_with("ft:") { format!("{id}:acme::id") } else { id.to_owned() };
                 let charge = Charge {
                     provider: provider_id,

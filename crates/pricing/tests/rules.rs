@@ -153,7 +153,7 @@ fn an_unknown_part_of_a_known_whole_changes_nothing() {
         .fold(tokens(1_000, 500), unknown);
     assert_exact(&cost("gpt-5", usage), "0.00625");
     assert_exact(&cost("gpt-5-pro", unknown(tokens(1_000, 0), Meter::CacheRead)), "0.015");
-    assert_exact(&cost("gpt-5", unknown(tokens(1_000, 500), Meter::CacheWriteShort)), "0.00625");
+    assert_exact(&cost("gpt-5", unknown(tokens(1_000, 500), Meter::CacheWrite30m)), "0.00625");
 }
 
 #[test]
@@ -190,13 +190,13 @@ fn meters_without_a_line_are_billed_as_what_contains_them() {
     // No cached price is published for the pro models.
     assert_exact(&cost("gpt-5-pro", TokenUsage::ZERO.with(Meter::CacheRead, 1_000)), "0.015");
     // Before gpt-5.6, writing the cache cost nothing beside the input.
-    for meter in [Meter::CacheWriteShort, Meter::CacheWriteLong] {
+    for meter in [Meter::CacheWrite30m, Meter::CacheWrite12h] {
         assert_exact(&cost("gpt-5.5", TokenUsage::ZERO.with(meter, 1_000)), "0.005");
     }
     // Where one lifetime is priced, the other is not billed as input: 2026-07-01, before the cut.
-    let kept = tokens(1_000, 0).with(Meter::CacheWriteLong, 1_000);
+    let kept = tokens(1_000, 0).with(Meter::CacheWrite12h, 1_000);
     let july = cost_of("openai", "gpt-5.6-luna", Tier::Standard, 1_782_864_000, kept);
-    assert_partial(&july, "0.001", "1000 cache_write_long");
+    assert_partial(&july, "0.001", "1000 cache_write_12h");
 }
 
 #[test]

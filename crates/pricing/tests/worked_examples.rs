@@ -102,8 +102,8 @@ fn long_prompts_reprice_the_whole_call() {
 #[test]
 fn cache_writes_and_the_fastest_tier() {
     let read = openai("gpt-6-astra", 5_000, 2_000).with(Meter::CacheRead, 20_000);
-    read.with(Meter::CacheWriteShort, 25_000).costs("0.4825"); // 10
-    read.with(Meter::CacheWriteLong, 25_000).costs("0.795"); // 11
+    read.with(Meter::CacheWrite30m, 25_000).costs("0.4825"); // 10
+    read.with(Meter::CacheWrite12h, 25_000).costs("0.795"); // 11
     openai("gpt-6-astra", 10_000, 1_000).tier(Tier::Ultrafast).costs("0.9"); // 12
 }
 
@@ -135,13 +135,13 @@ fn the_day_of_the_call_decides() {
 fn cache_lifetimes_of_anthropic() {
     let usage = |model| {
         anthropic(model, 1_000, 500)
-            .with(Meter::CacheWriteShort, 2_000)
-            .with(Meter::CacheWriteLong, 3_000)
+            .with(Meter::CacheWrite5m, 2_000)
+            .with(Meter::CacheWrite1h, 3_000)
             .with(Meter::CacheRead, 10_000)
     };
     usage("claude-opus-4-1").costs("0.195"); // 26
     usage("claude-opus-5-5").costs("0.05"); // 27
-    anthropic("claude-3-7-sonnet-20250219", 3, 550).with(Meter::CacheWriteShort, 12_304).costs("0.054399"); // 28
+    anthropic("claude-3-7-sonnet-20250219", 3, 550).with(Meter::CacheWrite5m, 12_304).costs("0.054399"); // 28
 }
 
 #[test]
@@ -160,14 +160,14 @@ fn long_prompts_of_anthropic() {
 fn speed_geography_and_batch_of_anthropic() {
     // 33
     anthropic("claude-opus-5-5", 10_000, 3_000)
-        .with(Meter::CacheWriteShort, 4_000)
+        .with(Meter::CacheWrite5m, 4_000)
         .with(Meter::CacheRead, 20_000)
         .tier(Tier::Priority)
         .resident()
         .costs("0.2728");
     // 34
     anthropic("claude-opus-5-5", 10_000, 5_000)
-        .with(Meter::CacheWriteLong, 8_000)
+        .with(Meter::CacheWrite1h, 8_000)
         .with(Meter::CacheRead, 30_000)
         .tier(Tier::Batch)
         .costs("0.105");

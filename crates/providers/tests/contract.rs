@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use http::{HeaderMap, StatusCode};
-use outrigger_pricing::Meter;
 use outrigger_providers::{
     Dialect, FailureClass, OwnError, Reading, RequestFacts, StreamEnd, dialects, services,
 };
@@ -81,7 +80,7 @@ fn check(fixtures: &Fixtures, reading: &Reading, how: &str) {
         reading.finish_reasons.iter().map(|word| fixtures.dialect.finish_word(word)).collect();
     assert_eq!(Value::from(words), expected["finish_reasons"], "{name}, {how}");
     let usage: BTreeMap<&str, Option<u64>> =
-        Meter::ALL.into_iter().map(|meter| (meter.as_str(), reading.usage.get(meter))).collect();
+        reading.usage.told().map(|(meter, count)| (meter.as_str(), count)).collect();
     assert_eq!(serde_json::to_value(usage).unwrap(), expected["usage"], "{name}, {how}");
 }
 

@@ -10,7 +10,7 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::metrics::data::ResourceMetrics;
 use outrigger_ledger::{Attempt, CallRecord, Outcome, Provenance};
-use outrigger_pricing::{Atto, Completeness, Meter as TokenMeter};
+use outrigger_pricing::{Atto, Completeness, Meter as TokenMeter, Modality};
 
 use super::clamp::Clamp;
 use super::reader::Reader;
@@ -243,14 +243,15 @@ impl Latest {
                 self.call_output.record(tokens, labels);
             }
         });
-        let (heard, reread) = (usage.get(TokenMeter::InputAudio), usage.get(TokenMeter::CacheReadAudio));
-        let audio_in = heard.map(|tokens| tokens.saturating_add(reread.unwrap_or(0)));
-        let audio_out = usage.get(TokenMeter::OutputAudio);
+        let audio = |side: fn(TokenMeter) -> bool| {
+            usage.sum(|meter| side(meter) && meter.modality() == Modality::Audio)
+        };
+        let (audio_in, audio_out) = (audio(TokenMeter::is_prompt), audio(TokenMeter::is_answer));
         by_modality(&self.input, usage.total_prompt(), audio_in, labels);
         by_modality(&self.output, usage.total_answer(), audio_out, labels);
-        by_modality(&self.cache_read, usage.total_cached(), reread, labels);
+        by_modality(&self.cache_read, usage.total_cached(), usage.get(TokenMeter::CacheReadAudio), labels);
         by_modality(&self.cache_write, schema::cache_write(call), None, labels);
-        by_modality(&self.reasoning, usage.get(TokenMeter::Reasoning), None, labels);
+        by_modality(&self.reasoning, schema::reasoning(call), None, labels);
     }
 }
 

@@ -1,6 +1,8 @@
 //! Attribute names. Those under `gen_ai.` are kept here, not taken from a crate: they are in development, and the
 //! published constants are a version behind.
 
+use std::sync::LazyLock;
+
 use outrigger_pricing::Meter;
 
 // General conventions.
@@ -72,20 +74,12 @@ pub(super) const KEY_ENDING: &str = "outrigger.key.ending";
 pub(super) const REQUEST_ID: &str = "outrigger.request_id";
 pub(super) const REQUESTED_TIER: &str = "outrigger.tier.requested";
 pub(super) const SERVED_TIER: &str = "outrigger.tier.served";
-/// Tokens of one meter.
-pub(super) const fn usage(meter: Meter) -> &'static str {
-    match meter {
-        Meter::Input => "outrigger.usage.input",
-        Meter::CacheRead => "outrigger.usage.cache_read",
-        Meter::CacheWriteShort => "outrigger.usage.cache_write_short",
-        Meter::CacheWriteLong => "outrigger.usage.cache_write_long",
-        Meter::InputAudio => "outrigger.usage.input_audio",
-        Meter::CacheReadAudio => "outrigger.usage.cache_read_audio",
-        Meter::Output => "outrigger.usage.output",
-        Meter::Reasoning => "outrigger.usage.reasoning",
-        Meter::OutputAudio => "outrigger.usage.output_audio",
-        Meter::WebSearch => "outrigger.usage.web_search",
-    }
+/// The count of one meter.
+pub(super) fn usage(meter: Meter) -> &'static str {
+    static NAMES: LazyLock<Vec<String>> = LazyLock::new(|| {
+        Meter::ALL.iter().map(|meter| format!("outrigger.usage.{}", meter.as_str())).collect()
+    });
+    NAMES.get(meter as usize).map_or("", String::as_str)
 }
 pub(super) const USAGE_PROVENANCE: &str = "outrigger.usage.provenance";
 pub(super) const USAGE_REASON: &str = "outrigger.usage.reason";

@@ -4,7 +4,7 @@ use opentelemetry_proto::tonic::common::v1::AnyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, SeverityNumber};
 use outrigger_ledger::{CallRecord, Outcome};
-use outrigger_pricing::{CostLine, Meter};
+use outrigger_pricing::CostLine;
 use prost::Message as _;
 
 use super::value::Attributes;
@@ -55,8 +55,8 @@ fn attributes(attributes: &mut Attributes<'_>, call: &CallRecord) {
     attributes.text_if(keys::SERVED_TIER, call.served_tier.as_deref());
     span::own(attributes, call);
 
-    for meter in Meter::ALL {
-        attributes.count_if(keys::usage(meter), call.tokens.usage.get(meter));
+    for (meter, count) in call.tokens.usage.told() {
+        attributes.count_if(keys::usage(meter), count);
     }
     attributes.text(keys::USAGE_PROVENANCE, call.tokens.provenance.as_str());
     attributes.text_if(keys::USAGE_REASON, call.tokens.reason);

@@ -19,12 +19,12 @@ use prost::Message as _;
 use crate::{CacheAttribute, Settings};
 
 pub use sampler::Sampler;
-pub(crate) use span::{cache_write, cost_status, is_openai, time_to_first_chunk};
+pub(crate) use span::{cache_write, cost_status, is_openai, reasoning, time_to_first_chunk};
 use value::delimited;
 pub(crate) use value::seconds;
 
 /// Version of the form of records and spans.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Fields of the requests, which have one shape for all signals.
 const RESOURCE_ITEMS: u32 = 1;

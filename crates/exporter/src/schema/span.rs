@@ -4,7 +4,7 @@ use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{Span, Status};
 use outrigger_ledger::{CallRecord, Outcome};
-use outrigger_pricing::{Completeness, Meter};
+use outrigger_pricing::{Completeness, Kind};
 use prost::Message as _;
 
 use super::keys;
@@ -138,15 +138,19 @@ fn usage(attributes: &mut Attributes<'_>, call: &CallRecord, cache: CacheAttribu
         CacheAttribute::CacheCreation => keys::CACHE_CREATION_TOKENS,
     };
     attributes.count_if(written, cache_write(call));
-    attributes.count_if(keys::REASONING_TOKENS, usage.get(Meter::Reasoning));
+    attributes.count_if(keys::REASONING_TOKENS, reasoning(call));
     attributes.text(keys::USAGE_PROVENANCE, call.tokens.provenance.as_str());
     attributes.text_if(keys::USAGE_REASON, call.tokens.reason);
 }
 
-/// Prompt tokens written to a cache of either lifetime.
+/// Prompt tokens written to a cache of any lifetime.
 pub(crate) fn cache_write(call: &CallRecord) -> Option<u64> {
-    let usage = &call.tokens.usage;
-    usage.get(Meter::CacheWriteShort)?.checked_add(usage.get(Meter::CacheWriteLong)?)
+    call.tokens.usage.sum(|meter| meter.kind() == Kind::CacheWrite)
+}
+
+/// Answer tokens spent on reasoning.
+pub(crate) fn reasoning(call: &CallRecord) -> Option<u64> {
+    call.tokens.usage.sum(|meter| meter.kind() == Kind::Reasoning)
 }
 
 /// The exact amount as text, and as the double that readers of spans know.

@@ -115,7 +115,7 @@ fn an_answered_call_is_a_client_span_by_the_conventions() {
         outrigger.outcome = "answered"
         outrigger.price_book.hash = "b00c"
         outrigger.request_id = "req_1"
-        outrigger.schema.version = 1
+        outrigger.schema.version = 2
         outrigger.step = "plan"
         outrigger.usage.provenance = "exact"
         server.address = "api.openai.com"
@@ -155,7 +155,7 @@ fn a_failed_call_names_its_cause_and_knows_no_numbers() {
         outrigger.mode = "connect"
         outrigger.outcome = "failed"
         outrigger.price_book.hash = "b00c"
-        outrigger.schema.version = 1
+        outrigger.schema.version = 2
         outrigger.usage.provenance = "unknown"
         outrigger.usage.reason = "the provider refused the call"
         server.address = "api.openai.com"
@@ -291,7 +291,7 @@ fn the_record_holds_everything_but_content() {
         outrigger.request.bytes = 2000
         outrigger.request_id = "req_1"
         outrigger.response.bytes = 9000
-        outrigger.schema.version = 1
+        outrigger.schema.version = 2
         outrigger.step = "plan"
         outrigger.tier.requested = "auto"
         outrigger.tier.served = "default"
@@ -300,16 +300,10 @@ fn the_record_holds_everything_but_content() {
         outrigger.time.responded = 1795521600400000000
         outrigger.time.started = 1795521600000000000
         outrigger.usage.cache_read = 1024
-        outrigger.usage.cache_read_audio = 0
-        outrigger.usage.cache_write_long = 0
-        outrigger.usage.cache_write_short = 0
         outrigger.usage.input = 210
-        outrigger.usage.input_audio = 0
         outrigger.usage.output = 300
-        outrigger.usage.output_audio = 0
         outrigger.usage.provenance = "exact"
         outrigger.usage.reasoning = 80
-        outrigger.usage.web_search = 0
         server.address = "api.openai.com"
         server.port = 443
         session.id = "conv_42"

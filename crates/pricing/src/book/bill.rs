@@ -3,7 +3,7 @@
 
 use super::card::{self, Rate};
 use super::names::Model;
-use crate::{Atto, Charge, Completeness, Cost, CostLine, Meter, Region};
+use crate::{Atto, Charge, Completeness, Cost, CostLine, Kind, Meter, Region};
 
 /// Counts beyond this are garbage, not usage: no call has a trillion tokens.
 pub(super) const COUNT_LIMIT: u64 = 1_000_000_000_000;
@@ -67,7 +67,7 @@ pub(super) fn bill(model: &Model, charge: &Charge<'_>) -> Result<Cost, String> {
 /// One line. The factors are applied before its one rounding; web searches are requests and stand outside them.
 fn line(model: &Model, region: Region, meter: Meter, quantity: u64, rate: Atto) -> Result<CostLine, String> {
     let (per, (num, den)) = match (meter, region) {
-        (Meter::WebSearch, _) => (1_000, (1, 1)),
+        (meter, _) if meter.kind() == Kind::Fee => (1_000, (1, 1)),
         (_, Region::Global) => (1_000_000, (1, 1)),
         (_, Region::Resident) => (1_000_000, model.residency.unwrap_or((1, 1))),
     };

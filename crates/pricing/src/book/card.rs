@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use crate::{Atto, Charge, Meter, Tier};
+use crate::{Atto, Charge, Kind, Meter, Modality, Tier};
 
 /// The rates that apply together.
 #[derive(Debug)]
@@ -47,12 +47,13 @@ impl Card {
             Meter::Reasoning => Some(Meter::Output),
             Meter::CacheRead => Some(Meter::Input),
             Meter::CacheReadAudio => Some(Meter::InputAudio),
-            Meter::CacheWriteShort | Meter::CacheWriteLong => {
+            meter if meter.kind() == Kind::CacheWrite => {
+                let is_write = |meter: &Meter| meter.kind() == Kind::CacheWrite;
                 let writes_priced =
-                    self.line(Meter::CacheWriteShort).or(self.line(Meter::CacheWriteLong)).is_some();
-                (!writes_priced).then_some(Meter::Input)
+                    Meter::ALL.into_iter().filter(is_write).any(|meter| self.line(meter).is_some());
+                (!writes_priced && meter.modality() == Modality::Text).then_some(Meter::Input)
             }
-            Meter::Input | Meter::InputAudio | Meter::Output | Meter::OutputAudio | Meter::WebSearch => None,
+            _ => None,
         };
         container.and_then(|meter| self.line(meter)).map_or(Rate::None, Rate::Contained)
     }

@@ -109,8 +109,8 @@ impl MessagesUsage {
         let mut usage = TokenUsage::ZERO
             .with(Meter::Input, input)
             .with(Meter::CacheRead, self.cache_read_input_tokens.unwrap_or(0))
-            .with(Meter::CacheWriteShort, short)
-            .with(Meter::CacheWriteLong, long)
+            .with(Meter::CacheWrite5m, short)
+            .with(Meter::CacheWrite1h, long)
             .with(
                 Meter::WebSearch,
                 self.server_tool_use.as_ref().and_then(|tools| tools.web_search_requests).unwrap_or(0),

@@ -46,7 +46,7 @@ impl ChatUsage {
                     .ok_or("the usage's prompt parts exceed its prompt")?,
             )
             .with(Meter::CacheRead, cached)
-            .with(Meter::CacheWriteShort, written)
+            .with(Meter::CacheWrite30m, written)
             .with(Meter::InputAudio, heard)
             .with(
                 Meter::Output,

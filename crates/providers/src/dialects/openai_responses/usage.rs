@@ -86,8 +86,8 @@ impl ResponsesUsage {
                     .ok_or("the usage's input parts exceed its input")?,
             )
             .with(Meter::CacheRead, cached)
-            .with(Meter::CacheWriteShort, short)
-            .with(Meter::CacheWriteLong, long)
+            .with(Meter::CacheWrite30m, short)
+            .with(Meter::CacheWrite12h, long)
             .with(Meter::InputAudio, heard)
             .with(
                 Meter::Output,
