@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderName};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use crate::body::{Pace, Sent, gzip, stream};
+use crate::other;
 use crate::providers::{self, Provider};
 use crate::received::{Received, Reported};
 use crate::script::{Answer, Asked, Cut, ErrorKind, Usage};
@@ -21,6 +21,8 @@ use crate::server::Shared;
 pub(crate) struct Ask {
     pub(crate) model: String,
     pub(crate) stream: bool,
+    /// Gemini: whether the stream is to come as events.
+    pub(crate) server_sent: bool,
     /// Chat: whether a usage chunk was asked for.
     pub(crate) include_usage: bool,
     /// Whether the request offers tools; the answer then calls the first one.
@@ -44,17 +46,16 @@ pub(crate) async fn respond(
     server_name: Option<String>,
     request: Request<Incoming>,
 ) -> Response<Sent> {
-    let (head, body) = request.into_parts();
-    let host = head.uri.authority().map(ToString::to_string);
-    let host = host.or_else(|| Some(head.headers.get(HOST)?.to_str().ok()?.to_owned())).unwrap_or_default();
-    let path = head.uri.path().to_owned();
+    let host = request.uri().authority().map(ToString::to_string);
+    let host =
+        host.or_else(|| Some(request.headers().get(HOST)?.to_str().ok()?.to_owned())).unwrap_or_default();
     let received = Received {
-        method: head.method.to_string(),
-        path: head.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
+        method: request.method().to_string(),
+        path: request.uri().path_and_query().map(ToString::to_string).unwrap_or_default(),
         authority: host.clone(),
-        version: format!("{:?}", head.version),
+        version: format!("{:?}", request.version()),
         server_name: server_name.clone(),
-        headers: head.headers.clone(),
+        headers: request.headers().clone(),
         body: Vec::new(),
         status: 0,
         sent: Vec::new(),
@@ -63,8 +64,18 @@ pub(crate) async fn respond(
         reported: None,
     };
     let at = shared.log.add(received);
-    let Some(provider) = Provider::of(server_name.as_deref().unwrap_or(&host), &path) else {
-        return elsewhere(&shared, at, &path, body).await;
+    if other::is_grpc(request.headers()) {
+        return other::grpc(&shared, at, request.into_body()).await;
+    }
+    if let Some(references) = other::git(&shared, at, &request) {
+        return references;
+    }
+    let (head, body) = request.into_parts();
+    let path = head.uri.path().to_owned();
+    let name = server_name.as_deref().unwrap_or(&host);
+    let Some(provider) = Provider::of(name, &path, shared.gateways.iter().any(|gateway| gateway == name))
+    else {
+        return other::echo(&shared, at, &path, body).await;
     };
     let Ok(body) = body.collect().await else {
         // The client gave up in the middle of its request; nobody reads the answer.
@@ -73,7 +84,7 @@ pub(crate) async fn respond(
     };
     let body = body.to_bytes();
     shared.log.change(at, |received| received.body = body.to_vec());
-    let mut response = answer(&shared, at, provider, &head.headers, &path, &body).await;
+    let mut response = answer(&shared, at, provider, &head.headers, &head.uri, &body).await;
     provider.common_headers(response.headers_mut(), at);
     response
 }
@@ -83,12 +94,12 @@ async fn answer(
     at: usize,
     provider: Provider,
     headers: &HeaderMap,
-    path: &str,
+    uri: &Uri,
     body: &[u8],
 ) -> Response<Sent> {
+    let path = uri.path();
     let json: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
-    let model = json["model"].as_str().unwrap_or_default().to_owned();
-    let streams = json["stream"].as_bool().unwrap_or(false);
+    let (model, streams) = provider.asked(path, &json);
     let asked = Asked { provider: provider.name(), path, model: &model, stream: streams };
     let answer = {
         let mut seen = shared.seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -105,7 +116,7 @@ async fn answer(
     let mut response = if let Some(raw) = &answer.raw_body {
         let kind = answer.content_type.as_deref().unwrap_or("text/html");
         whole(shared, at, answer.status.unwrap_or(200), kind, raw.clone().into_bytes(), zip)
-    } else if let Some(refused) = refused_key(shared, provider, headers) {
+    } else if let Some(refused) = refused_key(shared, provider, headers, uri) {
         error(shared, at, provider, ErrorKind::Authentication, Some(&refused), &answer)
     } else if let Some(kind) = answer.error.filter(|_| answer.error_after.is_none()) {
         error(shared, at, provider, kind, None, &answer)
@@ -115,6 +126,7 @@ async fn answer(
             tool: providers::first_tool(&json),
             model,
             stream: streams,
+            server_sent: uri.query().is_some_and(|query| query.split('&').any(|pair| pair == "alt=sse")),
             serial: at,
         };
         good(shared, at, provider, path, &ask, &answer, body.len(), zip)
@@ -128,14 +140,8 @@ async fn answer(
 }
 
 /// The key of a request, if it is not one of the valid ones.
-fn refused_key(shared: &Shared, provider: Provider, headers: &HeaderMap) -> Option<String> {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let bearer = text("authorization").and_then(|value| value.strip_prefix("Bearer "));
-    let key = match provider {
-        Provider::Openai => bearer,
-        Provider::Anthropic => text("x-api-key").or(bearer),
-    };
-    match key {
+fn refused_key(shared: &Shared, provider: Provider, headers: &HeaderMap, uri: &Uri) -> Option<String> {
+    match provider.key(headers, uri) {
         Some(key) if shared.valid_keys.is_empty() || shared.valid_keys.iter().any(|valid| valid == key) => {
             None
         }
@@ -154,8 +160,10 @@ fn error(
     let (status, body) = provider.error(kind, key, at);
     let status = answer.status.unwrap_or(status);
     let mut response = whole(shared, at, status, "application/json", body.to_string().into_bytes(), false);
-    if kind == ErrorKind::RateLimit {
-        response.headers_mut().insert("retry-after", HeaderValue::from_static("1"));
+    for (name, value) in provider.error_headers(kind) {
+        if let Ok(value) = value.parse() {
+            response.headers_mut().insert(name, value);
+        }
     }
     response
 }
@@ -250,7 +258,15 @@ fn scripted(
     (Box::new(events.into_iter()), false)
 }
 
-fn whole(shared: &Shared, at: usize, status: u16, kind: &str, body: Vec<u8>, zip: bool) -> Response<Sent> {
+/// An answer that is sent at once.
+pub(crate) fn whole(
+    shared: &Shared,
+    at: usize,
+    status: u16,
+    kind: &str,
+    body: Vec<u8>,
+    zip: bool,
+) -> Response<Sent> {
     shared.log.change(at, |received| {
         received.status = status;
         received.sent.clone_from(&body);
@@ -266,23 +282,4 @@ fn whole(shared: &Shared, at: usize, status: u16, kind: &str, body: Vec<u8>, zip
         response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
     response
-}
-
-/// A host that is no provider: takes a body and tells its SHA-256, or sends one of the length that the path names.
-async fn elsewhere(shared: &Shared, at: usize, path: &str, mut body: Incoming) -> Response<Sent> {
-    let mut digest = Sha256::new();
-    while let Some(Ok(frame)) = body.frame().await {
-        if let Some(bytes) = frame.data_ref() {
-            digest.update(bytes);
-        }
-    }
-    if let Some(length) = path.strip_prefix("/bytes/").and_then(|text| text.parse::<usize>().ok()) {
-        return whole(shared, at, 200, "application/octet-stream", pattern(length), false);
-    }
-    let digest: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    whole(shared, at, 200, "text/plain", digest.into_bytes(), false)
-}
-
-fn pattern(length: usize) -> Vec<u8> {
-    (0..length).map(|at| (at % 251) as u8).collect()
 }

@@ -23,7 +23,7 @@ pub enum Certificate {
     Expired,
 }
 
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 11] = [
     "api.openai.com",
     "us.api.openai.com",
     "eu.api.openai.com",
@@ -32,6 +32,8 @@ const NAMES: [&str; 9] = [
     "in.api.openai.com",
     "jp.api.openai.com",
     "api.anthropic.com",
+    "generativelanguage.googleapis.com",
+    "bedrock-runtime.us-east-1.amazonaws.com",
     "localhost",
 ];
 
@@ -50,7 +52,7 @@ impl Authority {
             _ => NAMES
                 .iter()
                 .map(|name| (*name).to_owned())
-                .chain(config.extra_names.iter().cloned())
+                .chain(config.extra_names.iter().chain(&config.gateways).cloned())
                 .collect(),
         };
         let mut params = CertificateParams::new(names)?;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use tokio::sync::{Semaphore, mpsc};
 
@@ -29,6 +30,8 @@ impl std::error::Error for Broken {}
 /// What hyper sends.
 pub(crate) enum Sent {
     Whole(Option<Bytes>),
+    /// Bytes, then trailers.
+    Trailed(Option<Bytes>, Option<HeaderMap>),
     Pieces(mpsc::Receiver<Result<Bytes, Broken>>),
 }
 
@@ -42,6 +45,10 @@ impl Body for Sent {
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         match &mut *self {
             Sent::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Sent::Trailed(bytes, trailers) => {
+                let frame = bytes.take().map(Frame::data).or_else(|| trailers.take().map(Frame::trailers));
+                Poll::Ready(frame.map(Ok))
+            }
             Sent::Pieces(pieces) => {
                 pieces.poll_recv(cx).map(|piece| piece.map(|piece| piece.map(Frame::data)))
             }
@@ -51,7 +58,7 @@ impl Body for Sent {
     fn size_hint(&self) -> SizeHint {
         match self {
             Sent::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
-            Sent::Pieces(_) => SizeHint::default(),
+            Sent::Trailed(..) | Sent::Pieces(_) => SizeHint::default(),
         }
     }
 }

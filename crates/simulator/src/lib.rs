@@ -6,6 +6,7 @@
 mod answer;
 mod authority;
 mod body;
+mod other;
 pub mod presets;
 mod providers;
 mod received;
@@ -37,6 +38,8 @@ pub struct Config {
     pub script: Script,
     /// Names served beside the providers' own.
     pub extra_names: Vec<String>,
+    /// Names at which every provider's API is served, told apart by path, as a company's own gateway does.
+    pub gateways: Vec<String>,
     /// What certificate to show.
     pub certificate: Certificate,
 }

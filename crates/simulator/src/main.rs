@@ -9,7 +9,7 @@ use clap::Parser;
 use outrigger_simulator::{Config, Script, Simulator};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Fake OpenAI and Anthropic over TLS, for tests.
+/// Fake LLM providers over TLS, for tests.
 #[derive(Parser)]
 #[command(version, about)]
 struct Arguments {

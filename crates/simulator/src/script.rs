@@ -13,7 +13,7 @@ pub struct Script(pub Vec<Rule>);
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Rule {
-    /// `openai` or `anthropic`.
+    /// `openai`, `anthropic`, `gemini` or `bedrock`.
     pub provider: Option<String>,
     /// The whole path.
     pub path: Option<String>,

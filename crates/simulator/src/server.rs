@@ -23,6 +23,7 @@ use crate::{Config, Script};
 pub(crate) struct Shared {
     pub(crate) valid_keys: Vec<String>,
     pub(crate) script: Script,
+    pub(crate) gateways: Vec<String>,
     /// Calls seen per rule.
     pub(crate) seen: Mutex<Vec<u64>>,
     pub(crate) log: Arc<Log>,
@@ -31,7 +32,14 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(config: Config, log: Arc<Log>, gate: Arc<Semaphore>) -> Shared {
-        Shared { valid_keys: config.valid_keys, script: config.script, seen: Mutex::default(), log, gate }
+        Shared {
+            valid_keys: config.valid_keys,
+            script: config.script,
+            gateways: config.gateways,
+            seen: Mutex::default(),
+            log,
+            gate,
+        }
     }
 }
 

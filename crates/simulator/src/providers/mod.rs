@@ -1,11 +1,13 @@
 //! The providers' wire formats as templates.
 
 mod anthropic;
+mod bedrock;
+mod gemini;
 mod openai;
 mod openai_chat;
 mod openai_responses;
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, Uri};
 use serde_json::Value;
 
 use crate::answer::{Ask, Told};
@@ -16,6 +18,8 @@ use crate::script::ErrorKind;
 pub(crate) enum Provider {
     Openai,
     Anthropic,
+    Gemini,
+    Bedrock,
 }
 
 /// An answer in both of its forms.
@@ -29,15 +33,28 @@ pub(crate) struct Parts {
 }
 
 impl Provider {
-    /// By host; on localhost by path.
-    pub(crate) fn of(host: &str, path: &str) -> Option<Provider> {
+    /// By host; on a gateway, as localhost always is one, by path.
+    pub(crate) fn of(host: &str, path: &str, gateway: bool) -> Option<Provider> {
         let host = host.split(':').next().unwrap_or_default();
         match host {
-            "localhost" | "127.0.0.1" if path.starts_with("/v1/messages") => Some(Provider::Anthropic),
-            "localhost" | "127.0.0.1" if path.starts_with("/v1/") => Some(Provider::Openai),
             "api.anthropic.com" => Some(Provider::Anthropic),
+            "generativelanguage.googleapis.com" => Some(Provider::Gemini),
+            "bedrock-runtime.us-east-1.amazonaws.com" => Some(Provider::Bedrock),
             host if host.ends_with("api.openai.com") => Some(Provider::Openai),
+            host if gateway || host == "localhost" || host == "127.0.0.1" => Provider::of_path(path),
             _ => None,
+        }
+    }
+
+    fn of_path(path: &str) -> Option<Provider> {
+        if path.starts_with("/v1/messages") {
+            Some(Provider::Anthropic)
+        } else if path.starts_with("/model/") {
+            Some(Provider::Bedrock)
+        } else if gemini::target(path).is_some() {
+            Some(Provider::Gemini)
+        } else {
+            path.starts_with("/v1/").then_some(Provider::Openai)
         }
     }
 
@@ -45,6 +62,36 @@ impl Provider {
         match self {
             Provider::Openai => "openai",
             Provider::Anthropic => "anthropic",
+            Provider::Gemini => "gemini",
+            Provider::Bedrock => "bedrock",
+        }
+    }
+
+    /// The model, and whether a stream is asked for: some providers read the body, others the path.
+    pub(crate) fn asked(self, path: &str, body: &Value) -> (String, bool) {
+        match self {
+            Provider::Openai | Provider::Anthropic => (
+                body["model"].as_str().unwrap_or_default().to_owned(),
+                body["stream"].as_bool().unwrap_or(false),
+            ),
+            Provider::Gemini => {
+                let (model, method) = gemini::target(path).unwrap_or_default();
+                (model.to_owned(), method == "streamGenerateContent")
+            }
+            Provider::Bedrock => (bedrock::model(path).unwrap_or_default(), false),
+        }
+    }
+
+    /// The key that a request is made with.
+    pub(crate) fn key<'a>(self, headers: &'a HeaderMap, uri: &'a Uri) -> Option<&'a str> {
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let bearer = text("authorization").and_then(|value| value.strip_prefix("Bearer "));
+        match self {
+            Provider::Openai => bearer,
+            Provider::Anthropic => text("x-api-key").or(bearer),
+            Provider::Gemini => text("x-goog-api-key")
+                .or_else(|| uri.query()?.split('&').find_map(|pair| pair.strip_prefix("key="))),
+            Provider::Bedrock => bearer.or_else(|| bedrock::access_key(text("authorization")?)),
         }
     }
 
@@ -56,6 +103,8 @@ impl Provider {
             (Provider::Openai, "/v1/models") => Some(openai::models()),
             (Provider::Anthropic, "/v1/messages") => Some(anthropic::answer(ask, told)),
             (Provider::Anthropic, "/v1/messages/count_tokens") => Some(anthropic::count(told)),
+            (Provider::Gemini, path) => gemini::answer(path, ask, told),
+            (Provider::Bedrock, path) if bedrock::model(path).is_some() => Some(bedrock::answer(ask, told)),
             _ => None,
         }
     }
@@ -65,6 +114,19 @@ impl Provider {
         match self {
             Provider::Openai => openai::error(kind, key),
             Provider::Anthropic => anthropic::error(kind, serial),
+            Provider::Gemini => gemini::error(kind),
+            Provider::Bedrock => bedrock::error(kind),
+        }
+    }
+
+    /// Headers of an error.
+    pub(crate) fn error_headers(self, kind: ErrorKind) -> Vec<(&'static str, String)> {
+        match self {
+            Provider::Openai | Provider::Anthropic if kind == ErrorKind::RateLimit => {
+                vec![("retry-after", "1".to_owned())]
+            }
+            Provider::Bedrock => bedrock::error_headers(kind),
+            Provider::Openai | Provider::Anthropic | Provider::Gemini => Vec::new(),
         }
     }
 
@@ -73,6 +135,7 @@ impl Provider {
         let (_, body) = self.error(kind, None, serial);
         match self {
             Provider::Openai => format!("data: {body}\n\n"),
+            Provider::Gemini | Provider::Bedrock => format!("data: {body}\r\n\r\n"),
             Provider::Anthropic => format!("event: error\ndata: {body}\n\n"),
         }
     }
@@ -82,6 +145,8 @@ impl Provider {
         let pairs = match self {
             Provider::Openai => openai::headers(serial),
             Provider::Anthropic => anthropic::headers(serial),
+            Provider::Gemini => gemini::headers(),
+            Provider::Bedrock => bedrock::headers(serial),
         };
         for (name, value) in pairs {
             if let Ok(value) = HeaderValue::from_str(&value) {
@@ -94,7 +159,14 @@ impl Provider {
 /// The name of the first tool that a request offers.
 pub(crate) fn first_tool(request: &Value) -> Option<String> {
     let tool = &request["tools"][0];
-    tool["name"].as_str().or_else(|| tool["function"]["name"].as_str()).map(str::to_owned)
+    [
+        &tool["name"],
+        &tool["function"]["name"],
+        &tool["functionDeclarations"][0]["name"],
+        &request["toolConfig"]["tools"][0]["toolSpec"]["name"],
+    ]
+    .into_iter()
+    .find_map(|name| name.as_str().map(str::to_owned))
 }
 
 /// Pieces of a text that join to it again: a word with the space behind it.
