@@ -48,12 +48,14 @@ async def anthropic_async():
 
 def genai_sync():
     from google import genai
-    return genai.Client().models.generate_content(**GEMINI).text
+    with genai.Client() as client:
+        return client.models.generate_content(**GEMINI).text
 
 
 async def genai_async():
     from google import genai
-    return (await genai.Client().aio.models.generate_content(**GEMINI)).text
+    async with genai.Client().aio as client:
+        return (await client.models.generate_content(**GEMINI)).text
 
 
 def plain_urllib():
