@@ -18,7 +18,7 @@ use crate::exchange::Shared;
 use crate::exchange::watch::Records;
 use crate::seen::{Counters, Seen};
 use crate::tls::accept::TlsAcceptor;
-use crate::tls::authority::Authority;
+use crate::tls::custody::{self, Custody};
 use crate::tls::leaf::Leaves;
 use crate::upstream::client::Client;
 use crate::upstream::dial::Dialer;
@@ -39,13 +39,15 @@ pub struct Bound {
     connect_address: SocketAddr,
     base_url_address: SocketAddr,
     leaves: Arc<Leaves>,
+    custody: Custody,
     acceptor: TlsAcceptor,
     settings: Settings,
     dialer: Dialer,
     connector: Connector,
 }
 
-/// Binds the listeners and makes the certificate authority. Touches no network beyond that.
+/// Binds the listeners, makes or takes up the certificate authority and publishes the trust files. Touches no network beyond
+/// that.
 ///
 /// # Errors
 /// An address is taken, or a setting cannot be used; see [`StartError`].
@@ -58,7 +60,8 @@ pub fn bind(settings: &Settings) -> Result<Bound, StartError> {
         .flat_map(|service| service.hosts.iter().map(|host| (*host).to_owned()))
         .chain(settings.added_hosts())
         .collect();
-    let leaves = Arc::new(Leaves::new(Authority::generate(hosts.iter().map(String::as_str))?, &provider)?);
+    let (leaves, custody) = custody::open(settings, &hosts, &provider)?;
+    let leaves = Arc::new(leaves);
     let acceptor = TlsAcceptor::new(Arc::clone(&leaves), provider)?;
     let (connect, connect_address) = listen(settings.connect, "the CONNECT proxy", "connect")?;
     let (base_url, base_url_address) = listen(settings.base_url, "base URLs", "base_url")?;
@@ -69,6 +72,7 @@ pub fn bind(settings: &Settings) -> Result<Bound, StartError> {
         connect_address,
         base_url_address,
         leaves,
+        custody,
         acceptor,
         settings: settings.clone(),
         dialer: Dialer {
@@ -136,12 +140,18 @@ impl Bound {
         self.leaves.root_pem()
     }
 
+    /// What became of the certificate authority.
+    #[must_use]
+    pub const fn custody(&self) -> &Custody {
+        &self.custody
+    }
+
     /// Starts serving on a thread of its own. Every finished call goes to `recorder`.
     ///
     /// # Errors
     /// The thread or its runtime could not be started.
     pub fn serve(self, recorder: Arc<dyn Recorder>) -> Result<Running, StartError> {
-        let counters = Arc::new(Counters::default());
+        let counters = Arc::new(Counters::new(self.custody.clone()));
         let (stop, stopped) = oneshot::channel();
         let (started, start) = std::sync::mpsc::sync_channel(1);
         let seen = Arc::clone(&counters);

@@ -19,5 +19,6 @@ mod upstream;
 pub use app::{Bound, Running, bind};
 pub use error::StartError;
 pub use seen::Seen;
-pub use settings::{Settings, UpstreamOverride};
+pub use settings::{FailurePolicy, Settings, UpstreamOverride};
+pub use tls::custody::{Ca, Custody};
 pub use tls::publish;

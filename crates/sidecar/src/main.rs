@@ -8,7 +8,8 @@ use std::time::Duration;
 use clap::Parser;
 use outrigger_exporter::{Exporter, Settings as ExporterSettings};
 use outrigger_ledger::{CallRecord, Recorder};
-use outrigger_sidecar::{Settings, UpstreamOverride, bind, logging, panics, publish};
+use outrigger_sidecar::{Settings, UpstreamOverride, bind, logging, panics};
+use rustix::process::DumpableBehavior;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// How long the last records may take to leave.
@@ -30,6 +31,9 @@ struct Arguments {
     /// Directory into which the public trust files are written.
     #[arg(long, value_name = "DIR")]
     trust_dir: Option<PathBuf>,
+    /// Private directory in which the certificate authority outlives a restart of the sidecar.
+    #[arg(long, value_name = "DIR")]
+    ca_dir: Option<PathBuf>,
     /// OTLP endpoint; wins over the `OTEL_*` variables.
     #[arg(long, value_name = "URL")]
     otlp: Option<String>,
@@ -53,15 +57,13 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     settings.upstreams.extend(arguments.upstream);
     settings.extra_cas.extend(arguments.extra_ca);
     settings.trust_dir = arguments.trust_dir.or(settings.trust_dir);
+    settings.ca_dir = arguments.ca_dir.or(settings.ca_dir);
 
-    let bound = bind(&settings)?;
-    if let Some(dir) = &settings.trust_dir {
-        let mut extra = String::new();
-        for file in &settings.extra_cas {
-            extra.push_str(&std::fs::read_to_string(file)?);
-        }
-        publish::write(dir, bound.ca_pem(), &extra)?;
+    // Neither a core file nor another process of the same user shall hold the issuing key.
+    if let Err(error) = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable) {
+        tracing::warn!(%error, "the memory of this process can be dumped");
     }
+    let bound = bind(&settings)?;
     let exporter = ExporterSettings::from_env(arguments.otlp.as_deref(), |name| std::env::var(name).ok())?
         .map(Exporter::start)
         .transpose()?;
@@ -69,7 +71,8 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
         Some(exporter) => exporter.recorder(),
         None => Arc::new(Unrecorded),
     };
-    tracing::info!(connect = %bound.connect_address(), base_url = %bound.base_url_address(), "ready");
+    let ca = bound.custody().ca.as_str();
+    tracing::info!(connect = %bound.connect_address(), base_url = %bound.base_url_address(), ca, "ready");
     let running = bound.serve(recorder)?;
 
     wait_for_the_end()?;

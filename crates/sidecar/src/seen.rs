@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::downstream::classify::Reason;
+use crate::tls::custody::Custody;
 
 /// At most this many names are remembered per list; an app that talks to more hosts has its count capped, not its traffic.
 const NAMES: usize = 512;
@@ -28,6 +29,8 @@ pub struct Seen {
     pub requests: u64,
     /// Connections ended by a fault of our own.
     pub panics: u64,
+    /// What became of the certificate authority at the start.
+    pub authority: Custody,
 }
 
 /// The running counts. Shared with the thread that asks for snapshots.
@@ -40,6 +43,7 @@ pub(crate) struct Counters {
     pub(crate) panics: AtomicU64,
     reasons: [AtomicU64; Reason::COUNT],
     names: Mutex<Names>,
+    authority: Custody,
 }
 
 #[derive(Default)]
@@ -49,6 +53,11 @@ struct Names {
 }
 
 impl Counters {
+    /// Nothing counted yet, under this authority.
+    pub(crate) fn new(authority: Custody) -> Counters {
+        Counters { authority, ..Counters::default() }
+    }
+
     pub(crate) fn count(counter: &AtomicU64) {
         counter.fetch_add(1, Relaxed);
     }
@@ -84,6 +93,7 @@ impl Counters {
             untrusted,
             requests: self.requests.load(Relaxed),
             panics: self.panics.load(Relaxed),
+            authority: self.authority.clone(),
         }
     }
 }

@@ -36,8 +36,24 @@ pub struct Settings {
     pub upstream_proxy: Option<String>,
     /// Directory into which the public trust files are written; none are written without it.
     pub trust_dir: Option<PathBuf>,
+    /// Private directory in which the certificate authority outlives a restart of the sidecar; without it every start makes a
+    /// fresh one. In a pod a volume in memory at `outrigger_contract::mounts::CA`, mounted in the sidecar alone.
+    pub ca_dir: Option<PathBuf>,
+    /// What happens where no certificate authority can be had.
+    pub failure_policy: FailurePolicy,
     /// How long streams may run on after a SIGTERM, in seconds.
     pub grace_seconds: u64,
+}
+
+/// What happens where no certificate authority can be had, or programs could not come to trust it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FailurePolicy {
+    /// Everything passes through unobserved, loudly.
+    #[default]
+    Open,
+    /// The sidecar does not start.
+    Closed,
 }
 
 impl Default for Settings {
@@ -55,6 +71,8 @@ impl Default for Settings {
             extra_cas: Vec::new(),
             upstream_proxy: None,
             trust_dir: None,
+            ca_dir: None,
+            failure_policy: FailurePolicy::Open,
             grace_seconds: 30,
         }
     }
@@ -128,6 +146,8 @@ fn is_setting(name: &str) -> bool {
         "EXTRA_CAS",
         "UPSTREAM_PROXY",
         "TRUST_DIR",
+        "CA_DIR",
+        "FAILURE_POLICY",
         "GRACE_SECONDS",
     ];
     name.strip_prefix(outrigger_contract::ENV_PREFIX)

@@ -5,14 +5,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rcgen::{DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose, SanType};
+use rustls::RootCertStore;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::{PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::{CertifiedKey, SigningKey};
+use zeroize::Zeroizing;
 
 use crate::StartError;
 use crate::tls::authority::{Authority, dated_params};
 
+/// A name that no authority of ours covers; `.invalid` is nobody's.
+const OUTSIDE: &str = "outrigger.invalid";
 const LIFETIME: Duration = Duration::from_secs(7 * 86_400);
 /// Renewed while it is still good for everybody who just received it.
 const RENEWED_AFTER: Duration = Duration::from_secs(5 * 86_400);
@@ -41,6 +47,37 @@ impl Leaves {
     /// The root's certificate.
     pub(crate) fn root_pem(&self) -> &str {
         self.authority.root_pem()
+    }
+
+    /// The authority with its issuing key, to be stored.
+    pub(crate) fn to_pem(&self) -> Zeroizing<String> {
+        self.authority.to_pem()
+    }
+
+    /// Proves that a leaf is accepted by who trusts the root, and that one outside the constraint is not.
+    pub(crate) fn check(&self, provider: &Arc<CryptoProvider>) -> Result<(), String> {
+        let host = self.authority.example().ok_or("it covers no host")?;
+        self.verify(host, provider)
+            .map_err(|error| format!("its certificate for {host} is refused: {error}"))?;
+        match self.verify(OUTSIDE, provider) {
+            Ok(()) => Err("its constraint to the listed hosts does not hold".to_owned()),
+            Err(_) => Ok(()),
+        }
+    }
+
+    fn verify(&self, host: &str, provider: &Arc<CryptoProvider>) -> Result<(), String> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.authority.root_der().clone()).map_err(|error| error.to_string())?;
+        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
+            .build()
+            .map_err(|error| error.to_string())?;
+        let name = ServerName::try_from(host).map_err(|error| error.to_string())?;
+        let chain = self.mint(host).map_err(|error| error.to_string())?;
+        let leaf = chain.cert.first().ok_or("it is empty")?;
+        verifier
+            .verify_server_cert(leaf, chain.cert.get(1..).unwrap_or_default(), &name, &[], UnixTime::now())
+            .map(drop)
+            .map_err(|error| error.to_string())
     }
 
     /// Whether a leaf for this name would be accepted.

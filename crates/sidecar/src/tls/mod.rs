@@ -2,8 +2,11 @@
 
 pub(crate) mod accept;
 pub(crate) mod authority;
+pub(crate) mod custody;
+mod der;
 pub(crate) mod leaf;
 pub mod publish;
+mod store;
 
 use std::sync::Arc;
 
