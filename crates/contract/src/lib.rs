@@ -87,6 +87,14 @@ pub mod trust_files {
     /// Where distributions keep their own such directories; they stand behind ours in `SSL_CERT_DIR`.
     pub const SYSTEM_DIRECTORIES: [&str; 3] =
         ["/etc/ssl/certs", "/etc/pki/tls/certs", "/etc/pki/ca-trust/extracted/pem/directory-hash"];
+    /// What the redirect did, JSON: give it to `outrigger-redirect --report`, and `outrigger-sidecar doctor` finds it.
+    pub const REDIRECT_REPORT: &str = "redirect.json";
+}
+
+/// File names inside the sidecar's private directory.
+pub mod private_files {
+    /// Where the sidecar tells its state, a Unix socket.
+    pub const ADMIN_SOCKET: &str = "admin.sock";
 }
 
 /// Names under which telemetry is exported.

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use outrigger_ledger::Recorder;
 use outrigger_pricing::PriceBook;
@@ -13,10 +13,12 @@ use tokio::sync::oneshot;
 
 use crate::downstream::classify::Classifier;
 use crate::downstream::connection::{Edge, serve_base_url, serve_connect, serve_transparent};
+use crate::downstream::learned::Learned;
 use crate::downstream::{listener, transparent};
 use crate::exchange::Shared;
 use crate::exchange::watch::Records;
 use crate::seen::{Counters, Seen};
+use crate::status::{Listeners, Observer};
 use crate::tls::accept::TlsAcceptor;
 use crate::tls::custody::{self, Custody};
 use crate::tls::leaf::Leaves;
@@ -154,6 +156,19 @@ impl Bound {
         let counters = Arc::new(Counters::new(self.custody.clone()));
         let (stop, stopped) = oneshot::channel();
         let (started, start) = std::sync::mpsc::sync_channel(1);
+        let learned = Arc::new(Learned::default());
+        let observer = Arc::new(Observer {
+            counters: Arc::clone(&counters),
+            learned: Arc::clone(&learned),
+            leaves: Arc::clone(&self.leaves),
+            started: Instant::now(),
+            listeners: Listeners {
+                transparent: self.transparent.iter().filter_map(|one| one.local_addr().ok()).collect(),
+                connect: self.connect_address,
+                base_url: self.base_url_address,
+            },
+            settings: self.settings.clone(),
+        });
         let seen = Arc::clone(&counters);
         let thread = std::thread::Builder::new()
             .name("outrigger-traffic".to_owned())
@@ -165,7 +180,7 @@ impl Bound {
                 match runtime {
                     Ok(runtime) => {
                         let _heard = started.send(Ok(()));
-                        runtime.block_on(self.run(recorder, seen, stopped));
+                        runtime.block_on(self.run(recorder, seen, learned, stopped));
                     }
                     Err(error) => {
                         let _heard = started.send(Err(error));
@@ -177,21 +192,23 @@ impl Bound {
             .recv()
             .unwrap_or_else(|_| Err(std::io::Error::other("it ended at once")))
             .map_err(StartError::Runtime)?;
-        Ok(Running { counters, stop, thread })
+        Ok(Running { observer, stop, thread })
     }
 
     async fn run(
         self,
         recorder: Arc<dyn Recorder>,
         counters: Arc<Counters>,
+        learned: Arc<Learned>,
         stopped: oneshot::Receiver<Duration>,
     ) {
         let records = Rc::new(Records::new(recorder, PriceBook::builtin(), Arc::clone(&counters)));
         let client = Rc::new(Client::new(self.dialer, self.connector));
         let shared = Rc::new(Shared { client: Rc::clone(&client), records: Rc::clone(&records) });
         let leaves = self.leaves;
-        let classifier = Classifier::new(&self.settings, Box::new(move |host| leaves.covers(host)));
-        let edge = Rc::new(Edge { shared, acceptor: self.acceptor, classifier, counters });
+        let classifier = Classifier::new(&self.settings, learned, Box::new(move |host| leaves.covers(host)));
+        let edge =
+            Rc::new(Edge { shared, acceptor: self.acceptor, classifier, counters: Arc::clone(&counters) });
         let (drain, token) = drain::new();
 
         for (listener, base_url) in [(self.connect, false), (self.base_url, true)] {
@@ -227,6 +244,7 @@ impl Bound {
             tokio::task::spawn_local(transparent::accept(
                 listener,
                 token.clone(),
+                Arc::clone(&counters),
                 move |stream, to, token| serve_transparent(Rc::clone(&edge), stream, to, token),
             ));
         }
@@ -252,7 +270,7 @@ impl Bound {
 
 /// A sidecar that serves.
 pub struct Running {
-    counters: Arc<Counters>,
+    observer: Arc<Observer>,
     stop: oneshot::Sender<Duration>,
     thread: JoinHandle<()>,
 }
@@ -261,7 +279,13 @@ impl Running {
     /// What has passed so far.
     #[must_use]
     pub fn seen(&self) -> Seen {
-        self.counters.snapshot()
+        self.observer.counters.snapshot()
+    }
+
+    /// Tells its whole state, also while it drains.
+    #[must_use]
+    pub fn observer(&self) -> Arc<Observer> {
+        Arc::clone(&self.observer)
     }
 
     /// Refuses new connections, lets what is under way finish for up to `grace`, then closes the rest.
@@ -271,8 +295,8 @@ impl Running {
         // Refused only when the thread has ended already.
         let _ended = self.stop.send(grace);
         if self.thread.join().is_err() {
-            Counters::count(&self.counters.panics);
+            Counters::count(&self.observer.counters.panics);
         }
-        self.counters.snapshot()
+        self.observer.counters.snapshot()
     }
 }

@@ -40,6 +40,14 @@ pub enum StartError {
     /// The pod's own certificate authority could not be made.
     #[error("cannot make the certificate authority: {0}")]
     Authority(String),
+    /// The admin socket could not be opened.
+    #[error("cannot open the admin socket {}: {reason}; choose another place with `admin_socket`", path.display())]
+    Admin {
+        /// Where it was to be.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
     /// A thread or runtime could not be started.
     #[error("cannot start the traffic thread: {0}")]
     Runtime(#[source] std::io::Error),

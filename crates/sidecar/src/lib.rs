@@ -1,10 +1,12 @@
 //! The HTTPS-forwarding proxy: decrypts only the listed LLM hosts, forwards everything, shows each call to the ledger.
 //!
-//! Order of the modules, highest first: app > downstream > {tls, exchange} > upstream > {drain, seen, settings, error}.
+//! Order of the modules, highest first: doctor > admin > app > downstream > {tls, exchange} > upstream > {drain, seen, settings, error}.
 //! Traffic runs on one single-threaded runtime; both sides of a connection stay on it, so nothing here is locked.
 
+mod admin;
 mod app;
 mod clock;
+pub mod doctor;
 mod downstream;
 mod drain;
 mod error;
@@ -13,9 +15,11 @@ pub mod logging;
 pub mod panics;
 mod seen;
 mod settings;
+pub mod status;
 mod tls;
 mod upstream;
 
+pub use admin::Admin;
 pub use app::{Bound, Running, bind};
 pub use error::StartError;
 pub use seen::Seen;

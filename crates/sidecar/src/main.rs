@@ -1,26 +1,35 @@
 //! `outrigger-sidecar`: the sidecar as a process of its own. Settings in, SIGTERM out.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use outrigger_exporter::{Exporter, Settings as ExporterSettings};
 use outrigger_ledger::{CallRecord, Recorder};
-use outrigger_sidecar::{Settings, UpstreamOverride, bind, logging, panics};
+use outrigger_sidecar::doctor::finding::Output;
+use outrigger_sidecar::{Admin, Running, Seen, Settings, UpstreamOverride, bind, doctor, logging, panics};
 use rustix::process::DumpableBehavior;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// How long the last records may take to leave.
 const LAST_EXPORT: Duration = Duration::from_secs(5);
 
+const EXIT_CODES: &str = "Exit codes:
+  0  ended as asked; doctor: nothing failed
+  1  did not start; doctor: something failed
+  2  the command line is wrong";
+
 /// Forwards a pod's HTTPS and watches its LLM calls.
 #[derive(Parser)]
-#[command(version, about)]
+#[command(version, about, after_help = EXIT_CODES)]
 struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// YAML file with settings; `OUTRIGGER_*` variables and the options below win over it.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
     /// Reach a provider's name at this address; its certificate is checked as always.
     #[arg(long, value_name = "HOST=ADDR")]
@@ -34,22 +43,48 @@ struct Arguments {
     /// Private directory in which the certificate authority outlives a restart of the sidecar.
     #[arg(long, value_name = "DIR")]
     ca_dir: Option<PathBuf>,
+    /// Unix socket on which the sidecar tells its state to `doctor`.
+    #[arg(long, value_name = "FILE", global = true)]
+    admin_socket: Option<PathBuf>,
     /// OTLP endpoint; wins over the `OTEL_*` variables.
     #[arg(long, value_name = "URL")]
     otlp: Option<String>,
 }
 
+#[derive(Subcommand)]
+enum Command {
+    /// Examine the sidecar that runs in this container: what it sees, what it published, and a round trip.
+    Doctor {
+        /// How to tell it.
+        #[arg(long, value_enum, default_value_t)]
+        output: Output,
+    },
+}
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    logging::start("info");
+    logging::start(if arguments.command.is_some() { "warn" } else { "info" });
     panics::print_place_only();
-    match run(arguments) {
-        Ok(()) => ExitCode::SUCCESS,
+    let done = match arguments.command {
+        Some(Command::Doctor { output }) => examine(&arguments, output),
+        None => run(arguments).map(|()| ExitCode::SUCCESS),
+    };
+    match done {
+        Ok(code) => code,
         Err(error) => {
             tracing::error!("{error}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn examine(arguments: &Arguments, output: Output) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    let mut settings = Settings::load(arguments.config.as_deref())?;
+    settings.admin_socket = arguments.admin_socket.clone().or(settings.admin_socket);
+    let report = doctor::examine(&settings)?;
+    // Who asked may have gone.
+    let _gone = std::io::stdout().lock().write_all(output.of(&report).as_bytes());
+    Ok(if report.failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
@@ -58,6 +93,7 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     settings.extra_cas.extend(arguments.extra_ca);
     settings.trust_dir = arguments.trust_dir.or(settings.trust_dir);
     settings.ca_dir = arguments.ca_dir.or(settings.ca_dir);
+    settings.admin_socket = arguments.admin_socket.or(settings.admin_socket);
 
     // Neither a core file nor another process of the same user shall hold the issuing key.
     if let Err(error) = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable) {
@@ -72,11 +108,12 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
         None => Arc::new(Unrecorded),
     };
     let ca = bound.custody().ca.as_str();
-    tracing::info!(connect = %bound.connect_address(), base_url = %bound.base_url_address(), ca, "ready");
+    let (connect, base_url) = (bound.connect_address(), bound.base_url_address());
     let running = bound.serve(recorder)?;
+    let admin = open_admin(&settings);
+    tracing::info!(%connect, %base_url, ca, "ready");
 
-    wait_for_the_end()?;
-    let seen = running.drain(settings.grace());
+    let seen = control(running, admin, settings.grace())?;
     tracing::info!(?seen, "drained");
     if let Some(exporter) = exporter {
         let counts = exporter.shutdown(LAST_EXPORT);
@@ -85,15 +122,31 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-fn wait_for_the_end() -> std::io::Result<()> {
-    tokio::runtime::Builder::new_current_thread().enable_io().build()?.block_on(async {
+/// Traffic does not depend on it: what goes wrong here is said, and the sidecar serves.
+fn open_admin(settings: &Settings) -> Option<Admin> {
+    Admin::open(&settings.admin_path()?)
+        .inspect_err(|error| tracing::error!("{error}; `doctor` will find no sidecar here"))
+        .ok()
+}
+
+/// The control thread's work: answers on the admin socket, waits for the end, drains.
+fn control(running: Running, admin: Option<Admin>, grace: Duration) -> std::io::Result<Seen> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
+        if let Some(admin) = admin {
+            let observer = running.observer();
+            tokio::spawn(async move {
+                if let Err(error) = admin.serve(observer).await {
+                    tracing::error!(%error, "the admin socket is not served");
+                }
+            });
+        }
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        Ok(())
+        tokio::task::spawn_blocking(move || running.drain(grace)).await.map_err(std::io::Error::other)
     })
 }
 

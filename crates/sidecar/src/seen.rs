@@ -1,8 +1,10 @@
 //! What passed, counted. Per connection or request, never per frame.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::downstream::classify::Reason;
 use crate::tls::custody::Custody;
@@ -41,9 +43,18 @@ pub(crate) struct Counters {
     pub(crate) passed: AtomicU64,
     pub(crate) requests: AtomicU64,
     pub(crate) panics: AtomicU64,
+    /// What came by the transparent listeners, IPv4 and IPv6.
+    families: [Family; 2],
     reasons: [AtomicU64; Reason::COUNT],
     names: Mutex<Names>,
     authority: Custody,
+}
+
+#[derive(Default)]
+struct Family {
+    connections: AtomicU64,
+    /// Seconds since the epoch; 0 before the first.
+    sign_of_life: AtomicU64,
 }
 
 #[derive(Default)]
@@ -72,6 +83,28 @@ impl Counters {
         self.with_names(|names| remember(&mut names.untrusted, host));
     }
 
+    /// A redirected connection of the listener's family.
+    pub(crate) fn redirected(&self, listener: IpAddr) {
+        Self::count(&self.family(listener.is_ipv6()).connections);
+    }
+
+    /// The redirection was told that we live.
+    pub(crate) fn sign_of_life(&self, listener: IpAddr) {
+        self.family(listener.is_ipv6()).sign_of_life.store(epoch_seconds(), Relaxed);
+    }
+
+    fn family(&self, v6: bool) -> &Family {
+        &self.families[usize::from(v6)]
+    }
+
+    /// Connections, and seconds since the last sign of life, of one family.
+    pub(crate) fn redirection(&self, v6: bool) -> (u64, Option<u64>) {
+        let family = self.family(v6);
+        let last = family.sign_of_life.load(Relaxed);
+        let ago = (last > 0).then(|| epoch_seconds().saturating_sub(last));
+        (family.connections.load(Relaxed), ago)
+    }
+
     // The lock is taken once per connection and by snapshots.
     fn with_names<T>(&self, act: impl FnOnce(&mut Names) -> T) -> T {
         act(&mut self.names.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
@@ -96,6 +129,10 @@ impl Counters {
             authority: self.authority.clone(),
         }
     }
+}
+
+fn epoch_seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 fn remember(set: &mut BTreeSet<String>, name: &str) {

@@ -41,6 +41,9 @@ pub struct Settings {
     pub ca_dir: Option<PathBuf>,
     /// What happens where no certificate authority can be had.
     pub failure_policy: FailurePolicy,
+    /// Unix socket on which the sidecar tells its state; without it `admin.sock` in `ca_dir`, and none without
+    /// either.
+    pub admin_socket: Option<PathBuf>,
     /// How long streams may run on after a SIGTERM, in seconds.
     pub grace_seconds: u64,
 }
@@ -73,6 +76,7 @@ impl Default for Settings {
             trust_dir: None,
             ca_dir: None,
             failure_policy: FailurePolicy::Open,
+            admin_socket: None,
             grace_seconds: 30,
         }
     }
@@ -124,6 +128,14 @@ impl Settings {
         self.hosts.iter().map(|host| host.trim_end_matches('.').to_ascii_lowercase())
     }
 
+    /// Where the admin socket is, if there is one.
+    #[must_use]
+    pub fn admin_path(&self) -> Option<PathBuf> {
+        let beside_the_key =
+            || Some(self.ca_dir.as_ref()?.join(outrigger_contract::private_files::ADMIN_SOCKET));
+        self.admin_socket.clone().or_else(beside_the_key)
+    }
+
     /// The grace period.
     #[must_use]
     pub const fn grace(&self) -> Duration {
@@ -148,6 +160,7 @@ fn is_setting(name: &str) -> bool {
         "TRUST_DIR",
         "CA_DIR",
         "FAILURE_POLICY",
+        "ADMIN_SOCKET",
         "GRACE_SECONDS",
     ];
     name.strip_prefix(outrigger_contract::ENV_PREFIX)

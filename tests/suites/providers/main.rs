@@ -8,6 +8,7 @@
 
 mod bill;
 mod bytes;
+mod doctor;
 mod failures;
 mod hosts;
 mod lifecycle;

@@ -4,6 +4,7 @@
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use outrigger_providers::{Service, services};
 use rustls::server::Accepted;
@@ -120,18 +121,22 @@ pub(crate) struct Classifier {
     added: HashMap<String, &'static Service>,
     passthrough: HashSet<String>,
     covered: Box<dyn Fn(&str) -> bool>,
-    pub(crate) learned: Learned,
+    pub(crate) learned: Arc<Learned>,
     seats: Rc<Cell<usize>>,
 }
 
 impl Classifier {
     /// `covered` tells whether the certificate authority can vouch for a name.
-    pub(crate) fn new(settings: &Settings, covered: Box<dyn Fn(&str) -> bool>) -> Classifier {
+    pub(crate) fn new(
+        settings: &Settings,
+        learned: Arc<Learned>,
+        covered: Box<dyn Fn(&str) -> bool>,
+    ) -> Classifier {
         Classifier {
             added: settings.added_hosts().map(|host| (host, &services::OPERATOR_LISTED)).collect(),
             passthrough: settings.passthrough_hosts.iter().map(|host| plain(host)).collect(),
             covered,
-            learned: Learned::default(),
+            learned,
             seats: Rc::new(Cell::new(settings.max_intercepted)),
         }
     }
@@ -194,8 +199,6 @@ pub(crate) fn plain(host: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use rustls::pki_types::ServerName;
     use rustls::server::Acceptor;
     use rustls::{ClientConfig, ClientConnection, RootCertStore};
@@ -226,7 +229,7 @@ mod tests {
             max_intercepted: 1,
             ..Settings::default()
         };
-        Classifier::new(&settings, Box::new(|host| host != "jp.api.openai.com"))
+        Classifier::new(&settings, Arc::default(), Box::new(|host| host != "jp.api.openai.com"))
     }
 
     fn anywhere(port: u16) -> Destination {

@@ -205,7 +205,7 @@ async fn terminate(
                 edge.counters.not_trusted(&target.host);
                 if edge.classifier.learned.refused(&client) {
                     tracing::warn!(
-                        host = %target.host, client = format!("{:016x}", client.fingerprint), %error,
+                        host = %target.host, client = client.shown(), %error,
                         "a client refused the handshake; it may not trust Outrigger's certificate authority. Its further connections \
                          pass through unobserved: give it the trust files, or list the host under passthrough_hosts"
                     );

@@ -1,12 +1,16 @@
 //! Which clients accept our certificates, found out by their handshakes. One that refused goes unobserved from then on,
-//! so that it loses one connection in the pod's life, not each. Per handshake: one look-up, no lock (one thread).
+//! so that it loses one connection in the pod's life, not each. Per handshake: one look-up under a lock that nobody else
+//! takes but the admin's snapshots.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustls::server::ClientHello;
+
+use crate::status;
 
 /// Clients times hosts; past it nothing more is learned, and an unknown client is served.
 const REMEMBERED: usize = 4096;
@@ -36,6 +40,11 @@ impl Client {
         }
         Client { host, fingerprint: hasher.finish() }
     }
+
+    /// The fingerprint as logs and reports show it.
+    pub(crate) fn shown(&self) -> String {
+        format!("{:016x}", self.fingerprint)
+    }
 }
 
 /// Values that some stacks draw at random (RFC 8701).
@@ -43,39 +52,75 @@ const fn is_grease(value: u16) -> bool {
     value & 0x0f0f == 0x0a0a && value >> 8 == value & 0xff
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Standing {
-    Trusts,
-    Refuses,
+/// What is known of one client.
+struct Known {
+    standing: status::Standing,
+    /// Seconds since the epoch.
+    since: u64,
+    connections: u64,
 }
 
 /// What was learned so far.
 #[derive(Default)]
-pub(crate) struct Learned(RefCell<HashMap<Client, Standing>>);
+pub(crate) struct Learned(Mutex<HashMap<Client, Known>>);
 
 impl Learned {
     /// Whether a client is known to refuse us.
     pub(crate) fn refuses(&self, client: &Client) -> bool {
-        self.0.borrow().get(client) == Some(&Standing::Refuses)
+        match self.known().get_mut(client) {
+            Some(known) if known.standing == status::Standing::Refuses => {
+                known.connections += 1;
+                true
+            }
+            _ => false,
+        }
     }
 
     /// A handshake succeeded.
     pub(crate) fn trusts(&self, client: &Client) {
-        self.learn(client, Standing::Trusts);
+        self.learn(client, status::Standing::Trusts);
     }
 
     /// A handshake was refused. One that succeeded before had another reason to fail this time. True when this is news.
     pub(crate) fn refused(&self, client: &Client) -> bool {
-        self.learn(client, Standing::Refuses)
+        self.learn(client, status::Standing::Refuses)
     }
 
-    fn learn(&self, client: &Client, standing: Standing) -> bool {
-        let mut known = self.0.borrow_mut();
-        if known.contains_key(client) || known.len() >= REMEMBERED {
+    /// Every client, by host.
+    pub(crate) fn clients(&self) -> Vec<status::Client> {
+        let mut clients: Vec<status::Client> = self
+            .known()
+            .iter()
+            .map(|(client, known)| status::Client {
+                host: client.host.clone(),
+                fingerprint: client.shown(),
+                standing: known.standing,
+                since: known.since,
+                connections: known.connections,
+            })
+            .collect();
+        clients.sort_by(|a, b| (&a.host, &a.fingerprint).cmp(&(&b.host, &b.fingerprint)));
+        clients
+    }
+
+    fn learn(&self, client: &Client, standing: status::Standing) -> bool {
+        let mut known = self.known();
+        if let Some(known) = known.get_mut(client) {
+            if known.standing == standing {
+                known.connections += 1;
+            }
             return false;
         }
-        known.insert(client.clone(), standing);
+        if known.len() >= REMEMBERED {
+            return false;
+        }
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        known.insert(client.clone(), Known { standing, since, connections: 1 });
         true
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<Client, Known>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -92,6 +137,19 @@ mod tests {
         assert!(!learned.refuses(&client(1)));
         assert!(learned.refused(&client(2)));
         assert!(learned.refuses(&client(2)));
+        let told: Vec<_> = learned
+            .clients()
+            .into_iter()
+            .map(|client| (client.fingerprint, client.standing, client.connections))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("0000000000000001".to_owned(), status::Standing::Trusts, 1),
+                // The refused one, and the one that passed through because of it.
+                ("0000000000000002".to_owned(), status::Standing::Refuses, 2)
+            ]
+        );
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
 use std::time::Duration;
 
 use outrigger_contract::{ports, redirection};
@@ -11,6 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::MissedTickBehavior;
 
 use crate::drain::{Token, WeakToken};
+use crate::seen::Counters;
 
 /// When the system cannot accept (no descriptors left), trying again at once would only burn its time.
 const BACK_OFF: Duration = Duration::from_millis(50);
@@ -35,6 +37,7 @@ fn is_own(to: &SocketAddr, listener: SocketAddr) -> bool {
 pub(crate) async fn accept<F>(
     listener: TcpListener,
     token: Token,
+    counters: Arc<Counters>,
     serve: impl Fn(TcpStream, SocketAddr, Token) -> F,
 ) where
     F: Future<Output = ()> + 'static,
@@ -47,12 +50,17 @@ pub(crate) async fn accept<F>(
     let mut token = Some(token);
     loop {
         tokio::select! {
-            _ = beat.tick(), if token.is_some() => heart.beat(),
+            _ = beat.tick(), if token.is_some() => {
+                if heart.beat() {
+                    counters.sign_of_life(address.ip());
+                }
+            }
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
                     let Some(token) = weak.upgrade() else { return };
                     match original(&stream, address) {
                         Some(to) => {
+                            counters.redirected(address.ip());
                             tokio::task::spawn_local(serve(stream, to, token));
                         }
                         None => tracing::debug!("a connection to the transparent listener itself is closed"),
@@ -90,12 +98,13 @@ impl Heart {
         Heart { loopback, family }
     }
 
-    fn beat(&self) {
+    /// False when nothing could be sent on loopback.
+    fn beat(&self) -> bool {
         let sent = self
             .loopback
             .as_ref()
             .map(|socket| socket.send_to(&[], SocketAddr::new(self.family, ports::HEARTBEAT)));
-        if let Some(Err(error)) = sent {
+        if let Some(Err(error)) = &sent {
             tracing::debug!(%error, "a sign of life was not sent");
         }
         // iptables knows the living by the source address of their connections.
@@ -106,6 +115,7 @@ impl Heart {
         {
             tracing::debug!(%error, "a sign of life was not sent");
         }
+        matches!(sent, Some(Ok(_)))
     }
 }
 

@@ -8,7 +8,7 @@ use outrigger_providers::{Dialect, FailureClass, OwnError};
 use crate::exchange::body::RelayedBody;
 
 /// Marks an answer as ours.
-const ERROR_HEADER: HeaderName = HeaderName::from_static("x-outrigger-error");
+pub(crate) const ERROR_HEADER: HeaderName = HeaderName::from_static("x-outrigger-error");
 
 /// An error of our own.
 pub(crate) fn error(

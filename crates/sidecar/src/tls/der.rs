@@ -74,6 +74,7 @@ pub(crate) fn element(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
 pub(crate) struct Certificate<'a> {
     /// The subject's relative names, one `SET` each.
     pub(crate) subject: &'a [u8],
+    validity: &'a [u8],
     extensions: &'a [u8],
 }
 
@@ -92,7 +93,23 @@ impl<'a> Certificate<'a> {
             return None;
         }
         let extensions = fields.find(|field| field.tag == context(3)).map_or(&[][..], |field| field.content);
-        Some(Certificate { subject: subject?.content, extensions })
+        Some(Certificate { subject: subject?.content, validity: validity?.content, extensions })
+    }
+
+    /// The last second of its validity, since the epoch.
+    pub(crate) fn not_after(&self) -> Option<u64> {
+        const UTC_TIME: u8 = 0x17;
+        let last = elements(self.validity).nth(1)?;
+        let digits = std::str::from_utf8(last.content).ok()?;
+        // Two digits of the year stand for 1950 to 2049 (RFC 5280, section 4.1.2.5.1).
+        let century = match last.tag {
+            UTC_TIME if digits < "5" => "20",
+            UTC_TIME => "19",
+            _ => "",
+        };
+        let format = time::macros::format_description!("[year][month][day][hour][minute][second]Z");
+        let at = time::PrimitiveDateTime::parse(&format!("{century}{digits}"), format).ok()?;
+        u64::try_from(at.assume_utc().unix_timestamp()).ok()
     }
 
     /// The host names to which a certificate authority is constrained.
@@ -133,6 +150,20 @@ mod tests {
             let bytes = element(SEQUENCE, &[&content]);
             let found: Vec<_> = elements(&bytes).collect();
             assert_eq!(found, [Element { tag: SEQUENCE, content: &content, whole: &bytes }]);
+        }
+    }
+
+    #[test]
+    fn the_end_of_validity_is_read_in_both_notations() {
+        let params = |year| {
+            let mut params = rcgen::CertificateParams::default();
+            params.not_after = rcgen::date_time_ymd(year, 3, 1);
+            let key = rcgen::KeyPair::generate().unwrap();
+            params.self_signed(&key).unwrap().der().clone()
+        };
+        // From 2050 on the year has four digits.
+        for (year, seconds) in [(2049, 2_498_169_600), (2051, 2_561_241_600)] {
+            assert_eq!(Certificate::parse(&params(year)).unwrap().not_after(), Some(seconds), "{year}");
         }
     }
 

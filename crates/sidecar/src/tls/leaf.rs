@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::StartError;
 use crate::tls::authority::{Authority, dated_params};
+use crate::tls::der::Certificate;
 
 /// A name that no authority of ours covers; `.invalid` is nobody's.
 const OUTSIDE: &str = "outrigger.invalid";
@@ -78,6 +79,11 @@ impl Leaves {
             .verify_server_cert(leaf, chain.cert.get(1..).unwrap_or_default(), &name, &[], UnixTime::now())
             .map(drop)
             .map_err(|error| error.to_string())
+    }
+
+    /// The last second of the root's validity, since the epoch.
+    pub(crate) fn root_not_after(&self) -> Option<u64> {
+        Certificate::parse(self.authority.root_der())?.not_after()
     }
 
     /// Whether a leaf for this name would be accepted.

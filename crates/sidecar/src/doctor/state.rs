@@ -1,0 +1,318 @@
+//! Judges what the sidecar tells of itself. Pure.
+
+use std::collections::BTreeSet;
+
+use outrigger_contract::redirection;
+
+use crate::doctor::checks;
+use crate::doctor::finding::Finding;
+use crate::status::{Standing, Status};
+
+/// This long before its end a restart should be planned, in seconds.
+const ENDING: u64 = 30 * 86_400;
+
+/// `own` is the fingerprint of the doctor's own round trips, which say nothing about the app.
+/// `now` is in seconds since the epoch.
+pub(super) fn judge(status: &Status, own: Option<&str>, now: u64) -> Vec<Finding> {
+    let mut findings = vec![checks::RUNNING.found(format!(
+        "outrigger-sidecar {} has run for {}; CONNECT on {}, base URLs on {}; {} connections, {} read, {} passed through",
+        status.version,
+        lasting(status.uptime_seconds),
+        status.listeners.connect,
+        status.listeners.base_url,
+        status.counts.connections,
+        status.counts.intercepted,
+        status.counts.passed,
+    ))];
+    if status.counts.panics > 0 {
+        findings.push(
+            checks::PANICS
+                .found(format!("{} connections ended by a fault of Outrigger's own", status.counts.panics)),
+        );
+    }
+    if status.counts.connections == 0 {
+        findings.push(checks::NO_TRAFFIC.found("no connection has reached the sidecar yet"));
+    }
+    authority(status, now, &mut findings);
+    redirect(status, &mut findings);
+    clients(status, own, &mut findings);
+    passed(status, &mut findings);
+    findings
+}
+
+fn authority(status: &Status, now: u64, findings: &mut Vec<Finding>) {
+    let authority = &status.authority;
+    if let Some(fault) = &authority.fault {
+        findings.push(checks::AUTHORITY_LOST.found(format!("everything passes through: {fault}")));
+        return;
+    }
+    if !authority.not_covered.is_empty() {
+        findings.push(checks::NOT_COVERED.found(format!(
+            "the authority of this pod does not vouch for {}: they pass through",
+            authority.not_covered.join(", ")
+        )));
+    }
+    match authority.not_after.map(|last| last.saturating_sub(now)) {
+        Some(left) if left < ENDING => findings.push(
+            checks::AUTHORITY_ENDS.found(format!("the certificate authority ends in {}", lasting(left))),
+        ),
+        _ => findings.push(checks::AUTHORITY.found(format!(
+            "the certificate authority is {}, and vouches for {} hosts",
+            authority.state,
+            authority.covered.len()
+        ))),
+    }
+}
+
+fn redirect(status: &Status, findings: &mut Vec<Finding>) {
+    if status.listeners.transparent.is_empty() {
+        findings.push(checks::REDIRECT_OFF.found("no redirected connections are listened for"));
+        return;
+    }
+    let Some(report) = &status.redirect else {
+        let arrived: u64 = status.redirected.iter().map(|family| family.connections).sum();
+        findings.push(checks::REDIRECT_UNKNOWN.found(format!(
+            "there is no report of a redirect; {arrived} redirected connections have arrived"
+        )));
+        return;
+    };
+    if report["redirected"] != true {
+        let reason = report["reason"].as_str().unwrap_or("no reason was given");
+        findings.push(checks::REDIRECT_FAILED.found(format!("nothing is redirected: {reason}")));
+        return;
+    }
+    let words = |value: &serde_json::Value| value.as_str().unwrap_or("unknown").to_owned();
+    let ports: Vec<String> =
+        report["ports"].as_array().into_iter().flatten().map(ToString::to_string).collect();
+    for family in report["families"].as_array().into_iter().flatten().filter_map(|family| family.as_str()) {
+        let place = format!("{family} to port {} by {}", ports.join(", "), words(&report["backend"]));
+        let Some(served) = status.redirected.iter().find(|one| one.family == family) else {
+            findings.push(
+                checks::REDIRECT_UNSERVED.found(format!("{place} is redirected, and nothing listens for it")),
+            );
+            continue;
+        };
+        let arrived = format!("{} connections have arrived", served.connections);
+        let test = &report["self_test"][family];
+        findings.push(if test["proven"] == true {
+            checks::REDIRECT_PROVEN.found(format!("{place} is redirected and proven; {arrived}"))
+        } else {
+            let why = words(&test["reason"]);
+            checks::REDIRECT_UNPROVEN.found(format!("{place} is redirected, unproven ({why}); {arrived}"))
+        });
+        let ago = served.sign_of_life_seconds_ago;
+        findings.push(sign_of_life(family, ago, status.uptime_seconds, &words(&report["on_proxy_down"])));
+    }
+}
+
+fn sign_of_life(family: &str, ago: Option<u64>, uptime: u64, on_proxy_down: &str) -> Finding {
+    let fate = if on_proxy_down == "closed" { "are refused" } else { "go direct" };
+    let patience = redirection::ALIVE_FOR.as_secs();
+    match ago {
+        // Whole seconds: the fraction is given to the sidecar.
+        Some(ago) if ago <= patience => {
+            checks::HEARTBEAT.found(format!("{family}: the last sign of life is {ago} s old"))
+        }
+        None if uptime <= patience => checks::HEARTBEAT
+            .found(format!("{family}: it was started just now, and its first sign of life is due")),
+        Some(ago) => checks::HEARTBEAT_LOST
+            .found(format!("{family}: no sign of life for {ago} s; new connections {fate}")),
+        None => checks::HEARTBEAT_LOST
+            .found(format!("{family}: no sign of life was ever given; new connections {fate}")),
+    }
+}
+
+fn clients(status: &Status, own: Option<&str>, findings: &mut Vec<Finding>) {
+    let of_apps = || status.clients.iter().filter(|client| own != Some(client.fingerprint.as_str()));
+    let trusting: Vec<_> = of_apps().filter(|client| client.standing == Standing::Trusts).collect();
+    if of_apps().next().is_none() {
+        findings.push(checks::CLIENTS_NONE.found("no client has made a handshake with the sidecar yet"));
+    }
+    if !trusting.is_empty() {
+        let stacks: BTreeSet<_> = trusting.iter().map(|client| client.fingerprint.as_str()).collect();
+        let hosts: BTreeSet<_> = trusting.iter().map(|client| client.host.as_str()).collect();
+        findings.push(checks::CLIENTS_TRUST.found(format!(
+            "{} TLS clients trust Outrigger, for {}",
+            stacks.len(),
+            hosts.into_iter().collect::<Vec<_>>().join(", ")
+        )));
+    }
+    for client in of_apps().filter(|client| client.standing == Standing::Refuses) {
+        findings.push(checks::CLIENT_REFUSED.found(format!(
+            "client {} refused Outrigger's certificate for {}: its calls there go unobserved ({} connections so far)",
+            client.fingerprint, client.host, client.connections
+        )));
+    }
+}
+
+fn passed(status: &Status, findings: &mut Vec<Finding>) {
+    let reasons = &status.counts.reasons;
+    if let Some(count) = reasons.get("budget") {
+        findings.push(checks::BUDGET.found(format!(
+            "{count} connections passed through because {} were being read already",
+            status.settings.max_intercepted
+        )));
+    }
+    if !reasons.is_empty() {
+        let listed: Vec<String> = reasons.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
+        findings.push(checks::PASSED.found(format!("passed through unread: {}", listed.join(", "))));
+    }
+}
+
+fn lasting(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds / 60),
+        7200..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::doctor::finding::Level;
+    use crate::status::{Authority, Client, Counts, Listeners, Redirected, Shown};
+
+    const NOW: u64 = 1_700_000_000;
+
+    fn status() -> Status {
+        Status {
+            version: "1".to_owned(),
+            uptime_seconds: 7300,
+            listeners: Listeners {
+                transparent: vec!["127.0.0.1:19001".parse().unwrap()],
+                connect: "127.0.0.1:19002".parse().unwrap(),
+                base_url: "127.0.0.1:19003".parse().unwrap(),
+            },
+            settings: Shown::default(),
+            counts: Counts { connections: 3, intercepted: 2, passed: 1, ..Counts::default() },
+            redirected: vec![Redirected {
+                family: "ipv4".to_owned(),
+                connections: 3,
+                sign_of_life_seconds_ago: Some(1),
+            }],
+            redirect: Some(json!({
+                "redirected": true, "backend": "nft", "families": ["ipv4"], "on_proxy_down": "open", "ports": [443],
+                "self_test": { "ipv4": { "proven": true }, "ipv6": { "proven": false, "reason": "not redirected" } },
+            })),
+            authority: Authority {
+                state: "kept".to_owned(),
+                fault: None,
+                not_after: Some(NOW + 2 * ENDING),
+                ca_pem: String::new(),
+                covered: vec!["api.openai.com".to_owned()],
+                not_covered: Vec::new(),
+            },
+            clients: vec![client("a", Standing::Trusts)],
+        }
+    }
+
+    fn client(fingerprint: &str, standing: Standing) -> Client {
+        Client {
+            host: "api.openai.com".to_owned(),
+            fingerprint: fingerprint.to_owned(),
+            standing,
+            since: 0,
+            connections: 2,
+        }
+    }
+
+    fn ids(status: &Status) -> Vec<&'static str> {
+        judge(status, Some("own"), NOW).into_iter().map(|finding| finding.id).collect()
+    }
+
+    #[test]
+    fn a_healthy_pod_has_nothing_to_mend() {
+        let findings = judge(&status(), None, NOW);
+        assert!(findings.iter().all(|finding| finding.level == Level::Ok), "{findings:?}");
+        assert_eq!(ids(&status()), ["running", "authority", "redirect-proven", "heartbeat", "clients-trust"]);
+    }
+
+    #[test]
+    fn the_authoritys_state_is_told_in_each_case() {
+        let told = |change: &dyn Fn(&mut Authority)| {
+            let mut status = status();
+            change(&mut status.authority);
+            ids(&status)
+                .into_iter()
+                .filter(|id| id.starts_with("auth") || id.starts_with("hosts"))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(told(&|authority| authority.fault = Some("it is lost".to_owned())), ["authority-lost"]);
+        assert_eq!(told(&|authority| authority.not_after = Some(NOW + ENDING - 1)), ["authority-ends"]);
+        assert_eq!(told(&|authority| authority.not_after = Some(NOW - 1)), ["authority-ends"]);
+        let added = vec!["new.example".to_owned()];
+        assert_eq!(
+            told(&|authority| authority.not_covered = added.clone()),
+            ["hosts-not-covered", "authority"]
+        );
+    }
+
+    #[test]
+    fn the_redirects_state_is_told_in_each_case() {
+        let told = |change: &dyn Fn(&mut Status)| {
+            let mut status = status();
+            change(&mut status);
+            ids(&status).into_iter().find(|id| id.starts_with("redirect")).unwrap()
+        };
+        assert_eq!(told(&|status| status.listeners.transparent.clear()), "redirect-off");
+        assert_eq!(told(&|status| status.redirect = None), "redirect-unknown");
+        let failed = json!({ "redirected": false, "reason": "no NET_ADMIN" });
+        assert_eq!(told(&|status| status.redirect = Some(failed.clone())), "redirect-failed");
+        assert_eq!(told(&|status| status.redirected.clear()), "redirect-unserved");
+        let unproven = |status: &mut Status| {
+            status.redirect.as_mut().unwrap()["self_test"]["ipv4"] =
+                json!({ "proven": false, "reason": "busy" });
+        };
+        assert_eq!(told(&unproven), "redirect-unproven");
+    }
+
+    #[test]
+    fn a_lost_sign_of_life_says_what_becomes_of_connections() {
+        let text = |ago, on_proxy_down: &str| {
+            let mut status = status();
+            status.redirected[0].sign_of_life_seconds_ago = ago;
+            status.redirect.as_mut().unwrap()["on_proxy_down"] = json!(on_proxy_down);
+            judge(&status, None, NOW)
+                .into_iter()
+                .find(|finding| finding.id == "heartbeat-lost")
+                .map(|finding| finding.text)
+        };
+        assert_eq!(text(Some(3), "open"), None);
+        assert!(text(Some(4), "open").unwrap().ends_with("go direct"));
+        assert!(text(None, "closed").unwrap().ends_with("are refused"));
+        let mut young = status();
+        young.uptime_seconds = 1;
+        young.redirected[0].sign_of_life_seconds_ago = None;
+        assert!(ids(&young).contains(&"heartbeat"));
+    }
+
+    #[test]
+    fn a_refusing_client_is_named_and_the_doctor_is_not() {
+        let mut status = status();
+        status.clients = vec![client("own", Standing::Trusts), client("b", Standing::Refuses)];
+        let findings = judge(&status, Some("own"), NOW);
+        let refused = findings.iter().find(|finding| finding.id == "client-refused").unwrap();
+        assert_eq!(refused.level, Level::Warn);
+        assert!(
+            refused.text.contains("client b refused") && refused.text.contains("api.openai.com"),
+            "{refused:?}"
+        );
+        assert!(refused.mend.as_ref().unwrap().contains("passthrough_hosts"));
+        status.clients.pop();
+        assert!(ids(&status).contains(&"clients-none"));
+    }
+
+    #[test]
+    fn what_passes_through_is_told_with_its_reason() {
+        let mut status = status();
+        status.counts.reasons = [("budget".to_owned(), 4), ("not_listed".to_owned(), 9)].into();
+        let found = ids(&status);
+        for id in ["budget-reached", "passed-through"] {
+            assert!(found.contains(&id), "{id}: {found:?}");
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! `outrigger-sidecar doctor` beside a running sidecar: what it finds, how it mends, and what it never shows.
+
+use std::ffi::OsString;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::Arc;
+
+use outrigger_simulator::{Answer, Simulator};
+use outrigger_tests::http::free_address;
+use outrigger_tests::process::{Program, clean};
+use outrigger_tests::tls::TlsServer;
+use outrigger_tests::{DEADLINE, setting};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use serde_json::{Value, json};
+
+use super::{KEY, simulator};
+
+const PASSWORD: &str = "hunter2-of-the-proxy";
+
+/// A sidecar as in a pod: private and public directory, a redirect's report, a simulator for every provider.
+struct Pod {
+    directory: tempfile::TempDir,
+    // Ended before the next one starts.
+    sidecar: Option<Program>,
+    arguments: Vec<OsString>,
+    variables: Vec<(String, String)>,
+    connect: SocketAddr,
+}
+
+impl Pod {
+    fn start(simulator: &Simulator) -> Pod {
+        let address = simulator.address();
+        Pod::with(
+            &[("api.openai.com", address), ("api.anthropic.com", address)],
+            Some(simulator.ca_pem()),
+            &[],
+        )
+    }
+
+    fn with(upstreams: &[(&str, SocketAddr)], ca_pem: Option<&str>, variables: &[(&str, &str)]) -> Pod {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let trust = directory.path().join("trust");
+        std::fs::create_dir(&trust).expect("a temporary directory");
+        let report = json!({
+            "redirected": true, "backend": "nft", "families": ["ipv4"], "on_proxy_down": "open", "ports": [443],
+            "self_test": { "ipv4": { "proven": true }, "ipv6": { "proven": false, "reason": "it is not redirected" } },
+        });
+        std::fs::write(trust.join("redirect.json"), report.to_string()).expect("a temporary file");
+        let mut arguments: Vec<OsString> =
+            vec!["--trust-dir".into(), trust.into(), "--ca-dir".into(), directory.path().join("ca").into()];
+        for (host, address) in upstreams {
+            arguments.extend(["--upstream".into(), format!("{host}={address}").into()]);
+        }
+        if let Some(pem) = ca_pem {
+            let file = directory.path().join("extra.pem");
+            std::fs::write(&file, pem).expect("a temporary file");
+            arguments.extend(["--extra-ca".into(), file.into()]);
+        }
+        let variables =
+            variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut pod = Pod { directory, sidecar: None, arguments, variables, connect: nowhere };
+        pod.restart();
+        pod
+    }
+
+    fn restart(&mut self) {
+        drop(self.sidecar.take());
+        let mut command = Command::new(setting("OUTRIGGER_SIDECAR_BIN"));
+        clean(&mut command);
+        command
+            .args(&self.arguments)
+            .env("OUTRIGGER_CONNECT", "127.0.0.1:0")
+            .env("OUTRIGGER_BASE_URL", "127.0.0.1:0")
+            .env("OUTRIGGER_TRANSPARENT_PORT", "0")
+            .env("OUTRIGGER_UPSTREAM_PROXY", format!("http://me:{PASSWORD}@127.0.0.1:9"))
+            .env("OPENAI_API_KEY", KEY)
+            .envs(self.variables.iter().cloned());
+        let sidecar = Program::start(command);
+        let ready = sidecar.error_line(DEADLINE, |line| line.contains("ready")).expect("it starts");
+        let connect = ready.split("connect=").nth(1).and_then(|rest| rest.split(' ').next());
+        self.connect = connect.and_then(|text| text.parse().ok()).expect("an address");
+        self.sidecar = Some(sidecar);
+    }
+
+    fn trust(&self, name: &str) -> PathBuf {
+        self.directory.path().join("trust").join(name)
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.directory.path().join("ca/admin.sock")
+    }
+
+    fn doctor(&self, output: &str) -> (Option<i32>, String) {
+        doctor(&["--admin-socket", &self.socket().display().to_string(), "--output", output])
+    }
+
+    fn findings(&self) -> (Option<i32>, Vec<Value>) {
+        let (code, output) = self.doctor("json");
+        let report: Value = serde_json::from_str(&output).unwrap_or_else(|error| panic!("{error}: {output}"));
+        (code, report["findings"].as_array().cloned().unwrap_or_default())
+    }
+
+    /// A client that trusts nobody, and so refuses whoever answers.
+    fn refuse(&self, host: &str) {
+        let mut stream = TcpStream::connect(self.connect).expect("the sidecar listens");
+        stream.set_read_timeout(Some(DEADLINE)).expect("a deadline");
+        write!(stream, "CONNECT {host}:443 HTTP/1.1\r\n\r\n").expect("the sidecar reads");
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).expect("the sidecar answers");
+            answer.push(byte[0]);
+        }
+        let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_protocol_versions(rustls::ALL_VERSIONS)
+            .expect("versions")
+            .with_root_certificates(RootCertStore::empty())
+            .with_no_client_auth();
+        let name = ServerName::try_from(host.to_owned()).expect("a host name");
+        let client = ClientConnection::new(Arc::new(config), name).expect("a valid configuration");
+        let mut tls = StreamOwned::new(client, stream);
+        tls.flush().expect_err("nobody is trusted");
+        // The sidecar closes once it has heard the refusal.
+        let _closed = tls.sock.read(&mut [0; 16]);
+    }
+}
+
+fn doctor(arguments: &[&str]) -> (Option<i32>, String) {
+    let mut command = Command::new(setting("OUTRIGGER_SIDECAR_BIN"));
+    clean(&mut command);
+    command.arg("doctor").args(arguments).env("OPENAI_API_KEY", KEY);
+    let ended = Program::start(command).end();
+    (ended.status.code(), ended.output)
+}
+
+fn of<'a>(findings: &'a [Value], id: &str) -> &'a Value {
+    findings.iter().find(|finding| finding["id"] == id).unwrap_or_else(|| panic!("no {id} in {findings:#?}"))
+}
+
+fn says(finding: &Value, level: &str, text: &str, mend: &str) {
+    let has = |field: &str, words: &str| finding[field].as_str().unwrap_or_default().contains(words);
+    assert!(finding["level"] == level && has("text", text) && has("mend", mend), "{finding:#}");
+}
+
+#[test]
+fn a_healthy_pod_is_well_and_shows_no_secret() {
+    let simulator = simulator(Answer::default());
+    let pod = Pod::start(&simulator);
+    let (code, findings) = pod.findings();
+    assert_eq!(code, Some(0), "{findings:#?}");
+    for id in ["running", "authority", "redirect-proven", "heartbeat", "trust-ok", "round-trip"] {
+        says(of(&findings, id), "ok", "", "");
+    }
+    assert!(
+        findings.iter().all(|finding| finding["level"] == "ok" || finding["level"] == "note"),
+        "{findings:#?}"
+    );
+    let (code, text) = pod.doctor("text");
+    assert_eq!(code, Some(0));
+    // Its own visits are no client of the app's.
+    assert!(text.contains("no client has made a handshake"), "{text}");
+    assert!(text.lines().last().is_some_and(|line| line.ends_with("0 warn, 0 fail")), "{text}");
+
+    let mut state = String::new();
+    let mut socket = std::os::unix::net::UnixStream::connect(pod.socket()).expect("it listens");
+    socket.write_all(b"GET /status HTTP/1.0\r\n\r\n").expect("it reads");
+    socket.read_to_string(&mut state).expect("it answers");
+    assert!(state.contains("\"upstream_proxy\":\"127.0.0.1:9\""), "{state}");
+    for told in [state, text, format!("{findings:?}")] {
+        assert!(!told.contains(PASSWORD) && !told.contains(KEY), "{told}");
+    }
+}
+
+#[test]
+fn harmed_trust_files_are_found_and_healing_is_believed() {
+    let simulator = simulator(Answer::default());
+    let pod = Pod::start(&simulator);
+    let whole = std::fs::read(pod.trust("bundle.pem")).expect("it is published");
+    std::fs::remove_file(pod.trust("ca.pem")).expect("it is published");
+    std::fs::remove_file(pod.trust("hashed")).expect("it is published");
+    let (code, findings) = pod.findings();
+    assert_eq!(code, Some(1));
+    says(of(&findings, "trust-missing"), "fail", "ca.pem is missing", "restart the pod");
+    assert_eq!(
+        findings.iter().filter(|finding| finding["id"] == "trust-missing").count(),
+        2,
+        "{findings:#?}"
+    );
+
+    let foreign = TlsServer::listen("api.openai.com");
+    std::fs::remove_file(pod.trust("bundle.pem")).expect("it is published");
+    std::fs::write(pod.trust("bundle.pem"), foreign.ca_pem()).expect("a temporary file");
+    let (code, findings) = pod.findings();
+    assert_eq!(code, Some(1));
+    says(of(&findings, "trust-ca-differs"), "fail", "bundle.pem", "restart the pod");
+    says(of(&findings, "round-trip-trust"), "fail", "api.openai.com", "restart the pod");
+
+    // The sidecar has not learned to pass the doctor by.
+    std::fs::write(pod.trust("bundle.pem"), whole).expect("a temporary file");
+    says(of(&pod.findings().1, "round-trip"), "ok", "api.openai.com", "");
+}
+
+#[test]
+fn a_lost_authority_is_said_before_anything_else() {
+    let simulator = simulator(Answer::default());
+    let mut pod = Pod::start(&simulator);
+    std::fs::remove_file(pod.directory.path().join("ca/authority.pem")).expect("it is kept");
+    pod.restart();
+    let (code, findings) = pod.findings();
+    assert_eq!(code, Some(1));
+    says(of(&findings, "authority-lost"), "fail", "is lost", "delete the pod");
+}
+
+#[test]
+fn a_client_that_refuses_is_named_with_the_mend() {
+    let simulator = simulator(Answer::default());
+    let pod = Pod::start(&simulator);
+    pod.refuse("api.anthropic.com");
+    let (code, findings) = pod.findings();
+    assert_eq!(code, Some(0));
+    says(
+        of(&findings, "client-refused"),
+        "warn",
+        "certificate for api.anthropic.com: its calls there go unobserved",
+        "trust files",
+    );
+    // Another program of the same TLS library is not judged by it.
+    says(of(&findings, "round-trip"), "ok", "answered", "");
+}
+
+#[test]
+fn what_keeps_a_provider_away_is_told_apart() {
+    let closed = free_address();
+    let nowhere = [("api.openai.com", closed), ("api.anthropic.com", closed)];
+    let (code, findings) = Pod::with(&nowhere, None, &[]).findings();
+    assert_eq!(code, Some(1));
+    says(of(&findings, "round-trip-connect"), "fail", "could not be reached", "allow egress");
+
+    let simulator = simulator(Answer::default());
+    let stranger = [("api.openai.com", simulator.address()), ("api.anthropic.com", simulator.address())];
+    let (code, findings) = Pod::with(&stranger, None, &[]).findings();
+    assert_eq!(code, Some(1));
+    says(of(&findings, "round-trip-upstream-tls"), "fail", "its issuer is not trusted", "extra_cas");
+
+    // It has no fixed address, so the way leads through a proxy that is not there.
+    let pod = Pod::with(&stranger, Some(simulator.ca_pem()), &[("OUTRIGGER_HOSTS", "gateway.example")]);
+    let (code, findings) = pod.findings();
+    assert_eq!(code, Some(0));
+    says(
+        of(&findings, "round-trip-connect"),
+        "warn",
+        "gateway.example: the upstream proxy 127.0.0.1:9",
+        "allow egress",
+    );
+
+    let pod = Pod::with(&stranger, Some(simulator.ca_pem()), &[("OUTRIGGER_MAX_INTERCEPTED", "0")]);
+    let (code, findings) = pod.findings();
+    assert_eq!(code, Some(0));
+    says(of(&findings, "round-trip-unread"), "warn", "not Outrigger's", "passed-through");
+}
+
+#[test]
+fn where_no_sidecar_is_the_doctor_says_so() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let socket = directory.path().join("admin.sock").display().to_string();
+    let (code, text) = doctor(&["--admin-socket", &socket]);
+    assert_eq!(code, Some(1));
+    assert!(text.starts_with("fail  no sidecar answers on ") && text.contains(&socket), "{text}");
+    let (code, text) = doctor(&[]);
+    assert_eq!(code, Some(1));
+    assert!(text.contains("OUTRIGGER_ADMIN_SOCKET"), "{text}");
+    assert_eq!(doctor(&["--output", "poetry"]).0, Some(2));
+}
