@@ -7,8 +7,22 @@ use crate::{Failure, OwnError, Reading};
 /// What a call asks the provider to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Operation {
-    /// A conversation turn: Chat Completions, Responses, Messages.
+    /// A conversation turn: Chat Completions, Responses, Messages, Converse.
     Chat,
+    /// A conversation turn of Gemini, which the conventions name apart.
+    GenerateContent,
+    /// Continuing a text (legacy Completions, Ollama's generate).
+    TextCompletion,
+    /// Turning texts into vectors.
+    Embeddings,
+    /// Ordering documents by a query.
+    Rerank,
+    /// Making or editing images.
+    Image,
+    /// Turning text into speech.
+    Speech,
+    /// Turning speech into text.
+    Transcription,
     /// Fetching a stored response; carries no usage of its own.
     FetchResponse,
     /// Counting tokens; free.
@@ -23,6 +37,13 @@ impl Operation {
     pub const fn as_str(self) -> &'static str {
         match self {
             Operation::Chat => "chat",
+            Operation::GenerateContent => "generate_content",
+            Operation::TextCompletion => "text_completion",
+            Operation::Embeddings => "embeddings",
+            Operation::Rerank => "rerank",
+            Operation::Image => "image",
+            Operation::Speech => "speech",
+            Operation::Transcription => "transcription",
             Operation::FetchResponse => "fetch_response",
             Operation::CountTokens => "count_tokens",
             Operation::Other => "other",
@@ -32,7 +53,7 @@ impl Operation {
     /// Whether a call of this kind has a record, a span and a price.
     #[must_use]
     pub const fn is_inference(self) -> bool {
-        matches!(self, Operation::Chat)
+        !matches!(self, Operation::FetchResponse | Operation::CountTokens | Operation::Other)
     }
 }
 
@@ -102,7 +123,7 @@ pub trait Dialect: Sync {
     /// A reader for one request body.
     fn request_reader(&self) -> Box<dyn RequestReader>;
     /// A meter for one response with this head.
-    fn response_meter(&self, status: StatusCode, headers: &HeaderMap) -> Box<dyn ResponseMeter>;
+    fn response_meter(&'static self, status: StatusCode, headers: &HeaderMap) -> Box<dyn ResponseMeter>;
     /// The failure that an error response means, from its head and what the meter read.
     fn classify(&self, status: StatusCode, headers: &HeaderMap, reading: &Reading) -> Option<Failure>;
     /// An error of our own as a body of this format (`application/json`).

@@ -13,4 +13,4 @@ pub mod services;
 pub use dialect::{Dialect, Operation, RequestFacts, RequestReader, ResponseMeter};
 pub use failure::{Failure, FailureClass, OwnError};
 pub use reading::{Reading, StreamEnd};
-pub use service::{Credential, Recognised, Service};
+pub use service::{Addressed, Credential, Recognised, Service};

@@ -1,6 +1,6 @@
 //! What a meter read from one response.
 
-use outrigger_pricing::{Tier, TokenUsage};
+use outrigger_pricing::{Atto, Tier, TokenUsage};
 
 use crate::Failure;
 
@@ -35,6 +35,8 @@ pub struct Reading {
     pub usage_final: bool,
     /// An inconsistency in the report (parts above totals), in plain words.
     pub usage_fault: Option<&'static str>,
+    /// What the provider says the call cost, in dollars. It is the charge, and ours the check.
+    pub reported_cost: Option<Atto>,
     /// An error inside a response, also one under status 200.
     pub failure: Option<Failure>,
     /// The provider's error message, cut to 500 bytes and free of secrets; for the log and span, never a label.
@@ -57,6 +59,7 @@ impl Default for Reading {
             usage: TokenUsage::UNKNOWN,
             usage_final: false,
             usage_fault: None,
+            reported_cost: None,
             failure: None,
             failure_message: None,
             end: StreamEnd::Open,

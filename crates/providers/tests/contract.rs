@@ -1,137 +1,73 @@
-//! What every wire format must do, whatever it is: run over the registry, naming none. A format brings its fixtures in
-//! `tests/fixtures/<its name>/`; one that lacks them fails here and is told what is missing.
+//! What every wire format and service must do, whatever it is: run over the registries, naming none. Who lacks fixtures
+//! fails here and is told what is missing.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail the test they serve")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+mod cases;
 
-use http::{HeaderMap, StatusCode};
-use outrigger_providers::{
-    Dialect, FailureClass, OwnError, Reading, RequestFacts, StreamEnd, dialects, services,
-};
+use std::collections::{BTreeMap, HashSet};
+
+use cases::{Answer, Case, cases, content_type, facts, meter};
+use http::StatusCode;
+use outrigger_providers::{FailureClass, OwnError, Reading, RequestFacts, StreamEnd, dialects, services};
 use proptest::prelude::*;
 use serde_json::Value;
 
-struct Fixtures {
-    dialect: &'static dyn Dialect,
-    request_stream: Vec<u8>,
-    request_plain: Vec<u8>,
-    answer_stream: Vec<u8>,
-    answer_plain: Vec<u8>,
-    expected: Value,
-}
-
-fn fixtures() -> Vec<Fixtures> {
-    dialects::ALL
-        .into_iter()
-        .map(|dialect| {
-            let folder =
-                PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(dialect.name());
-            let read = |name: &str| {
-                let file = folder.join(name);
-                std::fs::read(&file).unwrap_or_else(|error| panic!("{} is missing: {error}", file.display()))
-            };
-            Fixtures {
-                dialect,
-                request_stream: read("request_stream.json"),
-                request_plain: read("request_plain.json"),
-                answer_stream: read("answer_stream.sse"),
-                answer_plain: read("answer_plain.json"),
-                expected: serde_json::from_slice(&read("expected.json")).unwrap(),
-            }
-        })
-        .collect()
-}
-
-fn content_type(kind: &str) -> HeaderMap {
-    [(http::header::CONTENT_TYPE, kind.parse().unwrap())].into_iter().collect()
-}
-
-const SSE: &str = "text/event-stream";
-const JSON: &str = "application/json";
-
-fn meter(dialect: &dyn Dialect, kind: &str, pieces: &[&[u8]]) -> (Reading, usize) {
-    let mut meter = dialect.response_meter(StatusCode::OK, &content_type(kind));
-    let firsts = pieces.iter().filter(|piece| meter.chunk(piece)).count();
-    (meter.finish(), firsts)
-}
-
-fn facts(dialect: &dyn Dialect, pieces: &[&[u8]]) -> RequestFacts {
-    let mut reader = dialect.request_reader();
-    for piece in pieces {
-        reader.chunk(piece);
-    }
-    reader.finish()
-}
-
-fn check(fixtures: &Fixtures, reading: &Reading, how: &str) {
-    let (name, expected) = (fixtures.dialect.name(), &fixtures.expected);
+fn check(case: &Case, reading: &Reading, how: &str) {
+    let (name, expected) = (&case.name, &case.expected);
     assert_eq!(reading.end, StreamEnd::Complete, "{name}, {how}");
-    assert_eq!(
-        (reading.stumbled, reading.usage_fault, reading.usage_final),
-        (None, None, true),
-        "{name}, {how}"
-    );
+    assert_eq!((reading.stumbled, reading.usage_fault), (None, None), "{name}, {how}");
+    assert_eq!(reading.usage_final, !expected["usage"].is_null(), "{name}, {how}");
     assert_eq!(reading.response_id.as_deref(), expected["response_id"].as_str(), "{name}, {how}");
     assert_eq!(reading.model.as_deref(), expected["model"].as_str(), "{name}, {how}");
     assert_eq!(reading.tier_word.as_deref(), expected["tier"].as_str(), "{name}, {how}");
-    let words: Vec<&str> =
-        reading.finish_reasons.iter().map(|word| fixtures.dialect.finish_word(word)).collect();
+    let words: Vec<&str> = reading.finish_reasons.iter().map(|word| case.dialect.finish_word(word)).collect();
     assert_eq!(Value::from(words), expected["finish_reasons"], "{name}, {how}");
-    let usage: BTreeMap<&str, Option<u64>> =
-        reading.usage.told().map(|(meter, count)| (meter.as_str(), count)).collect();
-    assert_eq!(serde_json::to_value(usage).unwrap(), expected["usage"], "{name}, {how}");
-}
-
-#[test]
-fn a_streamed_answer_reads_the_same_however_it_is_cut() {
-    for fixtures in fixtures() {
-        let bytes = &fixtures.answer_stream[..];
-        for cut in 0..=bytes.len() {
-            let (reading, firsts) = meter(fixtures.dialect, SSE, &[&bytes[..cut], &bytes[cut..]]);
-            check(&fixtures, &reading, &format!("cut at {cut}"));
-            assert_eq!(firsts, 1, "{}: the first content passes once", fixtures.dialect.name());
-        }
-        let (reading, firsts) = meter(fixtures.dialect, SSE, &bytes.chunks(1).collect::<Vec<_>>());
-        check(&fixtures, &reading, "byte by byte");
-        assert_eq!(firsts, 1);
+    let cost = reading.reported_cost.map(|cost| cost.to_string());
+    assert_eq!(cost.as_deref(), expected["reported_cost"].as_str(), "{name}, {how}");
+    if reading.usage_final {
+        let usage: BTreeMap<&str, Option<u64>> =
+            reading.usage.told().map(|(meter, count)| (meter.as_str(), count)).collect();
+        assert_eq!(serde_json::to_value(usage).unwrap(), expected["usage"], "{name}, {how}");
     }
 }
 
+/// Every answer of every case.
+fn answers(cases: &[Case]) -> impl Iterator<Item = (&Case, &Answer)> {
+    cases.iter().flat_map(|case| case.answers.iter().map(move |answer| (case, answer)))
+}
+
 #[test]
-fn a_plain_answer_reads_the_same_however_it_is_cut_and_as_the_streamed_one() {
-    for fixtures in fixtures() {
-        let bytes = &fixtures.answer_plain[..];
+fn an_answer_reads_the_same_however_it_is_cut_and_whether_or_not_it_streams() {
+    for (case, answer) in answers(&cases()) {
+        let bytes = &answer.bytes[..];
         for cut in 0..=bytes.len() {
-            check(
-                &fixtures,
-                &meter(fixtures.dialect, JSON, &[&bytes[..cut], &bytes[cut..]]).0,
-                &format!("cut at {cut}"),
-            );
+            let (reading, firsts) = meter(case.dialect, answer.kind, &[&bytes[..cut], &bytes[cut..]]);
+            check(case, &reading, &format!("{} cut at {cut}", answer.file));
+            assert_eq!(firsts, usize::from(answer.streams), "{}: the first content passes once", case.name);
         }
-        check(
-            &fixtures,
-            &meter(fixtures.dialect, JSON, &bytes.chunks(1).collect::<Vec<_>>()).0,
-            "byte by byte",
-        );
+        let (reading, firsts) = meter(case.dialect, answer.kind, &bytes.chunks(1).collect::<Vec<_>>());
+        check(case, &reading, &format!("{} byte by byte", answer.file));
+        assert_eq!(firsts, usize::from(answer.streams), "{}", case.name);
     }
 }
 
 #[test]
 fn facts_are_the_same_however_a_request_is_cut_and_whether_or_not_it_streams() {
-    for fixtures in fixtures() {
-        let (dialect, name) = (fixtures.dialect, fixtures.dialect.name());
-        let whole = facts(dialect, &[&fixtures.request_stream]);
-        assert_eq!(whole.model.as_deref(), fixtures.expected["facts"]["model"].as_str(), "{name}");
-        assert_eq!(whole.max_tokens, fixtures.expected["facts"]["max_tokens"].as_u64(), "{name}");
-        assert!(whole.stream && whole.user.is_some(), "{name}: {whole:?}");
-        for cut in 0..fixtures.request_stream.len() {
-            let (first, second) = fixtures.request_stream.split_at(cut);
-            assert_eq!(facts(dialect, &[first, second]), whole, "{name}, cut at {cut}");
+    for case in cases() {
+        let name = &case.name;
+        let plain = case.facts(false, &[&case.request_plain]);
+        assert_eq!(plain.model.as_deref(), case.expected["facts"]["model"].as_str(), "{name}");
+        assert_eq!(plain.max_tokens, case.expected["facts"]["max_tokens"].as_u64(), "{name}");
+        assert_eq!(plain.user.as_deref(), case.expected["facts"]["user"].as_str(), "{name}");
+        assert!(!plain.stream, "{name}: {plain:?}");
+        let Some(request) = &case.request_stream else { continue };
+        let whole = case.facts(true, &[request]);
+        assert!(whole.stream, "{name}: {whole:?}");
+        for cut in 0..request.len() {
+            let (first, second) = request.split_at(cut);
+            assert_eq!(case.facts(true, &[first, second]), whole, "{name}, cut at {cut}");
         }
-        let plain = facts(dialect, &[&fixtures.request_plain]);
-        assert!(!plain.stream, "{name}");
         assert_eq!(
             RequestFacts { stream: true, include_usage: whole.include_usage, ..plain },
             whole,
@@ -141,74 +77,98 @@ fn facts_are_the_same_however_a_request_is_cut_and_whether_or_not_it_streams() {
 }
 
 #[test]
-fn an_answer_that_stops_early_is_never_complete_and_never_final() {
-    for fixtures in fixtures() {
-        let name = fixtures.dialect.name();
-        for (kind, bytes) in [(SSE, &fixtures.answer_stream), (JSON, &fixtures.answer_plain)] {
-            let whole = bytes.trim_ascii_end().len();
-            for end in 0..whole {
-                let (reading, _) = meter(fixtures.dialect, kind, &[&bytes[..end]]);
-                let complete = reading.end == StreamEnd::Complete && reading.stumbled.is_none();
-                assert!(!complete, "{name}, {kind}: complete after {end} of {whole} bytes");
-            }
+fn an_answer_that_stops_early_is_never_complete() {
+    for (case, answer) in answers(&cases()) {
+        let mut whole = answer.bytes.trim_ascii_end();
+        // What some formats send behind their terminal element and nobody waits for.
+        if let Some(trailer) = case.expected["trailer"].as_str().filter(|_| answer.streams) {
+            whole = whole.strip_suffix(trailer.as_bytes()).unwrap().trim_ascii_end();
         }
+        let whole = whole.len();
+        for end in 0..whole {
+            let (reading, _) = meter(case.dialect, answer.kind, &[&answer.bytes[..end]]);
+            let complete = reading.end == StreamEnd::Complete && reading.stumbled.is_none();
+            assert!(!complete, "{}, {}: complete after {end} of {whole} bytes", case.name, answer.file);
+        }
+    }
+}
+
+/// 50 MB of padding as a form of answer carries it, and what stands before and behind it.
+fn padded(answer: &Answer) -> (Vec<u8>, Vec<u8>) {
+    const LENGTH: u32 = 50_000_000;
+    let bytes = &answer.bytes;
+    match (answer.kind, bytes.first()) {
+        ("text/event-stream", _) => (b"data: {\"padding\":\"".to_vec(), [b"\"}\n\n", &bytes[..]].concat()),
+        ("application/x-ndjson", _) => (b"{\"padding\":\"".to_vec(), [b"\"}\n", &bytes[..]].concat()),
+        ("application/vnd.amazon.eventstream", _) => {
+            // Prelude, its checksum, no headers; the checksum at the end cannot be right and is not looked at.
+            let mut head = (LENGTH + 16).to_be_bytes().to_vec();
+            head.extend(0u32.to_be_bytes());
+            head.extend(crc32fast::hash(&head).to_be_bytes());
+            (head, [&[0; 4], &bytes[..]].concat())
+        }
+        (_, Some(b'[')) => (b"[{\"padding\":\"".to_vec(), [b"\"},", &bytes[1..]].concat()),
+        _ => (b"{\"padding\":\"".to_vec(), [b"\",", &bytes.trim_ascii_start()[1..]].concat()),
     }
 }
 
 #[test]
 fn fifty_megabytes_are_read_through() {
-    for fixtures in fixtures() {
-        let name = fixtures.dialect.name();
-        // One string of 50 MB in front of what matters.
-        let text = String::from_utf8(fixtures.answer_plain.clone()).unwrap();
-        let mut meter = fixtures.dialect.response_meter(StatusCode::OK, &content_type(JSON));
-        meter.chunk(b"{\"padding\":\"");
+    let padding = vec![b'x'; 1_000_000];
+    for (case, answer) in answers(&cases()) {
+        let (name, (before, behind)) = (&case.name, padded(answer));
+        let mut meter = case.dialect.response_meter(StatusCode::OK, &content_type(answer.kind));
+        meter.chunk(&before);
         for _ in 0..50 {
-            meter.chunk(&[b'x'; 1_000_000]);
+            meter.chunk(&padding);
         }
-        meter.chunk(b"\",");
-        meter.chunk(text.trim_start().strip_prefix('{').unwrap().as_bytes());
-        check(&fixtures, &meter.finish(), "50 MB plain");
-        // An event of 50 MB in the middle of a stream is stepped over, and said.
-        let mut meter = fixtures.dialect.response_meter(StatusCode::OK, &content_type(SSE));
-        meter.chunk(b"data: {\"padding\":\"");
-        for _ in 0..50 {
-            meter.chunk(&[b'x'; 1_000_000]);
-        }
-        meter.chunk(b"\"}\n\n");
-        meter.chunk(&fixtures.answer_stream);
+        meter.chunk(&behind);
         let reading = meter.finish();
-        assert!(reading.usage_final, "{name}: {reading:?}");
-        let mut reader = fixtures.dialect.request_reader();
+        if answer.streams {
+            // What was too long is stepped over.
+            assert_eq!(reading.usage_final, !case.expected["usage"].is_null(), "{name}: {reading:?}");
+        } else {
+            check(case, &reading, "50 MB plain");
+        }
+    }
+    for dialect in dialects::ALL {
+        let mut reader = dialect.request_reader();
         reader.chunk(b"{\"image\":\"");
         for _ in 0..50 {
-            reader.chunk(&[b'A'; 1_000_000]);
+            reader.chunk(&padding);
         }
-        reader.chunk(b"\",\"model\":\"last\"}");
-        assert_eq!(reader.finish().model.as_deref(), Some("last"), "{name}");
+        reader.chunk(b"\",\"stream\":true}");
+        let facts = reader.finish();
+        assert!(facts.model.is_none(), "{}: {facts:?}", dialect.name());
     }
 }
 
 #[test]
-fn errors_of_ours_are_json_of_the_family_and_carry_the_message() {
+fn errors_of_ours_read_as_errors_of_the_family() {
     for dialect in dialects::ALL {
-        for class in
-            [FailureClass::Tls, FailureClass::Timeout, FailureClass::NotFound, FailureClass::InvalidRequest]
-        {
+        for (status, class) in [
+            (StatusCode::BAD_GATEWAY, FailureClass::Tls),
+            (StatusCode::GATEWAY_TIMEOUT, FailureClass::Timeout),
+            (StatusCode::NOT_FOUND, FailureClass::NotFound),
+            (StatusCode::BAD_REQUEST, FailureClass::InvalidRequest),
+        ] {
             let message = "outrigger: a \"quoted\" reason";
-            let body: Value =
-                serde_json::from_slice(&dialect.error_body(&OwnError { status: 502, class, message }))
-                    .unwrap();
-            assert_eq!(body["error"]["message"], message, "{}", dialect.name());
-            assert!(body["error"]["type"].is_string(), "{}", dialect.name());
+            let body = dialect.error_body(&OwnError { status: status.as_u16(), class, message });
+            let headers = content_type("application/json");
+            let mut meter = dialect.response_meter(status, &headers);
+            meter.chunk(&body);
+            let reading = meter.finish();
+            let name = dialect.name();
+            assert_eq!(reading.failure_message.as_deref(), Some(message), "{name}");
+            assert!(dialect.classify(status, &headers, &reading).is_some(), "{name}");
         }
     }
 }
 
 #[test]
 fn every_service_speaks_a_registered_dialect_on_every_path() {
-    for service in services::ALL {
-        for path in ["/", "/v1/unheard-of", "", "no-slash"] {
+    for service in services::ALL.iter().copied().chain([&services::OPERATOR_LISTED]) {
+        for path in ["/", "/v1/unheard-of", "", "no-slash", "/v1/models/", ":", "/model//", "/a/b:c%"] {
             let recognised = (service.recognise)(&http::Method::POST, path);
             assert!(
                 dialects::ALL.iter().any(|dialect| dialect.name() == recognised.dialect.name()),
@@ -216,6 +176,31 @@ fn every_service_speaks_a_registered_dialect_on_every_path() {
                 service.id
             );
             assert!(!recognised.operation.is_inference(), "{}: {path}", service.id);
+            // Whatever the path is, nothing is read from it in panic.
+            let _addressed = (service.addressed)("host.example", path);
+        }
+    }
+}
+
+#[test]
+fn no_host_belongs_to_two_providers_and_every_host_is_found() {
+    let mut seen = HashSet::new();
+    for service in services::ALL {
+        assert!(!service.id.is_empty() && !service.otel_name.is_empty());
+        assert!(seen.insert(service.id), "{} is there twice", service.id);
+        for host in service.hosts {
+            assert!(seen.insert(host), "{host} is there twice");
+            assert_eq!(services::by_host(host).map(|found| found.id), Some(service.id), "{host}");
+        }
+        for domain in service.domains {
+            let below = format!("customer.{domain}");
+            assert!(seen.insert(domain), "{domain} is there twice");
+            assert_eq!(services::by_host(&below).map(|found| found.id), Some(service.id), "{below}");
+            assert!(services::by_host(domain).is_none(), "{domain} itself is no customer's host");
+            let others = services::ALL.iter().filter(|other| other.id != service.id);
+            for host in others.flat_map(|other| other.hosts) {
+                assert!(!services::is_in(host, domain), "{host} stands in {domain}");
+            }
         }
     }
 }
@@ -225,8 +210,8 @@ proptest! {
 
     #[test]
     fn random_cuts_change_nothing(cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..20)) {
-        for fixtures in fixtures() {
-            let bytes = &fixtures.answer_stream;
+        for (case, answer) in answers(&cases()) {
+            let bytes = &answer.bytes;
             let mut at: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len())).collect();
             at.sort_unstable();
             let mut pieces = Vec::new();
@@ -236,23 +221,21 @@ proptest! {
                 from = cut;
             }
             pieces.push(&bytes[from..]);
-            check(&fixtures, &meter(fixtures.dialect, SSE, &pieces).0, "random cuts");
+            check(case, &meter(case.dialect, answer.kind, &pieces).0, "random cuts");
         }
     }
 
     #[test]
     fn damage_never_panics(damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..30), cut in any::<prop::sample::Index>()) {
-        for fixtures in fixtures() {
-            for (kind, whole) in [(SSE, &fixtures.answer_stream), (JSON, &fixtures.answer_plain)] {
-                let mut bytes = whole.clone();
-                for (at, byte) in &damage {
-                    let at = at.index(bytes.len());
-                    bytes[at] = *byte;
-                }
-                let (first, second) = bytes.split_at(cut.index(bytes.len()));
-                meter(fixtures.dialect, kind, &[first, second]);
-                facts(fixtures.dialect, &[first, second]);
+        for (case, answer) in answers(&cases()) {
+            let mut bytes = answer.bytes.clone();
+            for (at, byte) in &damage {
+                let at = at.index(bytes.len());
+                bytes[at] = *byte;
             }
+            let (first, second) = bytes.split_at(cut.index(bytes.len()));
+            meter(case.dialect, answer.kind, &[first, second]);
+            facts(case.dialect, &[first, second]);
         }
     }
 }

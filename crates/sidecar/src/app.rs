@@ -57,11 +57,7 @@ pub fn bind(settings: &Settings) -> Result<Bound, StartError> {
     let provider = tls::provider();
     let proxy = settings.upstream_proxy.as_deref().map(UpstreamProxy::parse).transpose()?;
     let connector = Connector::new(settings, Arc::clone(&provider))?;
-    let hosts: Vec<String> = services::ALL
-        .iter()
-        .flat_map(|service| service.hosts.iter().map(|host| (*host).to_owned()))
-        .chain(settings.added_hosts())
-        .collect();
+    let hosts: Vec<String> = services::names().map(str::to_owned).chain(settings.added_hosts()).collect();
     let (leaves, custody) = custody::open(settings, &hosts, &provider)?;
     let leaves = Arc::new(leaves);
     let acceptor = TlsAcceptor::new(Arc::clone(&leaves), provider)?;

@@ -27,6 +27,7 @@ fn call(status: u16, body: &str, key: &str, step: Option<&str>) -> Arc<CallRecor
         mode: Mode::Connect,
         method: &Method::POST,
         path,
+        query: None,
         headers: &headers,
         host: "api.openai.com",
         port: 443,

@@ -103,7 +103,7 @@ fn proxy(user: &UserEnvironment, listeners: &Listeners, trust: &Trust, child: &m
                     .unwrap_or(&"")
             ));
         }
-        let (variable, _) = service.base_url;
+        let Some((variable, _)) = service.base_url else { continue };
         if let Some(value) = user.get(variable).filter(|value| services_host(value).is_none()) {
             child.notes.push(format!(
                 "{variable} is set to a host that Outrigger does not read ({}), so {} calls go unwatched",
@@ -135,7 +135,7 @@ fn without_credentials(url: &str) -> String {
 
 fn base_url(user: &UserEnvironment, listeners: &Listeners, child: &mut ChildEnvironment) {
     for service in services::ALL {
-        let (variable, path) = service.base_url;
+        let Some((variable, path)) = service.base_url else { continue };
         match user.get(variable) {
             Some(theirs) => child.notes.push(format!(
                 "{variable} is set already ({}) and is kept, so {} calls go unwatched; unset it to have them watched",
@@ -190,7 +190,9 @@ mod tests {
         let child = for_child(Mode::BaseUrl, &UserEnvironment::default(), &listeners(), &trust());
         assert_eq!(text(&child, "OPENAI_BASE_URL"), Some("http://127.0.0.1:4002/openai/v1"));
         assert_eq!(text(&child, "ANTHROPIC_BASE_URL"), Some("http://127.0.0.1:4002/anthropic"));
-        assert_eq!(child.variables.len(), 2);
+        assert_eq!(text(&child, "GOOGLE_GEMINI_BASE_URL"), Some("http://127.0.0.1:4002/gemini"));
+        // What has no variable of its own, or could not be reached by it, is left alone.
+        assert_eq!(child.variables.len(), services::ALL.iter().filter(|one| one.base_url.is_some()).count());
     }
 
     #[test]

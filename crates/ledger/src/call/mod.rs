@@ -32,6 +32,8 @@ pub struct CallStart<'a> {
     pub method: &'a Method,
     /// Path without query.
     pub path: &'a str,
+    /// The query, in which some providers take the key; it is looked at and not kept.
+    pub query: Option<&'a str>,
     /// The request's headers as the app sent them.
     pub headers: &'a HeaderMap,
     /// Name dialled.
@@ -134,7 +136,7 @@ impl Call {
             identity: Identity::read(start.headers),
             key: start
                 .service
-                .credential(start.headers)
+                .credential(start.headers, start.query)
                 .filter(|credential| !credential.secret.is_empty())
                 .as_ref()
                 .map(KeyHint::of),
@@ -188,13 +190,14 @@ impl Call {
     #[must_use]
     pub fn finish(mut self, end: End, at: Timestamp, book: &'static PriceBook) -> CallRecord {
         self.times.ended = at;
-        let facts = self.facts();
+        let addressed = (self.service.addressed)(&self.host, &self.path);
+        let facts = addressed.complete(self.facts());
         let (reading, status) = match &mut self.response {
             Some(response) => (response.reading(), Some(response.status)),
             None => (Reading::default(), None),
         };
         let verdict = self.verdict(&end, &reading, &facts);
-        let cost = self.cost(&verdict.tokens, &reading, &facts, book);
+        let cost = self.cost(&verdict.tokens, &reading, &facts, addressed.region, book);
         let attempt = Attempt {
             span_id: self.id.derived("attempt 1"),
             number: 1,
@@ -257,7 +260,14 @@ impl Call {
         }
     }
 
-    fn cost(&self, tokens: &Accounted, reading: &Reading, facts: &RequestFacts, book: &PriceBook) -> Cost {
+    fn cost(
+        &self,
+        tokens: &Accounted,
+        reading: &Reading,
+        facts: &RequestFacts,
+        region: Region,
+        book: &PriceBook,
+    ) -> Cost {
         if tokens.usage == TokenUsage::ZERO && tokens.provenance == Provenance::Exact {
             // Nothing was used, whatever the model costs.
             let total = Some(Atto::ZERO);
@@ -267,13 +277,12 @@ impl Call {
             let reasons = vec!["neither request nor response names a model".to_owned()];
             return Cost { total: None, lines: Vec::new(), completeness: Completeness::Unpriced, reasons };
         };
-        let resident = reading.resident || self.service.resident_hosts.contains(&self.host.as_str());
         let mut cost = book.cost(&Charge {
             provider: self.service.id,
             model,
             at: self.times.started.unix_seconds(),
             tier: reading.tier.unwrap_or(Tier::Standard),
-            region: if resident { Region::Resident } else { Region::Global },
+            region: if reading.resident { Region::Resident } else { region },
             usage: &tokens.usage,
         });
         let doubts = [

@@ -89,6 +89,7 @@ impl Script {
             mode: Mode::Connect,
             method: &Method::POST,
             path: self.path,
+            query: None,
             headers: &self.request_headers,
             host: self.host,
             port: 443,

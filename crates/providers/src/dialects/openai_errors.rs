@@ -8,11 +8,12 @@ use crate::media::{Media, media};
 use crate::scrub::scrubbed;
 use crate::{Failure, FailureClass, OwnError, Reading};
 
-/// Where an error stands in a JSON body.
-pub(crate) const ERROR_PATHS: [Path; 3] = [&["error", "code"], &["error", "type"], &["error", "message"]];
+/// Where an error may stand in a JSON body: under its name, flat beside other members, in a list of one.
+pub(crate) const ERROR_PATHS: [Path; 6] =
+    [&["error"], &["code"], &["type"], &["message"], &["detail"], &["*", "error"]];
 
 /// The codes and types that may stand in a label, and what each means. Anything else is classified by status.
-const KNOWN: [(&str, FailureClass); 27] = [
+static KNOWN: [(&str, FailureClass); 27] = [
     ("invalid_api_key", FailureClass::Authentication),
     ("incorrect_api_key", FailureClass::Authentication),
     ("authentication_error", FailureClass::Authentication),
@@ -60,19 +61,38 @@ pub(crate) struct WireError {
 }
 
 impl WireError {
-    pub(crate) fn scanned(scan: &JsonScan) -> Option<WireError> {
-        let error = WireError {
-            code: scan.read(ERROR_PATHS[0]),
-            r#type: scan.read(ERROR_PATHS[1]),
-            message: scan.read(ERROR_PATHS[2]),
+    /// The error of a body, in any of the shapes that servers give it. A flat one is looked for only where `refused` says
+    /// that the body is an error, or a bare text under `error` does.
+    pub(crate) fn scanned(scan: &JsonScan, refused: bool) -> Option<WireError> {
+        let flat = |message: Option<String>| WireError {
+            code: scan.read(ERROR_PATHS[1]),
+            r#type: scan.read(ERROR_PATHS[2]),
+            message,
         };
-        (error.code.is_some() || error.r#type.is_some() || error.message.is_some()).then_some(error)
+        if let Some(raw) = scan.value(ERROR_PATHS[0]).or_else(|| scan.value(ERROR_PATHS[5])) {
+            if raw == b"null" {
+                return None;
+            }
+            return Some(
+                serde_json::from_slice(raw).unwrap_or_else(|_| flat(serde_json::from_slice(raw).ok())),
+            );
+        }
+        let message: Option<String> =
+            scan.read(ERROR_PATHS[3]).or_else(|| scan.read(ERROR_PATHS[4])).filter(|_| refused);
+        message.map(|message| flat(Some(message)))
     }
 
-    /// Puts the failure into the reading.
-    pub(crate) fn note(&self, reading: &mut Reading) {
+    /// Puts the failure into the reading. `codes` are those of the service beside OpenAI's own.
+    pub(crate) fn note(&self, reading: &mut Reading, codes: &'static [(&'static str, FailureClass)]) {
         let words = [self.code.as_ref().and_then(serde_json::Value::as_str), self.r#type.as_deref()];
-        let known = words.into_iter().flatten().find_map(|word| KNOWN.iter().find(|(name, _)| *name == word));
+        let known = words
+            .into_iter()
+            .flatten()
+            .find_map(|word| codes.iter().chain(&KNOWN).find(|(name, _)| *name == word));
+        // Some servers put the status they mean there, also under 200.
+        let number =
+            self.code.as_ref().and_then(serde_json::Value::as_u64).and_then(|code| u16::try_from(code).ok());
+        let by_number = number.and_then(|number| by_status(number, &HeaderMap::new()));
         let message = self.message.as_deref().unwrap_or_default();
         let lower = message.to_ascii_lowercase();
         let failure = if TOO_LONG.iter().any(|phrase| lower.contains(phrase)) {
@@ -80,7 +100,7 @@ impl WireError {
         } else {
             match known {
                 Some((name, class)) => Failure { class: *class, code: Some(name) },
-                None => Failure { class: FailureClass::Other, code: None },
+                None => Failure { class: by_number.unwrap_or(FailureClass::Other), code: None },
             }
         };
         reading.failure = Some(failure);

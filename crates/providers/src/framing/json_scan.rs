@@ -13,7 +13,7 @@ const MOST: usize = 64;
 /// Longest key that can match.
 const KEY: usize = 48;
 /// Paths are no deeper than this.
-const LEVELS: usize = 6;
+const LEVELS: usize = 8;
 
 /// The scanner. Feed it with [`push`](JsonScan::push), ask it with [`value`](JsonScan::value).
 #[derive(Debug)]
@@ -73,7 +73,7 @@ enum Form {
 }
 
 impl JsonScan {
-    /// A scanner for these paths (at most 64, at most six steps each).
+    /// A scanner for these paths (at most 64, at most eight steps each).
     #[must_use]
     pub const fn new(paths: &'static [Path]) -> JsonScan {
         let all = if paths.len() >= 64 { u64::MAX } else { (1 << paths.len()) - 1 };

@@ -1,7 +1,9 @@
 //! Framing that several wire formats share. Per frame: no allocation in the steady state, no lock, no log.
 
 mod json_scan;
+mod json_values;
 mod sse;
 
 pub use json_scan::{JsonScan, Path};
+pub use json_values::JsonValues;
 pub use sse::{SseEvent, SseSplitter};

@@ -9,12 +9,12 @@ pub(super) static SERVICE: Service = Service {
     id: "anthropic",
     otel_name: "anthropic",
     hosts: &["api.anthropic.com"],
-    resident_hosts: &[],
-    base_url: ("ANTHROPIC_BASE_URL", "/anthropic"),
+    base_url: Some(("ANTHROPIC_BASE_URL", "/anthropic")),
     key_variable: "ANTHROPIC_API_KEY",
     key_headers: &["x-api-key", "authorization"],
     request_id_header: "request-id",
     recognise,
+    ..Service::ROW
 };
 
 fn recognise(method: &Method, path: &str) -> Recognised {

@@ -1,30 +1,56 @@
 //! One file per provider, one line per file in [`ALL`].
+//!
+//! Where a provider gives every region a host, its regions are listed: a name constraint cannot leave a part of a name
+//! open, and the regions' parent domain holds far more than LLMs. Where it gives every customer a host under a domain of
+//! that service alone, the domain stands in the constraint and covers them all.
 
 mod anthropic;
+mod gemini;
 mod openai;
 mod operator_listed;
+mod vertex;
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use crate::Service;
 
 pub use operator_listed::OPERATOR_LISTED;
 
 /// Every provider.
-pub static ALL: [&Service; 2] = [&openai::SERVICE, &anthropic::SERVICE];
+pub static ALL: [&Service; 4] = [&openai::SERVICE, &anthropic::SERVICE, &gemini::SERVICE, &vertex::SERVICE];
 
-/// The provider that a host name belongs to. Exact names only; case and a trailing dot do not matter.
+static HOSTS: LazyLock<HashMap<&'static str, &'static Service>> = LazyLock::new(|| {
+    ALL.into_iter().flat_map(|service| service.hosts.iter().map(move |host| (*host, service))).collect()
+});
+
+/// The provider that a host name belongs to, by its exact name or the domain of its customers' hosts. Case and a trailing
+/// dot do not matter.
 #[must_use]
 pub fn by_host(host: &str) -> Option<&'static Service> {
-    let host = host.strip_suffix('.').unwrap_or(host);
-    ALL.into_iter().find(|service| service.hosts.iter().any(|known| known.eq_ignore_ascii_case(host)))
+    let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+    HOSTS
+        .get(host.as_str())
+        .copied()
+        .or_else(|| ALL.into_iter().find(|service| service.domains.iter().any(|domain| is_in(&host, domain))))
+}
+
+/// Whether a host stands in a domain, one label or more below it.
+#[must_use]
+pub fn is_in(host: &str, domain: &str) -> bool {
+    host.strip_suffix(domain).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
+}
+
+/// Every name that a pod's authority must be good for: hosts, and domains whose hosts are meant.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    ALL.into_iter().flat_map(|service| service.hosts.iter().chain(service.domains).copied())
 }
 
 /// The provider that the first part of a base-URL path names, and the path that is the provider's own.
 #[must_use]
 pub fn by_prefix(path: &str) -> Option<(&'static Service, &str)> {
     let (first, _) = path.strip_prefix('/')?.split_once('/')?;
-    let service = ALL.into_iter().find(|service| {
-        service.base_url.1.strip_prefix('/').is_some_and(|known| known.split('/').next() == Some(first))
-    })?;
+    let service = ALL.into_iter().find(|service| service.id == first && !service.hosts.is_empty())?;
     Some((service, &path[1 + first.len()..]))
 }
 
@@ -36,9 +62,24 @@ mod tests {
     fn hosts_are_found_exactly() {
         assert_eq!(by_host("API.OpenAI.com.").map(|service| service.id), Some("openai"));
         assert_eq!(by_host("eu.api.openai.com").map(|service| service.id), Some("openai"));
-        for other in ["mtls.api.openai.com", "openai.com", "api.openai.com.evil.example", ""] {
+        assert_eq!(by_host("us-east5-aiplatform.googleapis.com").map(|service| service.id), Some("vertex"));
+        for other in [
+            "mtls.api.openai.com",
+            "openai.com",
+            "api.openai.com.evil.example",
+            "us-east5-evil-aiplatform.googleapis.com",
+            "storage.googleapis.com",
+            "",
+        ] {
             assert!(by_host(other).is_none(), "{other}");
         }
+    }
+
+    #[test]
+    fn only_hosts_below_a_domain_stand_in_it() {
+        assert!(is_in("a.b.example", "b.example") && is_in("x.a.b.example", "b.example"));
+        assert!(!is_in("b.example", "b.example") && !is_in("ab.example", "b.example"));
+        assert!(!is_in(".b.example", "b.example"));
     }
 
     #[test]
@@ -49,14 +90,5 @@ mod tests {
         for other in ["/v1/messages", "/openaiv1/x", "/", "", "openai/v1"] {
             assert_eq!(found(other), None, "{other}");
         }
-    }
-
-    #[test]
-    fn no_host_belongs_to_two_providers() {
-        let mut all: Vec<_> = ALL.iter().flat_map(|service| service.hosts).collect();
-        let count = all.len();
-        all.sort_unstable();
-        all.dedup();
-        assert_eq!(all.len(), count);
     }
 }

@@ -4,32 +4,56 @@
 use http::Method;
 
 use crate::dialects::anthropic_messages::AnthropicMessages;
-use crate::dialects::openai_chat::OpenAiChat;
+use crate::dialects::gemini::Gemini;
+use crate::dialects::openai_chat::OPENAI_CHAT;
 use crate::dialects::openai_responses::OpenAiResponses;
-use crate::{Dialect, Operation, Recognised, Service};
+use crate::services::gemini;
+use crate::{Addressed, Dialect, Operation, Recognised, Service};
 
 /// The service of every operator-listed host; it has no hosts of its own.
 pub static OPERATOR_LISTED: Service = Service {
     id: "operator_listed",
     otel_name: "operator_listed",
-    hosts: &[],
-    resident_hosts: &[],
-    base_url: ("OPENAI_BASE_URL", "/operator-listed/v1"),
     key_variable: "OPENAI_API_KEY",
     key_headers: &["authorization", "api-key", "x-api-key", "x-goog-api-key"],
-    request_id_header: "x-request-id",
+    key_parameter: Some("key"),
     recognise,
+    addressed,
+    ..Service::ROW
 };
 
 /// By the end of the path: such hosts put the API under prefixes of their own.
 fn recognise(method: &Method, path: &str) -> Recognised {
     let (dialect, operation): (&'static dyn Dialect, _) = match *method {
-        Method::POST if path.ends_with("/chat/completions") => (&OpenAiChat, Operation::Chat),
+        Method::POST if path.ends_with("/chat/completions") => (&OPENAI_CHAT, Operation::Chat),
         Method::POST if path.ends_with("/responses") => (&OpenAiResponses, Operation::Chat),
         Method::POST if path.ends_with("/v1/messages") => (&AnthropicMessages, Operation::Chat),
-        _ => (&OpenAiChat, Operation::Other),
+        Method::POST => match gemini_target(path) {
+            Some((_, method)) => (&Gemini, gemini::operation(method)),
+            None => (&OPENAI_CHAT, Operation::Other),
+        },
+        _ => (&OPENAI_CHAT, Operation::Other),
     };
     Recognised { dialect, operation }
+}
+
+/// Model and method of `…/models/MODEL:METHOD`.
+fn gemini_target(path: &str) -> Option<(&str, &str)> {
+    path.rsplit_once("/models/")?
+        .1
+        .rsplit_once(':')
+        .filter(|(_, method)| gemini::operation(method) != Operation::Other)
+}
+
+fn addressed(_host: &str, path: &str) -> Addressed {
+    match gemini_target(path) {
+        Some((model, method)) => Addressed {
+            model: Some(model.to_owned()),
+            stream: Some(method == "streamGenerateContent"),
+            ..Addressed::default()
+        },
+        None => Addressed::default(),
+    }
 }
 
 #[cfg(test)]
@@ -43,5 +67,9 @@ mod tests {
         assert_eq!(operation("/openai/responses"), Operation::Chat);
         assert_eq!(operation("/v1/messages"), Operation::Chat);
         assert_eq!(operation("/v1/models"), Operation::Other);
+        let gemini = "/google/v1beta/models/gemini-3.5-flash:streamGenerateContent";
+        assert_eq!(operation(gemini), Operation::GenerateContent);
+        assert_eq!(addressed("", gemini).model.as_deref(), Some("gemini-3.5-flash"));
+        assert_eq!(addressed("", gemini).stream, Some(true));
     }
 }

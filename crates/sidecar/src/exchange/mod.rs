@@ -81,6 +81,7 @@ async fn forward(
             mode: connection.mode,
             method: request.method(),
             path: route.path_and_query.path(),
+            query: route.path_and_query.query(),
             headers: request.headers(),
             host: &route.target.host,
             port: route.target.port,

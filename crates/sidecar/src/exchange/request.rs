@@ -80,7 +80,7 @@ fn base_url_route(port: u16, authority: Option<&Authority>, path: &PathAndQuery)
         });
     }
     let unknown = || {
-        let prefixes: Vec<_> = services::ALL.iter().map(|service| service.base_url.1).collect();
+        let prefixes: Vec<_> = services::ALL.iter().filter_map(|service| Some(service.base_url?.1)).collect();
         Misrouted {
             service: None,
             status: 404,

@@ -115,6 +115,7 @@ mod tests {
             mode: Mode::Connect,
             method: &Method::POST,
             path,
+            query: None,
             headers: &HeaderMap::new(),
             host: "api.openai.com",
             port: 443,

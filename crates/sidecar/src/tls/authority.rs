@@ -84,7 +84,14 @@ impl Authority {
 
     /// Whether its leaves are accepted for a name.
     pub(crate) fn covers(&self, host: &str) -> bool {
-        self.hosts.contains(host)
+        // A constraint holds for a name and everything below it.
+        let mut name = Some(host);
+        std::iter::from_fn(|| {
+            let this = name?;
+            name = this.split_once('.').map(|(_, parent)| parent);
+            Some(this)
+        })
+        .any(|name| self.hosts.contains(name))
     }
 
     /// One of the names that it covers.

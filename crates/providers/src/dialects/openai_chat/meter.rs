@@ -1,11 +1,12 @@
 //! Reads a chat completion as it passes. Per frame: a stream's event is searched for three member names and parsed only
 //! where one has a value.
 
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::dialects::marks;
+use crate::dialects::openai_chat::OpenAiChat;
 use crate::dialects::openai_chat::usage::{ChatUsage, tier};
 use crate::dialects::openai_errors::{ERROR_PATHS, WireError};
 use crate::framing::{JsonScan, Path, SseEvent, SseSplitter};
@@ -21,6 +22,9 @@ const WHOLE: &[Path] = &[
     ERROR_PATHS[0],
     ERROR_PATHS[1],
     ERROR_PATHS[2],
+    ERROR_PATHS[3],
+    ERROR_PATHS[4],
+    ERROR_PATHS[5],
 ];
 
 /// The members of a chunk that tell us something.
@@ -38,6 +42,8 @@ struct Chunk<'a> {
     choices: Vec<Choice>,
     #[serde(default, borrow)]
     error: Option<&'a RawValue>,
+    #[serde(default)]
+    object: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -87,8 +93,10 @@ enum Form {
     Other,
 }
 
-#[derive(Default)]
 struct StreamState {
+    dialect: &'static OpenAiChat,
+    /// Whether the head said that this is an error.
+    refused: bool,
     reading: Reading,
     headed: bool,
     content_seen: bool,
@@ -96,13 +104,21 @@ struct StreamState {
 }
 
 impl ChatMeter {
-    pub(crate) fn new(headers: &HeaderMap) -> ChatMeter {
+    pub(crate) fn new(dialect: &'static OpenAiChat, status: StatusCode, headers: &HeaderMap) -> ChatMeter {
         let form = match media(headers) {
             Media::EventStream => Form::Stream(SseSplitter::default()),
             Media::Json => Form::Whole(Box::new(JsonScan::new(WHOLE))),
             Media::Other => Form::Other,
         };
-        ChatMeter { form, stream: StreamState::default() }
+        let stream = StreamState {
+            dialect,
+            refused: !status.is_success(),
+            reading: Reading::default(),
+            headed: false,
+            content_seen: false,
+            content_now: false,
+        };
+        ChatMeter { form, stream }
     }
 }
 
@@ -130,14 +146,14 @@ impl ResponseMeter for ChatMeter {
                     reading.stumbled.get_or_insert("an event was too long to read");
                 }
             }
-            Form::Whole(scan) => read_whole(scan, &mut reading),
+            Form::Whole(scan) => read_whole(&self.stream, scan, &mut reading),
             Form::Other => reading.stumbled = Some("the body is not of the API's type"),
         }
         reading
     }
 }
 
-fn read_whole(scan: &JsonScan, reading: &mut Reading) {
+fn read_whole(stream: &StreamState, scan: &JsonScan, reading: &mut Reading) {
     reading.response_id = scan.read(&["id"]);
     reading.model = scan.read(&["model"]);
     note_tier(reading, scan.read(&["service_tier"]));
@@ -146,10 +162,10 @@ fn read_whole(scan: &JsonScan, reading: &mut Reading) {
         .filter_map(|raw| serde_json::from_slice(raw).ok())
         .collect();
     if let Some(raw) = scan.value(&["usage"]) {
-        note_usage(reading, raw);
+        stream.dialect.note_usage(reading, raw);
     }
-    if let Some(error) = WireError::scanned(scan) {
-        error.note(reading);
+    if let Some(error) = WireError::scanned(scan, stream.refused) {
+        error.note(reading, stream.dialect.codes);
     }
     if scan.is_whole() {
         reading.end = StreamEnd::Complete;
@@ -165,19 +181,18 @@ fn note_tier(reading: &mut Reading, word: Option<String>) {
     }
 }
 
-fn note_usage(reading: &mut Reading, raw: &[u8]) {
-    if raw == b"null" {
-        return;
-    }
-    match serde_json::from_slice::<ChatUsage>(raw)
-        .map_err(|_| "the usage could not be read")
-        .and_then(|usage| usage.meters())
-    {
-        Ok(meters) => {
-            reading.usage = meters;
-            reading.usage_final = true;
+impl OpenAiChat {
+    fn note_usage(&self, reading: &mut Reading, raw: &[u8]) {
+        if raw == b"null" {
+            return;
         }
-        Err(fault) => reading.usage_fault = Some(fault),
+        match serde_json::from_slice::<ChatUsage>(raw) {
+            Ok(mut usage) => {
+                (self.amend)(raw, &mut usage);
+                usage.read(reading);
+            }
+            Err(_) => reading.usage_fault = Some("the usage could not be read"),
+        }
     }
 }
 
@@ -202,21 +217,21 @@ impl StreamState {
             return;
         }
         match serde_json::from_slice::<Chunk<'_>>(data) {
-            Ok(chunk) => self.chunk(chunk),
+            Ok(chunk) => self.chunk(chunk, data),
             Err(_) => {
                 self.reading.stumbled.get_or_insert("an event is not a chat chunk");
             }
         }
     }
 
-    fn chunk(&mut self, chunk: Chunk<'_>) {
+    fn chunk(&mut self, chunk: Chunk<'_>, data: &[u8]) {
         let reading = &mut self.reading;
-        if let Some(raw) = chunk.error {
-            match serde_json::from_str::<WireError>(raw.get()) {
-                Ok(error) => error.note(reading),
-                // Some servers send a plain text.
-                Err(_) => WireError { message: serde_json::from_str(raw.get()).ok(), ..WireError::default() }
-                    .note(reading),
+        // Some servers send the error beside its name, some without it.
+        if chunk.error.is_some() || chunk.object.as_deref() == Some("error") {
+            let mut scan = JsonScan::new(&ERROR_PATHS);
+            scan.push(data);
+            if let Some(error) = WireError::scanned(&scan, true) {
+                error.note(reading, self.dialect.codes);
             }
         }
         self.headed |= chunk.id.is_some();
@@ -225,8 +240,18 @@ impl StreamState {
             reading.model = chunk.model;
         }
         note_tier(reading, chunk.service_tier);
-        if let Some(raw) = chunk.usage {
-            note_usage(reading, raw.get().as_bytes());
+        match chunk.usage.map(|raw| raw.get()).filter(|raw| *raw != "null") {
+            Some(raw) => self.dialect.note_usage(reading, raw.as_bytes()),
+            None if !self.dialect.usage_beside.is_empty() && marks::USAGE.has_value(data) => {
+                let mut scan = JsonScan::new(self.dialect.usage_beside);
+                scan.push(data);
+                for path in self.dialect.usage_beside {
+                    if let Some(raw) = scan.value(path) {
+                        self.dialect.note_usage(reading, raw);
+                    }
+                }
+            }
+            None => {}
         }
         for choice in chunk.choices {
             self.content_now |= !self.content_seen && choice.delta.has_content();

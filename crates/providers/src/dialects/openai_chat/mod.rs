@@ -8,12 +8,32 @@ use http::{HeaderMap, StatusCode};
 use crate::dialects::facts::{FactsReader, output_type};
 use crate::dialects::openai_errors;
 use crate::framing::{JsonScan, Path};
-use crate::{Dialect, Failure, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter};
+use crate::{Dialect, Failure, FailureClass, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter};
 
-pub(crate) use usage::tier;
+pub(crate) use usage::{ChatUsage, tier};
 
-/// The wire format.
-pub struct OpenAiChat;
+/// The wire format, with what a service does differently: a row of its own per deviation.
+pub struct OpenAiChat {
+    /// Brings a usage that differs into OpenAI's form; gets it raw as well.
+    pub(crate) amend: fn(&[u8], &mut ChatUsage),
+    /// Where else in a chunk the usage may stand.
+    pub(crate) usage_beside: &'static [Path],
+    /// Finish words that OpenAI does not have, and what they mean by the conventions.
+    pub(crate) finish: &'static [(&'static str, &'static str)],
+    /// Error codes and types that OpenAI does not have.
+    pub(crate) codes: &'static [(&'static str, FailureClass)],
+    /// Statuses that mean something else than they do elsewhere.
+    pub(crate) statuses: &'static [(u16, FailureClass)],
+}
+
+impl OpenAiChat {
+    /// The format as OpenAI speaks it.
+    pub(crate) const PLAIN: OpenAiChat =
+        OpenAiChat { amend: |_, _| {}, usage_beside: &[], finish: &[], codes: &[], statuses: &[] };
+}
+
+/// The wire format as OpenAI speaks it.
+pub static OPENAI_CHAT: OpenAiChat = OpenAiChat::PLAIN;
 
 const FACTS: &[Path] = &[
     &["model"],
@@ -68,12 +88,17 @@ impl Dialect for OpenAiChat {
         FactsReader::boxed(FACTS, facts)
     }
 
-    fn response_meter(&self, _status: StatusCode, headers: &HeaderMap) -> Box<dyn ResponseMeter> {
-        Box::new(meter::ChatMeter::new(headers))
+    fn response_meter(&'static self, status: StatusCode, headers: &HeaderMap) -> Box<dyn ResponseMeter> {
+        Box::new(meter::ChatMeter::new(self, status, headers))
     }
 
     fn classify(&self, status: StatusCode, headers: &HeaderMap, reading: &Reading) -> Option<Failure> {
-        openai_errors::classify(status, headers, reading)
+        let odd = self.statuses.iter().find(|(number, _)| *number == status.as_u16());
+        let code = reading.failure.as_ref().and_then(|failure| failure.code);
+        match odd {
+            Some((_, class)) => Some(Failure { class: *class, code }),
+            None => openai_errors::classify(status, headers, reading),
+        }
     }
 
     fn error_body(&self, error: &OwnError<'_>) -> Vec<u8> {
@@ -83,7 +108,7 @@ impl Dialect for OpenAiChat {
     fn finish_word<'a>(&self, word: &'a str) -> &'a str {
         match word {
             "tool_calls" | "function_call" => "tool_call",
-            other => other,
+            other => self.finish.iter().find(|(word, _)| *word == other).map_or(other, |(_, means)| means),
         }
     }
 }

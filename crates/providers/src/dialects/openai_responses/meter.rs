@@ -158,7 +158,7 @@ fn read_response(scan: &JsonScan, at: &'static [Path], reading: &mut Reading) {
     }
     let error = WireError { code: scan.read(code), r#type: scan.read(kind), message: scan.read(message) };
     if error.code.is_some() || error.r#type.is_some() || error.message.is_some() || status == Some("failed") {
-        error.note(reading);
+        error.note(reading, &[]);
     }
 }
 
@@ -205,13 +205,13 @@ impl StreamState {
                 self.reading.end = StreamEnd::Complete;
             }
             b"error" => match serde_json::from_slice(data) {
-                Ok(ErrorEvent::Nested { error }) => error.note(&mut self.reading),
+                Ok(ErrorEvent::Nested { error }) => error.note(&mut self.reading, &[]),
                 Ok(ErrorEvent::Flat(mut error)) => {
                     // The flat form's own `type` is `error`, which says nothing.
                     error.r#type = None;
-                    error.note(&mut self.reading);
+                    error.note(&mut self.reading, &[]);
                 }
-                Err(_) => WireError::default().note(&mut self.reading),
+                Err(_) => WireError::default().note(&mut self.reading, &[]),
             },
             name if name.ends_with(b".delta") && !self.content_seen => {
                 self.content_seen = true;

@@ -58,7 +58,7 @@ impl Dialect for OpenAiResponses {
         FactsReader::boxed(FACTS, facts)
     }
 
-    fn response_meter(&self, _status: StatusCode, headers: &HeaderMap) -> Box<dyn ResponseMeter> {
+    fn response_meter(&'static self, _status: StatusCode, headers: &HeaderMap) -> Box<dyn ResponseMeter> {
         Box::new(meter::ResponsesMeter::new(headers))
     }
 
