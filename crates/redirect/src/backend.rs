@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use outrigger_contract::redirection;
 
+use crate::iptables::Hook;
 use crate::plan::{Family, OnProxyDown, Plan};
 use crate::{iptables, nftables, route};
 
@@ -79,11 +80,10 @@ fn apply_iptables(backend: Backend, plan: &Plan) -> Result<Vec<Family>, Refused>
             continue;
         }
         let program = backend.program(family);
-        let present = iptables::jumps().map(|(table, rule)| {
-            let mut words = vec![program, "-w", "-t", table, "-C"];
-            words.extend(rule.split(' '));
-            run(&words).is_ok()
-        });
+        if !plan.block_quic && may_hold(backend, family, iptables::quic().table) {
+            remove(program, &iptables::quic());
+        }
+        let present = |hook: &Hook| run(&rule(program, "-C", hook)).is_ok();
         let input = iptables::restore(plan, family, present);
         if let Err(refused) = feed(&[&format!("{program}-restore"), "--wait", "--noflush"], &input) {
             // Never one family alone in silence.
@@ -97,33 +97,44 @@ fn apply_iptables(backend: Backend, plan: &Plan) -> Result<Vec<Family>, Refused>
 
 /// Takes away everything of ours that this backend may have put in place.
 pub(crate) fn undo(backend: Backend) {
-    match backend {
-        Backend::Nft => {
-            // Refused where there is no nftables, and then there is nothing to take away.
-            let _nothing = feed(&["nft", "-f", "-"], &nftables::undo());
-        }
-        _ => {
-            for family in Family::BOTH {
-                let program = backend.program(family);
-                // Changing a table makes it where there is none: look first.
-                let ours = [("nat", iptables::REDIRECT), ("mangle", iptables::HEARTBEAT)];
-                if !ours.iter().any(|(table, chain)| run(&[program, "-w", "-t", table, "-S", chain]).is_ok())
-                {
-                    continue;
-                }
-                for (table, rule) in iptables::jumps() {
-                    let mut words = vec![program, "-w", "-t", table, "-D"];
-                    words.extend(rule.split(' '));
-                    while run(&words).is_ok() {}
-                }
-                for (table, chain) in ours {
-                    for verb in ["-F", "-X"] {
-                        let _absent = run(&[program, "-w", "-t", table, verb, chain]);
-                    }
-                }
+    if backend == Backend::Nft {
+        // Refused where there is no nftables, and then there is nothing to take away.
+        let _nothing = feed(&["nft", "-f", "-"], &nftables::undo());
+        return;
+    }
+    for family in Family::BOTH {
+        for hook in [iptables::redirect(), iptables::heartbeat(), iptables::quic()] {
+            if may_hold(backend, family, hook.table) {
+                remove(backend.program(family), &hook);
             }
         }
     }
+}
+
+/// Legacy iptables makes a table by looking into it; what the kernel does not list holds nothing of ours.
+fn may_hold(backend: Backend, family: Family, table: &str) -> bool {
+    let names = match family {
+        Family::Ipv4 => "/proc/net/ip_tables_names",
+        Family::Ipv6 => "/proc/net/ip6_tables_names",
+    };
+    backend != Backend::IptablesLegacy
+        // Readable by root alone, like the program itself.
+        || std::fs::read_to_string(names).is_ok_and(|names| names.lines().any(|name| name == table))
+}
+
+/// Takes a chain and what leads there away, if they are there: changing a table makes it where there is none.
+fn remove(program: &str, hook: &Hook) {
+    if run(&[program, "-w", "-t", hook.table, "-S", hook.chain]).is_err() {
+        return;
+    }
+    while run(&rule(program, "-D", hook)).is_ok() {}
+    for verb in ["-F", "-X"] {
+        let _absent = run(&[program, "-w", "-t", hook.table, verb, hook.chain]);
+    }
+}
+
+fn rule<'a>(program: &'a str, verb: &'a str, hook: &'a Hook) -> Vec<&'a str> {
+    [program, "-w", "-t", hook.table, verb, "OUTPUT"].into_iter().chain(hook.jump()).collect()
 }
 
 /// Gives the sign of life that the sidecar will give later, or takes it back.
@@ -155,8 +166,12 @@ fn feed(words: &[&str], input: &str) -> Result<(), Refused> {
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()?;
-        if let Some(mut stdin) = child.stdin.take() {
-            stdin.write_all(input.as_bytes())?;
+        if let Some(mut stdin) = child.stdin.take()
+            && let Err(error) = stdin.write_all(input.as_bytes())
+            // It ended without reading; its own words say why.
+            && error.kind() != io::ErrorKind::BrokenPipe
+        {
+            return Err(error);
         }
         child.wait_with_output()
     };

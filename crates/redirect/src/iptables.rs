@@ -9,73 +9,104 @@ use outrigger_contract::{ports, redirection, uid};
 
 use crate::plan::{Family, OnProxyDown, Plan};
 
-/// The chain of the `nat` table.
-pub(crate) const REDIRECT: &str = "OUTRIGGER";
-/// The chain of the `mangle` table.
-pub(crate) const HEARTBEAT: &str = "OUTRIGGER_ALIVE";
-
-/// How `OUTPUT` leads into a chain: table and the rule's text behind the chain's name.
-pub(crate) fn jumps() -> [(&'static str, String); 2] {
-    let (sidecar, heartbeat) = (uid::SIDECAR, ports::HEARTBEAT);
-    [
-        ("nat", format!("OUTPUT -p tcp -j {REDIRECT}")),
-        (
-            "mangle",
-            format!("OUTPUT -o lo -p udp --dport {heartbeat} -m owner --uid-owner {sidecar} -j {HEARTBEAT}"),
-        ),
-    ]
+/// A chain of ours and how `OUTPUT` leads into it.
+pub(crate) struct Hook {
+    pub(crate) table: &'static str,
+    pub(crate) chain: &'static str,
+    /// What a packet must be to be led there, in the words of a rule.
+    condition: String,
 }
 
-/// Input for `iptables-restore --noflush`. `present` tells which of [`jumps`] stand already.
-pub(crate) fn restore(plan: &Plan, family: Family, present: [bool; 2]) -> String {
-    let (mark, mask) = redirection::ZTUNNEL_MARK;
+impl Hook {
+    /// The rule in `OUTPUT`, behind the verb and the chain's name.
+    pub(crate) fn jump(&self) -> Vec<&str> {
+        self.condition.split(' ').chain(["-j", self.chain]).collect()
+    }
+
+    fn jump_text(&self) -> String {
+        format!("{} -j {}", self.condition, self.chain)
+    }
+}
+
+/// What redirects.
+pub(crate) fn redirect() -> Hook {
+    Hook { table: "nat", chain: "OUTRIGGER", condition: "-p tcp".to_owned() }
+}
+
+/// What hears the sign of life.
+pub(crate) fn heartbeat() -> Hook {
+    let (sidecar, port) = (uid::SIDECAR, ports::HEARTBEAT);
+    let condition = format!("-o lo -p udp --dport {port} -m owner --uid-owner {sidecar}");
+    Hook { table: "mangle", chain: "OUTRIGGER_ALIVE", condition }
+}
+
+/// What refuses QUIC.
+pub(crate) fn quic() -> Hook {
+    Hook { table: "filter", chain: "OUTRIGGER_QUIC", condition: "-p udp".to_owned() }
+}
+
+/// Input for `iptables-restore --noflush`. `present` tells which chains of ours `OUTPUT` leads into already.
+pub(crate) fn restore(plan: &Plan, family: Family, present: impl Fn(&Hook) -> bool) -> String {
     let name = redirection::TABLE;
-    let [nat, mangle] = jumps();
+    let hook = heartbeat();
     // Naming a chain empties it.
-    let mut text = format!("*mangle\n:{HEARTBEAT} - [0:0]\n");
+    let mut text = format!("*{}\n:{} - [0:0]\n", hook.table, hook.chain);
     if plan.on_proxy_down == OnProxyDown::Open {
-        line(&mut text, &format!("-A {HEARTBEAT} -m recent --name {name} --set --rsource"));
+        line(&mut text, &format!("-A {} -m recent --name {name} --set --rsource", hook.chain));
     }
-    if !present[1] {
-        line(&mut text, &format!("-A {}", mangle.1));
+    if !present(&hook) {
+        line(&mut text, &format!("-A OUTPUT {}", hook.jump_text()));
     }
-    line(&mut text, &format!("COMMIT\n*nat\n:{REDIRECT} - [0:0]"));
+    line(&mut text, "COMMIT");
+
+    let to = format!("REDIRECT --to-ports {}", ports::TRANSPARENT);
+    chain(&mut text, plan, family, &redirect(), &present, "tcp", &to);
+    if plan.block_quic {
+        chain(&mut text, plan, family, &quic(), &present, "udp", "REJECT");
+    }
+    text
+}
+
+/// A whole table: what is left alone, then the ports of `protocol`, for which `target` is done.
+fn chain(
+    text: &mut String,
+    plan: &Plan,
+    family: Family,
+    hook: &Hook,
+    present: impl Fn(&Hook) -> bool,
+    protocol: &str,
+    target: &str,
+) {
+    let (mark, mask) = redirection::ZTUNNEL_MARK;
+    let (name, chain) = (redirection::TABLE, hook.chain);
+    line(text, &format!("*{}\n:{chain} - [0:0]", hook.table));
     for uid in &plan.uids {
-        line(&mut text, &format!("-A {REDIRECT} -m owner --uid-owner {uid} -j RETURN"));
+        line(text, &format!("-A {chain} -m owner --uid-owner {uid} -j RETURN"));
     }
-    line(&mut text, &format!("-A {REDIRECT} -m mark --mark {mark:#x}/{mask:#x} -j RETURN"));
-    line(&mut text, &format!("-A {REDIRECT} -o lo -j RETURN"));
+    line(text, &format!("-A {chain} -m mark --mark {mark:#x}/{mask:#x} -j RETURN"));
+    line(text, &format!("-A {chain} -o lo -j RETURN"));
     let excluded: Vec<String> = match family {
         Family::Ipv4 => plan.v4.iter().map(ToString::to_string).collect(),
         Family::Ipv6 => plan.v6.iter().map(ToString::to_string).collect(),
     };
     for network in excluded {
-        line(&mut text, &format!("-A {REDIRECT} -d {network} -j RETURN"));
+        line(text, &format!("-A {chain} -d {network} -j RETURN"));
     }
     let alive = match plan.on_proxy_down {
         OnProxyDown::Open => {
-            format!(
-                "-m recent --name {name} --rcheck --seconds {} --rsource ",
-                redirection::ALIVE_FOR.as_secs()
-            )
+            let seconds = redirection::ALIVE_FOR.as_secs();
+            format!("-m recent --name {name} --rcheck --seconds {seconds} --rsource ")
         }
         OnProxyDown::Closed => String::new(),
     };
     for port in &plan.ports {
-        line(
-            &mut text,
-            &format!(
-                "-A {REDIRECT} -p tcp --dport {port} {alive}-j REDIRECT --to-ports {}",
-                ports::TRANSPARENT
-            ),
-        );
+        line(text, &format!("-A {chain} -p {protocol} --dport {port} {alive}-j {target}"));
     }
-    if !present[0] {
+    if !present(hook) {
         // First, before any mesh's: its own traffic is let through above.
-        line(&mut text, &format!("-I {}", nat.1.replacen("OUTPUT", "OUTPUT 1", 1)));
+        line(text, &format!("-I OUTPUT 1 {}", hook.jump_text()));
     }
-    line(&mut text, "COMMIT");
-    text
+    line(text, "COMMIT");
 }
 
 fn line(text: &mut String, line: &str) {
@@ -90,18 +121,20 @@ mod tests {
 
     #[test]
     fn a_second_application_adds_no_second_jump() {
-        let plan = Plan::new(&Wishes::default(), OnProxyDown::Open).unwrap();
-        let fresh = restore(&plan, Family::Ipv4, [false, false]);
+        let plan = Plan::new(&Wishes { block_quic: true, ..Wishes::default() }, OnProxyDown::Open).unwrap();
+        let fresh = restore(&plan, Family::Ipv4, |_| false);
         assert!(fresh.contains("-I OUTPUT 1 -p tcp -j OUTRIGGER\n"), "{fresh}");
-        let again = restore(&plan, Family::Ipv4, [true, true]);
-        assert!(!again.contains("OUTPUT 1") && !again.contains("-A OUTPUT"), "{again}");
+        assert!(fresh.contains("-I OUTPUT 1 -p udp -j OUTRIGGER_QUIC\n"), "{fresh}");
+        let again = restore(&plan, Family::Ipv4, |_| true);
+        assert!(!again.contains("OUTPUT"), "{again}");
     }
 
     #[test]
     fn each_family_has_its_own_exclusions() {
         let plan = Plan::new(&Wishes::default(), OnProxyDown::Closed).unwrap();
-        let v6 = restore(&plan, Family::Ipv6, [false, false]);
+        let v6 = restore(&plan, Family::Ipv6, |_| false);
         assert!(v6.contains("-d fe80::/10 -j RETURN") && !v6.contains("169.254"), "{v6}");
         assert!(!v6.contains("recent"), "closed needs no sign of life: {v6}");
+        assert!(!v6.contains("REJECT"), "QUIC is left alone unless that is asked for: {v6}");
     }
 }

@@ -47,6 +47,9 @@ struct Arguments {
     /// Numeric user whose connections are left alone. The sidecar and known meshes always are.
     #[arg(long, value_name = "UID", value_delimiter = ',', env = "OUTRIGGER_REDIRECT_EXCLUDE_UIDS")]
     exclude_uid: Vec<u32>,
+    /// Refuse UDP to the redirected ports too, so that HTTP/3 falls back to what can be redirected.
+    #[arg(long, env = "OUTRIGGER_REDIRECT_BLOCK_QUIC")]
+    block_quic: bool,
     /// Use this backend only; without it each is tried in turn.
     #[arg(long, value_enum, env = "OUTRIGGER_REDIRECT_BACKEND")]
     backend: Option<Backend>,
@@ -95,6 +98,7 @@ fn run(arguments: &Arguments) -> Result<(), String> {
         exclude_uids: arguments.exclude_uid.clone(),
         exclude_cidrs: arguments.exclude_cidr.clone(),
         api_server,
+        block_quic: arguments.block_quic,
     };
     let plan = Plan::new(&wishes, arguments.on_proxy_down).map_err(|error| error.to_string())?;
     if arguments.print {
@@ -107,9 +111,35 @@ fn run(arguments: &Arguments) -> Result<(), String> {
         say("the redirection is removed");
         return Ok(());
     }
-    let applied = apply(&plan, arguments.backend)?;
-    let findings = Family::BOTH.map(|family| (family, self_test::run(&applied, &plan, family)));
+    let (applied, findings) = redirect(&plan, arguments.backend)?;
     report(arguments.report.as_deref(), &applied, &plan, &findings);
+    Ok(())
+}
+
+type Findings = [(Family, Finding); 2];
+
+/// Tries one backend after the other until one takes the plan and passes the test.
+fn redirect(plan: &Plan, only: Option<Backend>) -> Result<(Applied, Findings), String> {
+    let mut refused: Vec<String> = Vec::new();
+    for backend in Backend::ALL.into_iter().filter(|backend| only.is_none_or(|only| only == *backend)) {
+        match proven(backend, plan) {
+            Ok(done) => {
+                for reason in &refused {
+                    say(reason);
+                }
+                return Ok(done);
+            }
+            Err(fault) => refused.push(fault),
+        }
+    }
+    Err(format!("no way to redirect works here: {}", refused.join("; ")))
+}
+
+fn proven(backend: Backend, plan: &Plan) -> Result<(Applied, Findings), String> {
+    let applied = backend::apply(backend, plan).map_err(|refused| refused.0)?;
+    // What another backend left behind from an earlier life would redirect twice, and pass the test in this one's place.
+    Backend::ALL.into_iter().filter(|other| *other != backend).for_each(backend::undo);
+    let findings = Family::BOTH.map(|family| (family, self_test::run(&applied, plan, family)));
     let failed: Vec<_> = findings
         .iter()
         .filter_map(|(family, finding)| match finding {
@@ -118,31 +148,13 @@ fn run(arguments: &Arguments) -> Result<(), String> {
         })
         .collect();
     if failed.is_empty() {
-        return Ok(());
+        return Ok((applied, findings));
     }
-    backend::undo(applied.backend);
-    Err(format!("the self-test of {} failed: {}", applied.backend, failed.join("; ")))
+    backend::undo(backend);
+    Err(format!("the self-test of {backend} failed: {}", failed.join("; ")))
 }
 
-fn apply(plan: &Plan, only: Option<Backend>) -> Result<Applied, String> {
-    let mut refused: Vec<String> = Vec::new();
-    for backend in Backend::ALL.into_iter().filter(|backend| only.is_none_or(|only| only == *backend)) {
-        match backend::apply(backend, plan) {
-            Ok(applied) => {
-                for reason in &refused {
-                    say(reason);
-                }
-                // What another backend left behind from an earlier life would redirect twice.
-                Backend::ALL.into_iter().filter(|other| *other != backend).for_each(backend::undo);
-                return Ok(applied);
-            }
-            Err(fault) => refused.push(fault.0),
-        }
-    }
-    Err(format!("no way to redirect works here: {}", refused.join("; ")))
-}
-
-fn report(file: Option<&Path>, applied: &Applied, plan: &Plan, findings: &[(Family, Finding); 2]) {
+fn report(file: Option<&Path>, applied: &Applied, plan: &Plan, findings: &Findings) {
     for (family, finding) in findings {
         let text = match finding {
             Finding::Proven => "a redirected connection arrives".to_owned(),
@@ -165,6 +177,7 @@ fn report(file: Option<&Path>, applied: &Applied, plan: &Plan, findings: &[(Fami
             "families": applied.families,
             "on_proxy_down": plan.on_proxy_down,
             "ports": plan.ports,
+            "block_quic": plan.block_quic,
             "self_test": { "ipv4": tested(&findings[0].1), "ipv6": tested(&findings[1].1) },
         }),
     );
@@ -187,7 +200,7 @@ fn print(plan: &Plan, only: Option<Backend>) {
         Backend::Nft => print!("{}", nftables::script(plan)),
         _ => {
             for family in Family::BOTH {
-                print!("# {family}\n{}", iptables::restore(plan, family, [false, false]));
+                print!("# {family}\n{}", iptables::restore(plan, family, |_| false));
             }
         }
     }

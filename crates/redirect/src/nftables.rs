@@ -20,6 +20,27 @@ pub(crate) fn script(plan: &Plan) -> String {
         OnProxyDown::Open => format!("meta nfproto @{alive} "),
         OnProxyDown::Closed => String::new(),
     };
+    let exceptions = format!(
+        "meta skuid {{ {} }} return
+    meta mark and {mask:#x} == {mark:#x} return
+    oifname \"lo\" return
+    ip daddr @excluded4 return
+    ip6 daddr @excluded6 return",
+        list(&plan.uids)
+    );
+    let ports = list(&plan.ports);
+    let quic = if plan.block_quic {
+        format!(
+            "  chain quic {{
+    type filter hook output priority {PRIORITY}; policy accept;
+    {exceptions}
+    {condition}udp dport {{ {ports} }} reject
+  }}
+"
+        )
+    } else {
+        String::new()
+    };
     // Deleting needs the table to be there; adding it twice is no error.
     format!(
         "add table inet {table}
@@ -34,19 +55,13 @@ table inet {table} {{
   }}
   chain outgoing {{
     type nat hook output priority {PRIORITY}; policy accept;
-    meta skuid {{ {} }} return
-    meta mark and {mask:#x} == {mark:#x} return
-    oifname \"lo\" return
-    ip daddr @excluded4 return
-    ip6 daddr @excluded6 return
-    {condition}tcp dport {{ {} }} redirect to :{transparent}
+    {exceptions}
+    {condition}tcp dport {{ {ports} }} redirect to :{transparent}
   }}
-}}
+{quic}}}
 ",
         list(&plan.v4),
         list(&plan.v6),
-        list(&plan.uids),
-        list(&plan.ports),
     )
 }
 
@@ -102,5 +117,9 @@ mod tests {
     fn closed_does_not_ask_for_a_sign_of_life() {
         let script = script(&Plan::new(&Wishes::default(), OnProxyDown::Closed).unwrap());
         assert!(script.contains("\n    tcp dport { 443 } redirect"), "{script}");
+        assert!(
+            !script.contains("udp dport { 443 }"),
+            "QUIC is left alone unless that is asked for: {script}"
+        );
     }
 }

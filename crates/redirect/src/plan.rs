@@ -48,6 +48,8 @@ pub(crate) struct Plan {
     /// IPv6 networks that are left alone; aggregated.
     pub(crate) v6: Vec<Ipv6Net>,
     pub(crate) on_proxy_down: OnProxyDown,
+    /// Whether UDP to these ports is refused, so that HTTP/3 falls back to what can be redirected.
+    pub(crate) block_quic: bool,
 }
 
 /// What an operator may ask for beyond the defaults.
@@ -59,6 +61,7 @@ pub(crate) struct Wishes {
     pub(crate) exclude_cidrs: Vec<IpNet>,
     /// The cluster's API server, which is never an LLM provider.
     pub(crate) api_server: Option<IpAddr>,
+    pub(crate) block_quic: bool,
 }
 
 /// Why a plan cannot be made.
@@ -106,7 +109,16 @@ impl Plan {
             }
         }
         // Sets of intervals refuse what overlaps.
-        Ok(Plan { ports, uids, v4: Ipv4Net::aggregate(&v4), v6: Ipv6Net::aggregate(&v6), on_proxy_down })
+        let (v4, v6) = (Ipv4Net::aggregate(&v4), Ipv6Net::aggregate(&v6));
+        Ok(Plan { ports, uids, v4, v6, on_proxy_down, block_quic: wishes.block_quic })
+    }
+
+    /// Whether connections to an address are left alone.
+    pub(crate) fn excludes(&self, address: IpAddr) -> bool {
+        match address {
+            IpAddr::V4(v4) => self.v4.iter().any(|net| net.contains(&v4)),
+            IpAddr::V6(v6) => self.v6.iter().any(|net| net.contains(&v6)),
+        }
     }
 }
 
@@ -128,12 +140,11 @@ mod tests {
         let plan = plan(&Wishes::default()).unwrap();
         assert_eq!(plan.ports, [443]);
         assert_eq!(plan.uids, [19015, 1337, 2102]);
-        for address in ["127.0.0.1", "169.254.169.254"] {
-            let address: std::net::Ipv4Addr = address.parse().unwrap();
-            assert!(plan.v4.iter().any(|net| net.contains(&address)), "{address}");
+        for address in ["127.0.0.1", "169.254.169.254", "::1", "fe80::1"] {
+            assert!(plan.excludes(address.parse().unwrap()), "{address}");
         }
         // Private networks stay in: private endpoints of providers live there.
-        assert!(!plan.v4.iter().any(|net| net.contains(&"10.1.2.3".parse::<std::net::Ipv4Addr>().unwrap())));
+        assert!(!plan.excludes("10.1.2.3".parse().unwrap()));
     }
 
     #[test]

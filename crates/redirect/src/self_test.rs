@@ -35,6 +35,9 @@ pub(crate) fn run(applied: &Applied, plan: &Plan, family: Family) -> Finding {
     if plan.uids.contains(&rustix::process::getuid().as_raw()) {
         return Finding::Skipped("it runs as a user whose connections are excluded".to_owned());
     }
+    if plan.excludes(route::nowhere(family)) {
+        return Finding::Skipped(format!("{}, where it would go, is excluded", route::nowhere(family)));
+    }
     let loopback: IpAddr = match family {
         Family::Ipv4 => Ipv4Addr::LOCALHOST.into(),
         Family::Ipv6 => Ipv6Addr::LOCALHOST.into(),
