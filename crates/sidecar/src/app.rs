@@ -3,6 +3,7 @@
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,7 @@ use tokio::sync::oneshot;
 use crate::downstream::classify::Classifier;
 use crate::downstream::connection::{Edge, serve_base_url, serve_connect, serve_transparent};
 use crate::downstream::learned::Learned;
+use crate::downstream::transparent::Transparent;
 use crate::downstream::{listener, transparent};
 use crate::exchange::Shared;
 use crate::exchange::watch::Records;
@@ -144,7 +146,8 @@ impl Bound {
         &self.custody
     }
 
-    /// Starts serving on a thread of its own. Every finished call goes to `recorder`.
+    /// Starts serving on a thread of its own; from its return on redirected connections come here. Every finished call goes
+    /// to `recorder`.
     ///
     /// # Errors
     /// The thread or its runtime could not be started.
@@ -172,12 +175,8 @@ impl Bound {
                 let runtime = tokio::runtime::Builder::new_current_thread()
                     .enable_all()
                     .build_local(tokio::runtime::LocalOptions::default());
-                // The receiver waits for exactly this one message.
                 match runtime {
-                    Ok(runtime) => {
-                        let _heard = started.send(Ok(()));
-                        runtime.block_on(self.run(recorder, seen, learned, stopped));
-                    }
+                    Ok(runtime) => runtime.block_on(self.run(recorder, seen, learned, started, stopped)),
                     Err(error) => {
                         let _heard = started.send(Err(error));
                     }
@@ -196,6 +195,7 @@ impl Bound {
         recorder: Arc<dyn Recorder>,
         counters: Arc<Counters>,
         learned: Arc<Learned>,
+        started: SyncSender<std::io::Result<()>>,
         stopped: oneshot::Receiver<Duration>,
     ) {
         let records = Rc::new(Records::new(recorder, PriceBook::builtin(), Arc::clone(&counters)));
@@ -229,7 +229,7 @@ impl Bound {
             }));
         }
         for listener in self.transparent {
-            let listener = match tokio::net::TcpListener::from_std(listener) {
+            let listener = match Transparent::begin(listener, Arc::clone(&counters)) {
                 Ok(listener) => listener,
                 Err(error) => {
                     tracing::error!(%error, "the transparent listener could not be served");
@@ -237,13 +237,12 @@ impl Bound {
                 }
             };
             let edge = Rc::clone(&edge);
-            tokio::task::spawn_local(transparent::accept(
-                listener,
-                token.clone(),
-                Arc::clone(&counters),
-                move |stream, to, token| serve_transparent(Rc::clone(&edge), stream, to, token),
-            ));
+            tokio::task::spawn_local(listener.accept(token.clone(), move |stream, to, token| {
+                serve_transparent(Rc::clone(&edge), stream, to, token)
+            }));
         }
+        // The receiver waits for exactly this one message.
+        let _heard = started.send(Ok(()));
         tokio::task::spawn_local(async move {
             let mut tick = tokio::time::interval(SWEEP);
             loop {

@@ -148,8 +148,8 @@ async fn inspect(
     if buffer.is_empty() && arrival.to.address().is_some() && is_silent(&stream).await? {
         let early = dial(edge, &stream, &arrival).await?;
         let server_speaks = tokio::select! {
-            ready = stream.readable() => { ready?; false }
-            ready = early.readable() => { ready?; true }
+            spoken = has_spoken(&stream) => { spoken?; false }
+            spoken = has_spoken(&early) => { spoken?; true }
         };
         if server_speaks {
             let passed = pass(edge, stream, early, &arrival.to, &buffer, Reason::ServerFirst).await;
@@ -177,10 +177,15 @@ async fn inspect(
 }
 
 async fn is_silent(stream: &TcpStream) -> io::Result<bool> {
-    match tokio::time::timeout(CLIENT_SILENCE, stream.readable()).await {
-        Ok(ready) => ready.map(|()| false),
+    match tokio::time::timeout(CLIENT_SILENCE, has_spoken(stream)).await {
+        Ok(spoken) => spoken.map(|()| false),
         Err(_) => Ok(true),
     }
+}
+
+/// Waits for a byte, which stays where it is, or the end. A fresh socket counts as readable before anything came.
+async fn has_spoken(stream: &TcpStream) -> io::Result<()> {
+    stream.peek(&mut [0]).await.map(drop)
 }
 
 async fn terminate(

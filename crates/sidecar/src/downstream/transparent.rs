@@ -33,46 +33,64 @@ fn is_own(to: &SocketAddr, listener: SocketAddr) -> bool {
     ip.is_loopback() || ip.is_unspecified() || to.port() == listener.port()
 }
 
-/// Accepts until the process ends: connections are led here for a while after the drain has begun.
-pub(crate) async fn accept<F>(
+/// A listener for redirected connections of one family.
+pub(crate) struct Transparent {
     listener: TcpListener,
-    token: Token,
+    address: SocketAddr,
+    heart: Heart,
     counters: Arc<Counters>,
-    serve: impl Fn(TcpStream, SocketAddr, Token) -> F,
-) where
-    F: Future<Output = ()> + 'static,
-{
-    let Ok(address) = listener.local_addr() else { return };
-    let heart = Heart::new(address.ip());
-    let mut beat = tokio::time::interval(redirection::HEARTBEAT_EVERY);
-    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let weak: WeakToken = token.weak();
-    let mut token = Some(token);
-    loop {
-        tokio::select! {
-            _ = beat.tick(), if token.is_some() => {
-                if heart.beat() {
-                    counters.sign_of_life(address.ip());
-                }
-            }
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    let Some(token) = weak.upgrade() else { return };
-                    match original(&stream, address) {
-                        Some(to) => {
-                            counters.redirected(address.ip());
-                            tokio::task::spawn_local(serve(stream, to, token));
+}
+
+impl Transparent {
+    /// Gives the first sign of life: from here on connections are redirected.
+    pub(crate) fn begin(
+        listener: std::net::TcpListener,
+        counters: Arc<Counters>,
+    ) -> io::Result<Transparent> {
+        let listener = TcpListener::from_std(listener)?;
+        let address = listener.local_addr()?;
+        let begun = Transparent { listener, address, heart: Heart::new(address.ip()), counters };
+        begun.beat();
+        Ok(begun)
+    }
+
+    fn beat(&self) {
+        if self.heart.beat() {
+            self.counters.sign_of_life(self.address.ip());
+        }
+    }
+
+    /// Accepts until the process ends: connections are led here for a while after the drain has begun.
+    pub(crate) async fn accept<F>(self, token: Token, serve: impl Fn(TcpStream, SocketAddr, Token) -> F)
+    where
+        F: Future<Output = ()> + 'static,
+    {
+        let mut beat = tokio::time::interval(redirection::HEARTBEAT_EVERY);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let weak: WeakToken = token.weak();
+        let mut token = Some(token);
+        loop {
+            tokio::select! {
+                _ = beat.tick(), if token.is_some() => self.beat(),
+                accepted = self.listener.accept() => match accepted {
+                    Ok((stream, _)) => {
+                        let Some(token) = weak.upgrade() else { return };
+                        match original(&stream, self.address) {
+                            Some(to) => {
+                                self.counters.redirected(self.address.ip());
+                                tokio::task::spawn_local(serve(stream, to, token));
+                            }
+                            None => tracing::debug!("a connection to the transparent listener itself is closed"),
                         }
-                        None => tracing::debug!("a connection to the transparent listener itself is closed"),
                     }
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "a redirected connection could not be accepted");
-                    tokio::time::sleep(BACK_OFF).await;
-                }
-            },
-            // Without a sign of life new connections soon go direct.
-            () = draining(&mut token) => token = None,
+                    Err(error) => {
+                        tracing::warn!(%error, "a redirected connection could not be accepted");
+                        tokio::time::sleep(BACK_OFF).await;
+                    }
+                },
+                // Without a sign of life new connections soon go direct.
+                () = draining(&mut token) => token = None,
+            }
         }
     }
 }
