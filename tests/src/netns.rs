@@ -36,6 +36,8 @@ pub const ELSEWHERE_NAME: &str = "intranet.example.test";
 /// Whom an app runs as.
 pub const APP: u32 = 1000;
 
+const POD_MAC: &str = "02:00:00:00:00:02";
+const BEYOND_MAC: &str = "02:00:00:00:00:01";
 const PREFIX: &str = "outrigger-test";
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
@@ -126,12 +128,18 @@ impl Network {
         let base = format!("{PREFIX}-{}-{}", std::process::id(), COUNT.fetch_add(1, Relaxed));
         let beyond = Namespace::new(format!("{base}-beyond"));
         let pod = Namespace::new(format!("{base}-pod"));
-        pod.ip(&format!("link add eth0 type veth peer name eth0 netns {}", beyond.name));
+        pod.ip(&format!(
+            "link add eth0 address {POD_MAC} type veth peer name eth0 address {BEYOND_MAC} netns {}",
+            beyond.name
+        ));
         for (namespace, v4, v6) in [(&pod, "10.99.0.2", "fd99::2"), (&beyond, "10.99.0.1", "fd99::1")] {
             namespace.ip(&format!("addr add {v4}/24 dev eth0"));
             namespace.ip(&format!("addr add {v6}/64 dev eth0 nodad"));
             namespace.ip("link set eth0 up");
         }
+        // Finding a neighbour is done by multicast, which takes the cable's ends a second to be ready for.
+        pod.ip(&format!("-6 neigh add fd99::1 lladdr {BEYOND_MAC} dev eth0 nud permanent"));
+        beyond.ip(&format!("-6 neigh add fd99::2 lladdr {POD_MAC} dev eth0 nud permanent"));
         pod.ip("route add default via 10.99.0.1");
         pod.ip("-6 route add default via fd99::1");
         for address in PROVIDER.into_iter().chain(ELSEWHERE) {
@@ -255,6 +263,18 @@ impl Sidecar {
     pub fn variable(mut self, name: &str, value: impl AsRef<OsStr>) -> Sidecar {
         self.command.env(name, value);
         self
+    }
+
+    /// Where its public trust files will be.
+    #[must_use]
+    pub fn trust(&self) -> &Path {
+        &self.trust
+    }
+
+    /// The command, for a test that does not wait until it is ready.
+    #[must_use]
+    pub fn into_command(self) -> Command {
+        self.command
     }
 
     /// Starts it and waits until it is ready.

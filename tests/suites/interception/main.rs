@@ -6,10 +6,14 @@
 )]
 
 mod capture;
+mod dead_mans_switch;
+mod program;
+mod words;
 
 use std::process::Command;
 
 use outrigger_tests::netns::{APP, Network, RunningSidecar};
+use outrigger_tests::setting;
 
 /// A chat request that `curl` sends.
 const CHAT: &str = r#"{"model":"gpt-5-mini","messages":[{"role":"user","content":"hello"}]}"#;
@@ -53,4 +57,14 @@ fn redirected(network: &Network, arguments: &[&str]) -> String {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{said}");
     said
+}
+
+/// Whether a program is not on this machine; says so.
+#[expect(clippy::print_stderr, reason = "a test that does less than its name says so")]
+fn missing(program: &str) -> bool {
+    let missing = Command::new(program).arg("--version").output().is_err();
+    if missing {
+        eprintln!("not tested: {program} is not on this machine");
+    }
+    missing
 }
