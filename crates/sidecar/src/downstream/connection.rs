@@ -1,11 +1,11 @@
 //! One connection of the app: what it is, and its life. Per connection.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use outrigger_ledger::Mode;
 use rustls::server::Accepted;
@@ -16,6 +16,7 @@ use crate::downstream::classify::{Classifier, HTTPS, Interception, Reason, Seat,
 use crate::downstream::client_hello::{self, FirstBytes};
 use crate::downstream::connect::{self, Destination};
 use crate::downstream::http::{serve_h1, serve_h2};
+use crate::downstream::learned::Client;
 use crate::downstream::passthrough;
 use crate::drain::Token;
 use crate::exchange::request::Binding;
@@ -28,6 +29,9 @@ use crate::upstream::dial::configure_app;
 
 /// A client that is silent this long may be waiting for the server to speak first.
 const CLIENT_SILENCE: Duration = Duration::from_millis(100);
+
+/// A client that is gone so soon, without a word, looked at our certificate when the handshake was over, as GnuTLS does.
+const LOOKED_AND_LEFT: Duration = Duration::from_secs(3);
 
 /// What all connections of the traffic thread share.
 pub(crate) struct Edge {
@@ -99,6 +103,19 @@ fn note(ended: io::Result<()>) {
 }
 
 impl Edge {
+    /// Learns that a client does not accept our certificate, and says so once.
+    fn refused(&self, client: &Client, error: &dyn std::fmt::Display) {
+        if !self.classifier.learned.refused(client) {
+            return;
+        }
+        self.counters.not_trusted(&client.host);
+        tracing::warn!(
+            host = %client.host, client = client.shown(), %error,
+            "a client refused the handshake; it may not trust Outrigger's certificate authority. Its further connections \
+             pass through unobserved: give it the trust files, or list the host under passthrough_hosts"
+        );
+    }
+
     fn connection(&self, binding: Binding, mode: Mode, protocol: Protocol) -> Rc<Connection> {
         Rc::new(Connection {
             shared: Rc::clone(&self.shared),
@@ -116,7 +133,14 @@ enum Inspected {
     /// It passed through, or ended.
     Passed,
     /// It is ours to serve.
-    Terminated(Rc<Connection>, Box<TlsStream<TcpStream>>, Seat),
+    Terminated(Terminated),
+}
+
+struct Terminated {
+    connection: Rc<Connection>,
+    tls: Box<TlsStream<TcpStream>>,
+    client: Client,
+    _seat: Seat,
 }
 
 async fn inspect_and_serve(
@@ -129,11 +153,28 @@ async fn inspect_and_serve(
     // Each phase is boxed, so that a connection that lives long does not carry the handshake's state with it.
     match Box::pin(inspect(edge, stream, arrival, buffer)).await? {
         Inspected::Passed => Ok(()),
-        Inspected::Terminated(connection, tls, _seat) => match connection.protocol {
-            Protocol::H1 => Box::pin(serve_h1(connection, tls, token)).await,
-            Protocol::H2 => Box::pin(serve_h2(connection, tls, token)).await,
-        },
+        Inspected::Terminated(terminated) => serve(edge, terminated, token).await,
     }
+}
+
+/// Serves a connection whose TLS is ours, and learns whether its client trusts us: one that does goes on to speak.
+async fn serve(edge: &Rc<Edge>, terminated: Terminated, token: Token) -> io::Result<()> {
+    let Terminated { connection, tls, client, _seat } = terminated;
+    let spoke = Rc::new(Cell::new(false));
+    let (heard, learning, speaker) = (Rc::clone(&spoke), Rc::clone(edge), client.clone());
+    connection.after.at_first_bytes(move || {
+        heard.set(true);
+        learning.classifier.learned.trusts(&speaker);
+    });
+    let begun = Instant::now();
+    let ended = match connection.protocol {
+        Protocol::H1 => Box::pin(serve_h1(connection, tls, token)).await,
+        Protocol::H2 => Box::pin(serve_h2(connection, tls, token)).await,
+    };
+    if !spoke.get() && begun.elapsed() < LOOKED_AND_LEFT {
+        edge.refused(&client, &"it left when the handshake was over");
+    }
+    ended
 }
 
 /// Decides by the first bytes. `buffer` may hold some already.
@@ -208,23 +249,16 @@ async fn terminate(
         Err(error) => {
             if distrusts(&error) {
                 edge.counters.not_trusted(&target.host);
-                if edge.classifier.learned.refused(&client) {
-                    tracing::warn!(
-                        host = %target.host, client = client.shown(), %error,
-                        "a client refused the handshake; it may not trust Outrigger's certificate authority. Its further connections \
-                         pass through unobserved: give it the trust files, or list the host under passthrough_hosts"
-                    );
-                }
+                edge.refused(&client, &error);
             }
             return Err(error);
         }
     };
-    edge.classifier.learned.trusts(&client);
     Counters::count(&edge.counters.intercepted);
     tracing::debug!(host = %target.host, protocol = protocol.version(), "a connection is read");
     let binding = Binding::Named { service, target, original };
     let connection = edge.connection(binding, arrival.mode, protocol);
-    Ok(Inspected::Terminated(connection, Box::new(tls), seat))
+    Ok(Inspected::Terminated(Terminated { connection, tls: Box::new(tls), client, _seat: seat }))
 }
 
 /// Whether a handshake ended as one does where our certificate is not accepted: by an alert, or, as Node and gRPC do it,

@@ -1,6 +1,7 @@
-//! Which clients accept our certificates, found out by their handshakes. One that refused goes unobserved from then on,
-//! so that it loses one connection in the pod's life, not each. Per handshake: one look-up under a lock that nobody else
-//! takes but the admin's snapshots.
+//! Which clients accept our certificates, found out by their handshakes and by whether they then speak: some look at
+//! the certificate only when the handshake is over. One that refused goes unobserved from then on, so that it loses one
+//! connection in the pod's life, not each. Per connection: one look-up under a lock that nobody else takes but the admin's
+//! snapshots.
 
 use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
@@ -76,12 +77,12 @@ impl Learned {
         }
     }
 
-    /// A handshake succeeded.
+    /// It spoke, once the handshake was over.
     pub(crate) fn trusts(&self, client: &Client) {
         self.learn(client, status::Standing::Trusts);
     }
 
-    /// A handshake was refused. One that succeeded before had another reason to fail this time. True when this is news.
+    /// It refused. One that trusted us before had another reason this time. True when this is news.
     pub(crate) fn refused(&self, client: &Client) -> bool {
         self.learn(client, status::Standing::Refuses)
     }

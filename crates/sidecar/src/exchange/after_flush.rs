@@ -1,7 +1,7 @@
 //! Metering happens after the bytes have left: frames queue here and are shown to their calls when the connection to
 //! the app has flushed. Per frame: one push and one pop on a queue that keeps its capacity; no lock (one thread).
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
@@ -28,9 +28,15 @@ enum Work {
 #[derive(Default)]
 pub(crate) struct AfterFlush {
     queue: RefCell<VecDeque<Work>>,
+    first: Cell<Option<Box<dyn FnOnce()>>>,
 }
 
 impl AfterFlush {
+    /// Does something when the app's first bytes come.
+    pub(crate) fn at_first_bytes(&self, act: impl FnOnce() + 'static) {
+        self.first.set(Some(Box::new(act)));
+    }
+
     /// Shows a frame once it has left.
     pub(crate) fn chunk(&self, watch: &Rc<Watch>, bytes: Bytes, at: Timestamp) {
         self.push(Work::Chunk(Rc::clone(watch), bytes, at));
@@ -76,15 +82,16 @@ impl Drop for AfterFlush {
     }
 }
 
-/// The connection to the app: tells the queue when everything written has left.
+/// The connection to the app: tells the queue when everything written has left, and that something came.
 pub(crate) struct FlushNoted<T> {
     io: T,
     after: Rc<AfterFlush>,
+    heard: bool,
 }
 
 impl<T> FlushNoted<T> {
     pub(crate) const fn new(io: T, after: Rc<AfterFlush>) -> FlushNoted<T> {
-        FlushNoted { io, after }
+        FlushNoted { io, after, heard: false }
     }
 
     /// The connection itself, for a tunnel.
@@ -99,7 +106,15 @@ impl<T: AsyncRead + Unpin> AsyncRead for FlushNoted<T> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_read(cx, buf)
+        let before = buf.filled().len();
+        let polled = Pin::new(&mut self.io).poll_read(cx, buf);
+        if !self.heard && buf.filled().len() > before {
+            self.heard = true;
+            if let Some(act) = self.after.first.take() {
+                act();
+            }
+        }
+        polled
     }
 }
 
