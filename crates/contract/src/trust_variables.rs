@@ -38,6 +38,8 @@ pub struct TrustVariable {
 
 /// The directories of hashed names: a list, to which ours is added.
 pub const SSL_CERT_DIR: &str = "SSL_CERT_DIR";
+/// The file that OpenSSL and others read in place of their own.
+const SSL_CERT_FILE: &str = "SSL_CERT_FILE";
 /// Options of every Java virtual machine: a list, to which ours is added.
 pub const JAVA_TOOL_OPTIONS: &str = "JAVA_TOOL_OPTIONS";
 /// The Java property that names the trust store.
@@ -141,7 +143,7 @@ pub fn for_container(container: &Container<'_>) -> Trust {
     let mut unproven = Vec::new();
     for variable in &ALL {
         let set = match variable.name {
-            SSL_CERT_DIR => Ok(directories(container)),
+            SSL_CERT_DIR => directories(container),
             JAVA_TOOL_OPTIONS => java(container),
             _ => path(container, variable),
         };
@@ -157,6 +159,12 @@ pub fn for_container(container: &Container<'_>) -> Trust {
                  what they trust and the certificate in {}",
                 variable.readers,
                 variable.name,
+                join(container, trust_files::CA),
+            )),
+            Err(Left::TheirFile(name)) => trust.notes.push(format!(
+                "{name} is set already and is kept, so {} may go unobserved; to have them observed, add the certificate in {} to \
+                 the file that it names",
+                variable.readers,
                 join(container, trust_files::CA),
             )),
             Err(Left::TheirStore(name)) => trust.notes.push(format!(
@@ -186,6 +194,8 @@ enum Left {
     NotChosen,
     /// The user's own variable, by its name, rules there.
     Theirs(&'static str),
+    /// The user's own file, by the variable's name, would no longer be read by some.
+    TheirFile(&'static str),
     /// The user's own options, by the variable's name, name a Java trust store.
     TheirStore(&'static str),
     /// Its readers come to trust us by another variable.
@@ -193,11 +203,16 @@ enum Left {
 }
 
 /// Ours behind theirs, or before the system's own.
-fn directories(container: &Container<'_>) -> String {
+fn directories(container: &Container<'_>) -> Result<String, Left> {
     let ours = join(container, trust_files::HASHED);
-    match get(container, SSL_CERT_DIR) {
-        Some(theirs) => format!("{theirs}:{ours}"),
-        None => format!("{ours}:{}", trust_files::SYSTEM_DIRECTORIES.join(":")),
+    if let Some(theirs) = get(container, SSL_CERT_DIR) {
+        return Ok(format!("{theirs}:{ours}"));
+    }
+    // The curl program (seen in 7.88) looks at SSL_CERT_FILE only where no directories are named.
+    match get(container, SSL_CERT_FILE) {
+        Some(_) if container.merged.contains_key(SSL_CERT_FILE) => Err(Left::Covered),
+        Some(_) => Err(Left::TheirFile(SSL_CERT_FILE)),
+        None => Ok(format!("{ours}:{}", trust_files::SYSTEM_DIRECTORIES.join(":"))),
     }
 }
 
@@ -323,6 +338,7 @@ mod tests {
             ("REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE"),
             ("SSL_CERT_FILE", "CURL_CA_BUNDLE"),
             ("SSL_CERT_DIR", "SSL_CERT_FILE"),
+            ("SSL_CERT_FILE", "SSL_CERT_DIR"),
             ("NODE_EXTRA_CA_CERTS", "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"),
         ] {
             let trust = trust(true, false, &[(theirs, "/theirs")], &[]);
