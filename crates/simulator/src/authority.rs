@@ -44,7 +44,7 @@ pub(crate) struct Authority {
 
 impl Authority {
     pub(crate) fn new(config: &Config) -> Result<Authority, Box<dyn std::error::Error + Send + Sync>> {
-        let announced = issuer("simulator authority")?;
+        let announced = issuer(config.authority.as_deref().unwrap_or("simulator authority"))?;
         let foreign = issuer("foreign authority")?;
         let signer = if config.certificate == Certificate::ForeignAuthority { &foreign } else { &announced };
         let names: Vec<String> = match config.certificate {

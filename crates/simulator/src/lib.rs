@@ -40,6 +40,8 @@ pub struct Config {
     pub extra_names: Vec<String>,
     /// Names at which every provider's API is served, told apart by path, as a company's own gateway does.
     pub gateways: Vec<String>,
+    /// The name of the authority that vouches for it, where two simulators must not be taken for one.
+    pub authority: Option<String>,
     /// What certificate to show.
     pub certificate: Certificate,
 }
