@@ -43,10 +43,7 @@ pub(crate) struct Transparent {
 
 impl Transparent {
     /// Gives the first sign of life: from here on connections are redirected.
-    pub(crate) fn begin(
-        listener: std::net::TcpListener,
-        counters: Arc<Counters>,
-    ) -> io::Result<Transparent> {
+    pub(crate) fn begin(listener: std::net::TcpListener, counters: Arc<Counters>) -> io::Result<Transparent> {
         let listener = TcpListener::from_std(listener)?;
         let address = listener.local_addr()?;
         let begun = Transparent { listener, address, heart: Heart::new(address.ip()), counters };
