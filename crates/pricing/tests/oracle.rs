@@ -67,8 +67,10 @@ fn oracle_usage(usage: &TokenUsage) -> Usage {
     let prompt: Vec<Meter> = Meter::ALL.into_iter().filter(|meter| meter.is_prompt()).collect();
     let answer: Vec<Meter> = Meter::ALL.into_iter().filter(|meter| meter.is_answer()).collect();
     add("input_tokens", &prompt);
-    add("cache_read_tokens", &[Meter::CacheRead, Meter::CacheReadAudio]);
+    add("cache_read_tokens", &[Meter::CacheRead, Meter::CacheReadAudio, Meter::CacheReadImage]);
     add("cache_audio_read_tokens", &[Meter::CacheReadAudio]);
+    add("cache_image_read_tokens", &[Meter::CacheReadImage]);
+    add("input_image_tokens", &[Meter::InputImage, Meter::CacheReadImage]);
     add("cache_write_tokens", &[Meter::CacheWrite5m, Meter::CacheWrite30m, Meter::CacheWrite1h]);
     add("cache_write_1h_tokens", &[Meter::CacheWrite1h]);
     add("input_audio_tokens", &[Meter::InputAudio, Meter::CacheReadAudio]);

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, StatusCode};
 
-use crate::{Failure, OwnError, Reading};
+use crate::{Failure, OwnError, Reading, SocketMeter};
 
 /// What a call asks the provider to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -124,6 +124,11 @@ pub trait Dialect: Sync {
     fn request_reader(&self) -> Box<dyn RequestReader>;
     /// A meter for one response with this head.
     fn response_meter(&'static self, status: StatusCode, headers: &HeaderMap) -> Box<dyn ResponseMeter>;
+    /// A meter for a WebSocket that speaks this format, opened with this query; `None` where the format has none.
+    fn socket_meter(&self, query: Option<&str>) -> Option<Box<dyn SocketMeter>> {
+        let _unused = query;
+        None
+    }
     /// The failure that an error response means, from its head and what the meter read.
     fn classify(&self, status: StatusCode, headers: &HeaderMap, reading: &Reading) -> Option<Failure>;
     /// An error of our own as a body of this format (`application/json`).

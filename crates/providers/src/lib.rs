@@ -9,8 +9,10 @@ mod reading;
 mod scrub;
 mod service;
 pub mod services;
+mod socket;
 
 pub use dialect::{Dialect, Operation, RequestFacts, RequestReader, ResponseMeter};
 pub use failure::{Failure, FailureClass, OwnError};
 pub use reading::{Reading, StreamEnd};
 pub use service::{Addressed, Credential, Recognised, Service};
+pub use socket::{Ended, Peer, SocketEvent, SocketMeter};

@@ -12,6 +12,8 @@ pub enum StreamEnd {
     Open,
     /// The answer is complete by the rules of its format.
     Complete,
+    /// The provider says that the answer was called off, by the app or for its sake, and reports what it came to.
+    Cancelled,
 }
 
 /// What a response said of itself. Everything is optional: a provider may leave it out, a stream may break off.

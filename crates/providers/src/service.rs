@@ -74,6 +74,8 @@ pub struct Service {
     pub recognise: fn(&Method, &str) -> Recognised,
     /// What host and path say of a call.
     pub addressed: fn(&str, &str) -> Addressed,
+    /// Recognises a request to speak WebSocket by its path; `None` where nothing is known of what is said there.
+    pub recognise_socket: fn(&str) -> Option<Recognised>,
 }
 
 impl Service {
@@ -90,6 +92,7 @@ impl Service {
         request_id_header: "x-request-id",
         recognise: |_, _| Recognised { dialect: &openai_chat::OPENAI_CHAT, operation: Operation::Other },
         addressed: |_, _| Addressed { model: None, stream: None, region: Region::Global },
+        recognise_socket: |_| None,
     };
 
     /// The wire format of its errors where a path does not decide it.

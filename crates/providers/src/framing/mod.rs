@@ -3,7 +3,9 @@
 mod json_scan;
 mod json_values;
 mod sse;
+mod websocket;
 
 pub use json_scan::{JsonScan, Path};
 pub use json_values::JsonValues;
 pub use sse::{SseEvent, SseSplitter};
+pub use websocket::{Deflate, Extensions, FrameReader, Messages};

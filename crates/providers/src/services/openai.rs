@@ -4,6 +4,7 @@ use http::Method;
 use outrigger_pricing::Region;
 
 use crate::dialects::openai_chat::OPENAI_CHAT;
+use crate::dialects::openai_realtime::OpenAiRealtime;
 use crate::dialects::openai_responses::OpenAiResponses;
 use crate::{Addressed, Dialect, Operation, Recognised, Service};
 
@@ -29,6 +30,7 @@ pub(super) static SERVICE: Service = Service {
         region: if host == GLOBAL { Region::Global } else { Region::Resident },
         ..Addressed::default()
     },
+    recognise_socket,
     ..Service::ROW
 };
 
@@ -47,4 +49,13 @@ fn recognise(method: &Method, path: &str) -> Recognised {
         _ => (&OPENAI_CHAT, Operation::Other),
     };
     Recognised { dialect, operation }
+}
+
+fn recognise_socket(path: &str) -> Option<Recognised> {
+    let dialect: &'static dyn Dialect = match path.strip_prefix("/v1").unwrap_or(path) {
+        "/responses" => &OpenAiResponses,
+        "/realtime" => &OpenAiRealtime,
+        _ => return None,
+    };
+    Some(Recognised { dialect, operation: Operation::Chat })
 }

@@ -6,6 +6,7 @@ use http::Method;
 use crate::dialects::anthropic_messages::AnthropicMessages;
 use crate::dialects::gemini::Gemini;
 use crate::dialects::openai_chat::OPENAI_CHAT;
+use crate::dialects::openai_realtime::OpenAiRealtime;
 use crate::dialects::openai_responses::OpenAiResponses;
 use crate::services::gemini;
 use crate::{Addressed, Dialect, Operation, Recognised, Service};
@@ -19,6 +20,7 @@ pub static OPERATOR_LISTED: Service = Service {
     key_parameter: Some("key"),
     recognise,
     addressed,
+    recognise_socket,
     ..Service::ROW
 };
 
@@ -56,6 +58,15 @@ fn addressed(_host: &str, path: &str) -> Addressed {
     }
 }
 
+fn recognise_socket(path: &str) -> Option<Recognised> {
+    let dialect: &'static dyn Dialect = match path {
+        path if path.ends_with("/responses") => &OpenAiResponses,
+        path if path.ends_with("/realtime") => &OpenAiRealtime,
+        _ => return None,
+    };
+    Some(Recognised { dialect, operation: Operation::Chat })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,5 +82,9 @@ mod tests {
         assert_eq!(operation(gemini), Operation::GenerateContent);
         assert_eq!(addressed("", gemini).model.as_deref(), Some("gemini-3.5-flash"));
         assert_eq!(addressed("", gemini).stream, Some(true));
+        let socket = |path| recognise_socket(path).map(|recognised| recognised.dialect.name());
+        assert_eq!(socket("/gateway/v1/realtime"), Some("openai_realtime"));
+        assert_eq!(socket("/openai/v1/responses"), Some("openai_responses"));
+        assert_eq!(socket("/v1/chat/completions"), None);
     }
 }

@@ -28,7 +28,7 @@ const WHOLE: &[Path] = &[
 ];
 
 /// The same members inside a lifecycle event.
-const NESTED: &[Path] = &[
+pub(super) const NESTED: &[Path] = &[
     &["response", "id"],
     &["response", "model"],
     &["response", "service_tier"],
@@ -111,7 +111,7 @@ impl ResponseMeter for ResponsesMeter {
 }
 
 /// Reads a response object; `at` is [`WHOLE`] or [`NESTED`], member for member.
-fn read_response(scan: &JsonScan, at: &'static [Path], reading: &mut Reading) {
+pub(super) fn read_response(scan: &JsonScan, at: &'static [Path], reading: &mut Reading) {
     let [id, model, tier_word, status, usage, tool_usage, code, kind, message, incomplete, output] = at
     else {
         return;

@@ -1,6 +1,7 @@
 //! OpenAI Responses (wire formats, section 1.4).
 
-mod meter;
+pub(crate) mod meter;
+mod socket;
 mod usage;
 
 use http::{HeaderMap, StatusCode};
@@ -8,7 +9,7 @@ use http::{HeaderMap, StatusCode};
 use crate::dialects::facts::{FactsReader, name_or_id, output_type};
 use crate::dialects::openai_errors;
 use crate::framing::{JsonScan, Path};
-use crate::{Dialect, Failure, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter};
+use crate::{Dialect, Failure, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter, SocketMeter};
 
 /// The wire format.
 pub struct OpenAiResponses;
@@ -60,6 +61,10 @@ impl Dialect for OpenAiResponses {
 
     fn response_meter(&'static self, _status: StatusCode, headers: &HeaderMap) -> Box<dyn ResponseMeter> {
         Box::new(meter::ResponsesMeter::new(headers))
+    }
+
+    fn socket_meter(&self, _query: Option<&str>) -> Option<Box<dyn SocketMeter>> {
+        Some(socket::meter())
     }
 
     fn classify(&self, status: StatusCode, headers: &HeaderMap, reading: &Reading) -> Option<Failure> {
