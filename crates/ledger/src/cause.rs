@@ -16,12 +16,17 @@ pub(crate) struct Told<'a> {
     pub(crate) key: Option<&'a KeyHint>,
 }
 
+/// Whether an answer of this status is no error; 101 is a WebSocket's.
+pub(crate) fn is_good(status: StatusCode) -> bool {
+    status.is_success() || status == StatusCode::SWITCHING_PROTOCOLS
+}
+
 /// A failure that came as a response.
 pub(crate) fn told(told: &Told<'_>) -> Cause {
     let Failure { class, code } = told.failure;
     let error_type = match code {
         Some(code) => code.to_owned(),
-        None if !told.status.is_success() => told.status.as_u16().to_string(),
+        None if !is_good(told.status) => told.status.as_u16().to_string(),
         None => class.as_str().to_owned(),
     };
     Cause { class, error_type, status: Some(told.status.as_u16()), text: text(told) }
@@ -29,7 +34,11 @@ pub(crate) fn told(told: &Told<'_>) -> Cause {
 
 fn text(told: &Told<'_>) -> String {
     let Told { service, status, failure, message, model, key } = told;
-    let mut text = format!("{} answered {}", service.id, status.as_u16());
+    let mut text = format!("{} answered", service.id);
+    // Inside a WebSocket nothing has a status of its own.
+    if *status != StatusCode::SWITCHING_PROTOCOLS || failure.code.is_none() {
+        text.push_str(&format!(" {}", status.as_u16()));
+    }
     if let Some(code) = failure.code {
         text.push(' ');
         text.push_str(code);

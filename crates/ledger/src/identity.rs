@@ -8,7 +8,7 @@ use outrigger_contract::headers::{SESSION, STEP, USER};
 const LONGEST: usize = 128;
 
 /// What the app's headers say.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Identity {
     pub(crate) step: Option<String>,
     pub(crate) user: Option<String>,

@@ -10,7 +10,7 @@ mod json;
 mod key;
 mod record;
 
-pub use call::{Call, CallStart, End};
+pub use call::{Call, CallStart, End, Socket};
 pub use ids::{CallId, SpanContext};
 pub use json::call_json;
 pub use key::KeyHint;

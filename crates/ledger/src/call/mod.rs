@@ -1,22 +1,19 @@
 //! One call while it passes: shown bytes, in the end a record. Per chunk: no allocation in the steady state.
 
+mod about;
+mod socket;
 mod verdict;
 
 use std::net::SocketAddr;
 
-use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Method, StatusCode};
-use outrigger_pricing::{Atto, Charge, Completeness, Cost, PriceBook, Region, Tier, TokenUsage};
-use outrigger_providers::{
-    FailureClass, Reading, Recognised, RequestFacts, RequestReader, ResponseMeter, Service,
-};
+use outrigger_pricing::PriceBook;
+use outrigger_providers::{FailureClass, Reading, Recognised, RequestReader, ResponseMeter, Service};
 
+use self::about::{About, Head, Seen, tidied};
+pub use self::socket::Socket;
 use crate::decode::{Consumer, Decoder};
-use crate::identity::{Identity, tidy};
-use crate::{
-    Accounted, Attempt, CallId, CallRecord, KeyHint, Mode, Provenance, SpanContext, Times, Timestamp,
-    Transport,
-};
+use crate::{CallId, CallRecord, Mode, Times, Timestamp, Transport};
 
 /// What is known when a request's head has been read.
 pub struct CallStart<'a> {
@@ -70,19 +67,7 @@ pub enum End {
 
 /// One call while it passes.
 pub struct Call {
-    id: CallId,
-    span: SpanContext,
-    service: &'static Service,
-    recognised: Recognised,
-    mode: Mode,
-    method: Method,
-    path: String,
-    host: String,
-    port: u16,
-    peer: Option<SocketAddr>,
-    http_version: &'static str,
-    identity: Identity,
-    key: Option<KeyHint>,
+    about: About,
     request: Decoder<Facts>,
     response: Option<Response>,
     times: Times,
@@ -91,10 +76,7 @@ pub struct Call {
 
 /// A response under way.
 struct Response {
-    status: StatusCode,
-    /// The headers that a verdict needs, and no others.
-    headers: HeaderMap,
-    request_id: Option<String>,
+    head: Head,
     body: Decoder<Metered>,
 }
 
@@ -122,28 +104,11 @@ impl Call {
     #[must_use]
     pub fn begin(start: CallStart<'_>) -> Call {
         Call {
-            id: start.id,
-            span: SpanContext::for_call(start.id, start.headers),
-            service: start.service,
-            recognised: start.recognised,
-            mode: start.mode,
-            method: start.method.clone(),
-            path: start.path.to_owned(),
-            host: start.host.to_owned(),
-            port: start.port,
-            peer: None,
-            http_version: start.http_version,
-            identity: Identity::read(start.headers),
-            key: start
-                .service
-                .credential(start.headers, start.query)
-                .filter(|credential| !credential.secret.is_empty())
-                .as_ref()
-                .map(KeyHint::of),
             request: Decoder::new(start.headers, Facts(start.recognised.dialect.request_reader())),
             response: None,
             times: Times { started: start.at, ..Times::default() },
             transport: Transport::default(),
+            about: About::new(start),
         }
     }
 
@@ -155,21 +120,15 @@ impl Call {
 
     /// An upstream connection carries the call.
     pub fn connected(&mut self, peer: Option<SocketAddr>) {
-        self.peer = peer;
+        self.about.peer = peer;
     }
 
     /// The response's head.
     pub fn response_head(&mut self, status: StatusCode, headers: &HeaderMap, at: Timestamp) {
         self.times.responded = Some(at);
-        let meter = self.recognised.dialect.response_meter(status, headers);
-        let kind = headers.get(CONTENT_TYPE).map(|value| (CONTENT_TYPE, value.clone()));
+        let meter = self.about.recognised.dialect.response_meter(status, headers);
         self.response = Some(Response {
-            status,
-            headers: kind.into_iter().collect(),
-            request_id: headers
-                .get(self.service.request_id_header)
-                .and_then(|value| value.to_str().ok())
-                .and_then(|value| tidy(value.to_owned())),
+            head: Head::new(self.about.service, status, headers),
             body: Decoder::new(headers, Metered { meter, content: false }),
         });
     }
@@ -190,112 +149,20 @@ impl Call {
     #[must_use]
     pub fn finish(mut self, end: End, at: Timestamp, book: &'static PriceBook) -> CallRecord {
         self.times.ended = at;
-        let addressed = (self.service.addressed)(&self.host, &self.path);
-        let facts = addressed.complete(self.facts());
-        let (reading, status) = match &mut self.response {
-            Some(response) => (response.reading(), Some(response.status)),
-            None => (Reading::default(), None),
-        };
-        let verdict = self.verdict(&end, &reading, &facts);
-        let cost = self.cost(&verdict.tokens, &reading, &facts, addressed.region, book);
-        let attempt = Attempt {
-            span_id: self.id.derived("attempt 1"),
-            number: 1,
-            provider: self.service.id,
-            host: self.host,
-            port: self.port,
-            peer: self.peer,
-            path: self.path,
-            method: self.method.as_str().to_owned(),
-            http_version: self.http_version,
-            status: status.map(|status| status.as_u16()),
-            error_type: verdict.cause.as_ref().map(|cause| match status {
-                Some(status) if !status.is_success() => status.as_str().to_owned(),
-                _ => cause.error_type.clone(),
-            }),
-            started: self.times.started,
-            ended: at,
-        };
-        CallRecord {
-            id: self.id,
-            span: self.span,
-            mode: self.mode,
-            provider: self.service.id,
-            otel_provider: self.service.otel_name,
-            dialect: self.recognised.dialect.name(),
-            api_type: self.recognised.dialect.api_type(),
-            operation: self.recognised.operation,
-            step: self.identity.step,
-            user: self.identity.user.or_else(|| facts.user.clone()),
-            session: self.identity.session.or_else(|| facts.conversation.clone()),
-            key: self.key,
-            served_model: reading.model.and_then(tidy),
-            served_tier: reading.tier_word.and_then(tidy),
-            response_id: reading.response_id.and_then(tidy),
-            request_id: self.response.and_then(|response| response.request_id),
-            finish_reasons: verdict.finish_reasons,
-            facts,
-            tokens: verdict.tokens,
-            cost,
-            price_book: book.hash(),
-            outcome: verdict.outcome,
-            cause: verdict.cause,
-            times: self.times,
-            transport: self.transport,
-            attempts: vec![attempt],
-        }
-    }
-
-    /// What the request said, its free texts made fit for a record.
-    fn facts(&mut self) -> RequestFacts {
+        let reading = self.response.as_mut().map(Response::reading).unwrap_or_default();
         let facts = self.request.consumer().map(|facts| facts.0.finish()).unwrap_or_default();
-        RequestFacts {
-            model: facts.model.and_then(tidy),
-            reasoning_level: facts.reasoning_level.and_then(tidy),
-            tier_word: facts.tier_word.and_then(tidy),
-            previous_response_id: facts.previous_response_id.and_then(tidy),
-            user: facts.user.and_then(tidy),
-            conversation: facts.conversation.and_then(tidy),
-            ..facts
-        }
-    }
-
-    fn cost(
-        &self,
-        tokens: &Accounted,
-        reading: &Reading,
-        facts: &RequestFacts,
-        region: Region,
-        book: &PriceBook,
-    ) -> Cost {
-        if tokens.usage == TokenUsage::ZERO && tokens.provenance == Provenance::Exact {
-            // Nothing was used, whatever the model costs.
-            let total = Some(Atto::ZERO);
-            return Cost { total, lines: Vec::new(), completeness: Completeness::Exact, reasons: Vec::new() };
-        }
-        let Some(model) = reading.model.as_deref().or(facts.model.as_deref()) else {
-            let reasons = vec!["neither request nor response names a model".to_owned()];
-            return Cost { total: None, lines: Vec::new(), completeness: Completeness::Unpriced, reasons };
-        };
-        let mut cost = book.cost(&Charge {
-            provider: self.service.id,
-            model,
-            at: self.times.started.unix_seconds(),
-            tier: reading.tier.unwrap_or(Tier::Standard),
-            region: if reading.resident { Region::Resident } else { region },
-            usage: &tokens.usage,
-        });
-        let doubts = [
-            reading.model.is_none().then_some("the answer names no model: priced as the one asked for"),
-            tokens.reason.filter(|_| tokens.provenance != Provenance::Exact),
-        ];
-        if cost.total.is_some() {
-            for doubt in doubts.into_iter().flatten() {
-                cost.completeness = Completeness::Partial;
-                cost.reasons.push(doubt.to_owned());
-            }
-        }
-        cost
+        self.about.record(
+            Seen {
+                operation: self.about.recognised.operation,
+                facts: tidied(facts),
+                reading,
+                head: self.response.as_ref().map(|response| &response.head),
+                times: self.times,
+                transport: self.transport,
+                end,
+            },
+            book,
+        )
     }
 }
 

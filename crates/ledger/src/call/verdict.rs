@@ -1,9 +1,12 @@
 //! How a call ended and what of its usage is known. Per call.
 
+use http::StatusCode;
 use outrigger_pricing::{Meter, TokenUsage};
 use outrigger_providers::{Reading, RequestFacts, StreamEnd};
 
-use crate::call::{Call, End, Response};
+use crate::call::End;
+use crate::call::about::{About, Head, Seen};
+use crate::cause::is_good;
 use crate::identity::tidy;
 use crate::{Accounted, Cause, Outcome, Provenance, cause};
 
@@ -18,13 +21,14 @@ pub(super) struct Verdict {
     pub(super) finish_reasons: Vec<String>,
 }
 
-impl Call {
-    pub(super) fn verdict(&self, end: &End, reading: &Reading, facts: &RequestFacts) -> Verdict {
-        let (outcome, cause, tokens) = match (&self.response, end) {
+impl About {
+    pub(super) fn verdict(&self, seen: &Seen<'_>) -> Verdict {
+        let reading = &seen.reading;
+        let (outcome, cause, tokens) = match (seen.head, &seen.end) {
             (_, End::Failed { class, text, status }) => {
                 let cause = cause::on_the_way(self.service, *class, text, Some(*status));
                 // Where nothing of the request left nothing was asked, so nothing was used.
-                let tokens = match self.transport.request_bytes {
+                let tokens = match seen.transport.request_bytes {
                     0 => nothing_used(),
                     _ => unknown("the request was sent, but no answer came"),
                 };
@@ -34,7 +38,7 @@ impl Call {
                 (Outcome::Cancelled, None, unknown("the app hung up before an answer came"))
             }
             (None, _) => (Outcome::Unknown, None, unknown("the call was not followed to its end")),
-            (Some(response), end) => self.answered(response, end, reading, facts),
+            (Some(head), end) => self.answered(head, end, reading, &seen.facts),
         };
         let mut finish_reasons: Vec<String> = reading
             .finish_reasons
@@ -53,23 +57,25 @@ impl Call {
 
     fn answered(
         &self,
-        response: &Response,
+        head: &Head,
         end: &End,
         reading: &Reading,
         facts: &RequestFacts,
     ) -> (Outcome, Option<Cause>, Accounted) {
-        let failure = self.recognised.dialect.classify(response.status, &response.headers, reading);
+        // What is said over a WebSocket is said as in a stream.
+        let status = if is_good(head.status) { StatusCode::OK } else { head.status };
+        let failure = self.recognised.dialect.classify(status, &head.headers, reading);
         let told = failure.map(|failure| {
             cause::told(&cause::Told {
                 service: self.service,
-                status: response.status,
+                status: head.status,
                 failure,
                 message: reading.failure_message.as_deref(),
                 model: reading.model.as_deref().or(facts.model.as_deref()),
                 key: self.key.as_ref(),
             })
         });
-        if !response.status.is_success() {
+        if !is_good(head.status) {
             // An error response bills nothing.
             return (Outcome::Failed, told, nothing_used());
         }
@@ -78,15 +84,18 @@ impl Call {
             (Some(told), _) => (Outcome::Failed, Some(told)),
             (None, End::Abandoned) => (Outcome::Unknown, None),
             // Once the terminal event has passed the app may hang up as it likes, and many do.
-            (None, _) if is_whole(reading) => (Outcome::Answered, None),
+            (None, _) if is_whole(reading) => match reading.end {
+                StreamEnd::Cancelled => (Outcome::Cancelled, None),
+                StreamEnd::Open | StreamEnd::Complete => (Outcome::Answered, None),
+            },
             (None, End::Cut | End::Failed { .. }) => {
-                (Outcome::Failed, Some(cause::cut(self.service, response.status, "the answer broke off")))
+                (Outcome::Failed, Some(cause::cut(self.service, head.status, "the answer broke off")))
             }
             (None, End::Cancelled) => (Outcome::Cancelled, None),
             (None, End::Complete) if reading.stumbled.is_some() => (Outcome::Unknown, None),
             (None, End::Complete) => {
                 let how = "the stream ended without its terminal event";
-                (Outcome::Failed, Some(cause::cut(self.service, response.status, how)))
+                (Outcome::Failed, Some(cause::cut(self.service, head.status, how)))
             }
         };
         (outcome, cause, tokens)
@@ -95,7 +104,7 @@ impl Call {
 
 /// Whether all of the answer was seen and understood.
 fn is_whole(reading: &Reading) -> bool {
-    reading.end == StreamEnd::Complete && reading.stumbled.is_none()
+    reading.end != StreamEnd::Open && reading.stumbled.is_none()
 }
 
 fn account(end: &End, reading: &Reading, facts: &RequestFacts) -> Accounted {

@@ -1,0 +1,193 @@
+//! What is known of a call from its first byte on, and how that and what was seen become a record. Per call.
+
+use std::net::SocketAddr;
+
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, Method, StatusCode};
+use outrigger_pricing::{Atto, Charge, Completeness, Cost, PriceBook, Region, Tier, TokenUsage};
+use outrigger_providers::{Operation, Reading, Recognised, RequestFacts, Service};
+
+use crate::call::{CallStart, End};
+use crate::cause::is_good;
+use crate::identity::{Identity, tidy};
+use crate::{
+    Accounted, Attempt, CallId, CallRecord, KeyHint, Mode, Provenance, SpanContext, Times, Transport,
+};
+
+/// Who asks whom, and by which way. The responses of one WebSocket have it in common.
+#[derive(Clone)]
+pub(super) struct About {
+    pub(super) id: CallId,
+    pub(super) span: SpanContext,
+    pub(super) service: &'static Service,
+    pub(super) recognised: Recognised,
+    pub(super) mode: Mode,
+    pub(super) method: Method,
+    pub(super) path: String,
+    pub(super) host: String,
+    pub(super) port: u16,
+    pub(super) peer: Option<SocketAddr>,
+    pub(super) http_version: &'static str,
+    pub(super) identity: Identity,
+    pub(super) key: Option<KeyHint>,
+}
+
+/// A response's head, as far as a record needs it.
+#[derive(Clone)]
+pub(super) struct Head {
+    pub(super) status: StatusCode,
+    /// The headers that a verdict needs, and no others.
+    pub(super) headers: HeaderMap,
+    request_id: Option<String>,
+}
+
+/// What was seen of one call.
+pub(super) struct Seen<'a> {
+    pub(super) operation: Operation,
+    pub(super) facts: RequestFacts,
+    pub(super) reading: Reading,
+    pub(super) head: Option<&'a Head>,
+    pub(super) times: Times,
+    pub(super) transport: Transport,
+    pub(super) end: End,
+}
+
+impl Head {
+    pub(super) fn new(service: &Service, status: StatusCode, headers: &HeaderMap) -> Head {
+        let kind = headers.get(CONTENT_TYPE).map(|value| (CONTENT_TYPE, value.clone()));
+        Head {
+            status,
+            headers: kind.into_iter().collect(),
+            request_id: headers
+                .get(service.request_id_header)
+                .and_then(|value| value.to_str().ok())
+                .and_then(|value| tidy(value.to_owned())),
+        }
+    }
+}
+
+impl About {
+    pub(super) fn new(start: CallStart<'_>) -> About {
+        About {
+            id: start.id,
+            span: SpanContext::for_call(start.id, start.headers),
+            service: start.service,
+            recognised: start.recognised,
+            mode: start.mode,
+            method: start.method.clone(),
+            path: start.path.to_owned(),
+            host: start.host.to_owned(),
+            port: start.port,
+            peer: None,
+            http_version: start.http_version,
+            identity: Identity::read(start.headers),
+            key: start
+                .service
+                .credential(start.headers, start.query)
+                .filter(|credential| !credential.secret.is_empty())
+                .as_ref()
+                .map(KeyHint::of),
+        }
+    }
+
+    /// The record.
+    pub(super) fn record(&self, mut seen: Seen<'_>, book: &'static PriceBook) -> CallRecord {
+        let addressed = (self.service.addressed)(&self.host, &self.path);
+        seen.facts = addressed.complete(seen.facts);
+        let verdict = self.verdict(&seen);
+        let cost = self.cost(&verdict.tokens, &seen, addressed.region, book);
+        let Seen { operation, facts, reading, head, times, transport, .. } = seen;
+        let status = head.map(|head| head.status);
+        let attempt = Attempt {
+            span_id: self.id.derived("attempt 1"),
+            number: 1,
+            provider: self.service.id,
+            host: self.host.clone(),
+            port: self.port,
+            peer: self.peer,
+            path: self.path.clone(),
+            method: self.method.as_str().to_owned(),
+            http_version: self.http_version,
+            status: status.map(|status| status.as_u16()),
+            error_type: verdict.cause.as_ref().map(|cause| match status {
+                Some(status) if !is_good(status) => status.as_str().to_owned(),
+                _ => cause.error_type.clone(),
+            }),
+            started: times.started,
+            ended: times.ended,
+        };
+        CallRecord {
+            id: self.id,
+            span: self.span,
+            mode: self.mode,
+            provider: self.service.id,
+            otel_provider: self.service.otel_name,
+            dialect: self.recognised.dialect.name(),
+            api_type: self.recognised.dialect.api_type(),
+            operation,
+            step: self.identity.step.clone(),
+            user: self.identity.user.clone().or_else(|| facts.user.clone()),
+            session: self.identity.session.clone().or_else(|| facts.conversation.clone()),
+            key: self.key.clone(),
+            served_model: reading.model.and_then(tidy),
+            served_tier: reading.tier_word.and_then(tidy),
+            response_id: reading.response_id.and_then(tidy),
+            request_id: head.and_then(|head| head.request_id.clone()),
+            finish_reasons: verdict.finish_reasons,
+            facts,
+            tokens: verdict.tokens,
+            cost,
+            price_book: book.hash(),
+            outcome: verdict.outcome,
+            cause: verdict.cause,
+            times,
+            transport,
+            attempts: vec![attempt],
+        }
+    }
+
+    fn cost(&self, tokens: &Accounted, seen: &Seen<'_>, region: Region, book: &PriceBook) -> Cost {
+        let (reading, facts) = (&seen.reading, &seen.facts);
+        if tokens.usage == TokenUsage::ZERO && tokens.provenance == Provenance::Exact {
+            // Nothing was used, whatever the model costs.
+            let total = Some(Atto::ZERO);
+            return Cost { total, lines: Vec::new(), completeness: Completeness::Exact, reasons: Vec::new() };
+        }
+        let Some(model) = reading.model.as_deref().or(facts.model.as_deref()) else {
+            let reasons = vec!["neither request nor response names a model".to_owned()];
+            return Cost { total: None, lines: Vec::new(), completeness: Completeness::Unpriced, reasons };
+        };
+        let mut cost = book.cost(&Charge {
+            provider: self.service.id,
+            model,
+            at: seen.times.started.unix_seconds(),
+            tier: reading.tier.unwrap_or(Tier::Standard),
+            region: if reading.resident { Region::Resident } else { region },
+            usage: &tokens.usage,
+        });
+        let doubts = [
+            reading.model.is_none().then_some("the answer names no model: priced as the one asked for"),
+            tokens.reason.filter(|_| tokens.provenance != Provenance::Exact),
+        ];
+        if cost.total.is_some() {
+            for doubt in doubts.into_iter().flatten() {
+                cost.completeness = Completeness::Partial;
+                cost.reasons.push(doubt.to_owned());
+            }
+        }
+        cost
+    }
+}
+
+/// What a request said, its free texts made fit for a record.
+pub(super) fn tidied(facts: RequestFacts) -> RequestFacts {
+    RequestFacts {
+        model: facts.model.and_then(tidy),
+        reasoning_level: facts.reasoning_level.and_then(tidy),
+        tier_word: facts.tier_word.and_then(tidy),
+        previous_response_id: facts.previous_response_id.and_then(tidy),
+        user: facts.user.and_then(tidy),
+        conversation: facts.conversation.and_then(tidy),
+        ..facts
+    }
+}

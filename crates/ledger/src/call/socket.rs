@@ -1,0 +1,256 @@
+//! One WebSocket while it passes: shown bytes of both directions, and every response on it becomes a record of its own.
+//! Per read: no allocation in the steady state.
+
+use http::HeaderMap;
+use outrigger_pricing::PriceBook;
+use outrigger_providers::framing::{Extensions, FrameReader, Messages};
+use outrigger_providers::{Ended, Peer, Reading, RequestFacts, SocketEvent, SocketMeter, StreamEnd};
+
+use crate::call::about::{About, Head, Seen, tidied};
+use crate::call::{Call, End};
+use crate::{CallId, CallRecord, SpanContext, Times, Timestamp, Transport};
+
+/// One WebSocket while it passes.
+pub struct Socket {
+    about: About,
+    head: Head,
+    /// The request's headers that place its responses in a trace.
+    trace: HeaderMap,
+    client: FrameReader,
+    server: FrameReader,
+    meter: Box<dyn SocketMeter>,
+    book: &'static PriceBook,
+    open: Vec<Open>,
+    /// Whether any response has been seen.
+    used: bool,
+    /// Who took their leave first, by a close frame.
+    leaving: Option<Peer>,
+    fault: Option<&'static str>,
+}
+
+/// A response under way.
+struct Open {
+    number: u64,
+    times: Times,
+    transport: Transport,
+}
+
+impl Call {
+    /// The provider has answered 101: from here on the connection is a WebSocket. `None` where its wire format is not
+    /// known to be spoken so.
+    ///
+    /// `request` and `response` are the headers of the handshake, `query` that of its address.
+    #[must_use]
+    pub fn into_socket(
+        self,
+        query: Option<&str>,
+        request: &HeaderMap,
+        response: &HeaderMap,
+        book: &'static PriceBook,
+    ) -> Option<Socket> {
+        let meter = self.about.recognised.dialect.socket_meter(query)?;
+        let (extensions, fault) = match Extensions::agreed(response) {
+            Ok(extensions) => (extensions, None),
+            Err(fault) => (Extensions::default(), Some(fault)),
+        };
+        let mut trace = HeaderMap::new();
+        for value in request.get_all("traceparent") {
+            trace.append("traceparent", value.clone());
+        }
+        Some(Socket {
+            head: self.response?.head,
+            about: self.about,
+            trace,
+            client: FrameReader::of_client(extensions.client),
+            server: FrameReader::of_server(extensions.server),
+            meter,
+            book,
+            open: Vec::new(),
+            used: false,
+            leaving: None,
+            fault,
+        })
+    }
+}
+
+impl Socket {
+    /// The next bytes from one side, as they were sent. Records of responses that are over go to `sink`.
+    pub fn bytes(&mut self, from: Peer, bytes: &[u8], at: Timestamp, sink: &mut dyn FnMut(CallRecord)) {
+        if self.fault.is_some() {
+            return;
+        }
+        // Of several responses under way nobody knows whose a read is: the oldest has it.
+        if let (Peer::Server, Some(oldest)) = (from, self.open.first_mut()) {
+            oldest.transport.response_bytes += bytes.len() as u64;
+        }
+        let before = self.open.len();
+        let reader = match from {
+            Peer::Client => &mut self.client,
+            Peer::Server => &mut self.server,
+        };
+        let mut reading = Passing {
+            from,
+            about: &self.about,
+            head: &self.head,
+            trace: &self.trace,
+            meter: &mut *self.meter,
+            book: self.book,
+            open: &mut self.open,
+            used: &mut self.used,
+            leaving: &mut self.leaving,
+            at,
+            sink,
+        };
+        reader.push(bytes, &mut reading);
+        self.fault = reader.fault();
+        if from == Peer::Client
+            && self.open.len() > before
+            && let Some(asked) = self.open.last_mut()
+        {
+            asked.transport.request_bytes = bytes.len() as u64;
+        }
+    }
+
+    /// Which side took its leave first.
+    #[must_use]
+    pub const fn leaving(&self) -> Option<Peer> {
+        self.leaving
+    }
+
+    /// The connection is over, or nothing more of it is read: what is still open ends with it.
+    pub fn finish(mut self, end: &End, at: Timestamp, sink: &mut dyn FnMut(CallRecord)) {
+        let (about, head, trace, book) = (&self.about, &self.head, &self.trace, self.book);
+        let (open, fault) = (&mut self.open, self.fault);
+        let mut record = |ended: Ended, one: &Open| {
+            sink(record(about, head, trace, ended, one, again(end), at, book));
+        };
+        self.meter.finish(&mut |event| {
+            if let SocketEvent::Ended(mut ended) = event {
+                let Some(place) = open.iter().position(|one| one.number == ended.number) else { return };
+                ended.reading.stumbled = fault.or(ended.reading.stumbled);
+                let one = open.swap_remove(place);
+                record(*ended, &one);
+            }
+        });
+        // What was never understood may have been used all the same, and that is said.
+        if let (Some(fault), false) = (fault, self.used) {
+            let reading = Reading { stumbled: Some(fault), ..Reading::default() };
+            let facts = RequestFacts { stream: true, ..RequestFacts::default() };
+            let operation = about.recognised.operation;
+            let one = Open {
+                number: 1,
+                times: Times { started: at, ..Times::default() },
+                transport: Transport::default(),
+            };
+            record(Ended { number: 1, operation, facts, reading }, &one);
+        }
+    }
+}
+
+/// A read while it is looked through.
+struct Passing<'a> {
+    from: Peer,
+    about: &'a About,
+    head: &'a Head,
+    trace: &'a HeaderMap,
+    meter: &'a mut dyn SocketMeter,
+    book: &'static PriceBook,
+    open: &'a mut Vec<Open>,
+    used: &'a mut bool,
+    leaving: &'a mut Option<Peer>,
+    at: Timestamp,
+    sink: &'a mut dyn FnMut(CallRecord),
+}
+
+impl Messages for Passing<'_> {
+    fn begin(&mut self, text: bool) {
+        self.meter.begin(self.from, text);
+    }
+
+    fn part(&mut self, bytes: &[u8]) -> bool {
+        self.meter.part(self.from, bytes)
+    }
+
+    fn end(&mut self) {
+        let Passing { from, about, head, trace, meter, book, open, used, at, sink, .. } = self;
+        let at = *at;
+        meter.end(*from, &mut |event| match event {
+            SocketEvent::Asked(number) => {
+                **used = true;
+                open.push(Open {
+                    number,
+                    times: Times { started: at, ..Times::default() },
+                    transport: Transport::default(),
+                });
+            }
+            SocketEvent::Begun(number) => {
+                if let Some(one) = find(open, number) {
+                    one.times.responded.get_or_insert(at);
+                }
+            }
+            SocketEvent::Content(number) => {
+                if let Some(one) = find(open, number) {
+                    one.times.first_content.get_or_insert(at);
+                }
+            }
+            SocketEvent::Ended(ended) => {
+                let Some(place) = open.iter().position(|one| one.number == ended.number) else { return };
+                let one = open.remove(place);
+                sink(record(about, head, trace, *ended, &one, End::Complete, at, book));
+            }
+        });
+    }
+
+    fn close(&mut self, _code: Option<u16>) {
+        self.leaving.get_or_insert(self.from);
+    }
+}
+
+fn find(open: &mut [Open], number: u64) -> Option<&mut Open> {
+    open.iter_mut().find(|one| one.number == number)
+}
+
+#[expect(clippy::too_many_arguments, reason = "the parts of one record, from two callers")]
+fn record(
+    socket: &About,
+    head: &Head,
+    trace: &HeaderMap,
+    ended: Ended,
+    one: &Open,
+    end: End,
+    at: Timestamp,
+    book: &'static PriceBook,
+) -> CallRecord {
+    let mut about = socket.clone();
+    about.id = CallId(socket.id.derived(&format!("response {}", ended.number)));
+    about.span = SpanContext::for_call(about.id, trace);
+    let times = Times { ended: at, ..one.times };
+    let Ended { operation, facts, reading, .. } = ended;
+    // An answer that only failed has no end of its own.
+    let end = if reading.failure.is_some() && reading.end == StreamEnd::Open { End::Complete } else { end };
+    about.record(
+        Seen {
+            operation,
+            facts: tidied(facts),
+            reading,
+            head: Some(head),
+            times,
+            transport: one.transport,
+            end,
+        },
+        book,
+    )
+}
+
+/// An end once more, for each response that it ends.
+fn again(end: &End) -> End {
+    match end {
+        End::Complete => End::Complete,
+        End::Cut => End::Cut,
+        End::Cancelled => End::Cancelled,
+        End::Failed { class, text, status } => {
+            End::Failed { class: *class, text: text.clone(), status: *status }
+        }
+        End::Abandoned => End::Abandoned,
+    }
+}
