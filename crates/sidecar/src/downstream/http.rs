@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use crate::drain::Token;
 use crate::exchange::after_flush::FlushNoted;
 use crate::exchange::{self, Connection};
-use crate::upstream::client::{LocalExecutor, UpgradedUpstream};
+use crate::upstream::client::LocalExecutor;
 
 /// Largest head or chunk read at once.
 const READ_BUFFER: usize = 128 * 1024;
@@ -48,7 +48,7 @@ where
     let mut io = parts.io.into_inner().into_inner();
     let tunnel = connection.tunnel.take();
     match tunnel {
-        Some(upstream) => tunnel_through(io, &parts.read_buf, upstream).await,
+        Some(tunnel) => Box::pin(tunnel.run(io, parts.read_buf)).await,
         None => io.shutdown().await,
     }
 }
@@ -77,16 +77,4 @@ where
         }
     };
     ended.map_err(io::Error::other)
-}
-
-async fn tunnel_through<I>(mut app: I, early: &[u8], upstream: UpgradedUpstream) -> io::Result<()>
-where
-    I: AsyncRead + AsyncWrite + Unpin,
-{
-    let Some((mut server, answered)) = upstream.raw().await else {
-        return Err(io::ErrorKind::UnexpectedEof.into());
-    };
-    server.write_all(early).await?;
-    app.write_all(&answered).await?;
-    tokio::io::copy_bidirectional(&mut app, &mut server).await.map(drop)
 }

@@ -5,6 +5,7 @@ pub(crate) mod answer;
 pub(crate) mod body;
 mod headers;
 pub(crate) mod request;
+pub(crate) mod tunnel;
 mod upgrade;
 pub(crate) mod watch;
 
@@ -15,16 +16,17 @@ use std::rc::Rc;
 use http::{Request, Response, Version};
 use hyper::body::Incoming;
 use outrigger_ledger::{Call, CallId, CallStart, End, Mode};
-use outrigger_providers::services;
+use outrigger_providers::{Recognised, services};
 
 use crate::clock::CallClock;
 use crate::exchange::after_flush::AfterFlush;
 use crate::exchange::body::{ForwardedBody, ObservedBody, RelayedBody};
 use crate::exchange::request::{Binding, Misrouted, Route, outgoing};
+use crate::exchange::tunnel::Tunnel;
 use crate::exchange::watch::{Records, Watch};
 use crate::seen::Counters;
 use crate::tls::accept::Protocol;
-use crate::upstream::client::{SharedClient, UpgradedUpstream};
+use crate::upstream::client::SharedClient;
 
 /// What all exchanges of the traffic thread share.
 pub(crate) struct Shared {
@@ -40,7 +42,7 @@ pub(crate) struct Connection {
     pub(crate) protocol: Protocol,
     pub(crate) after: Rc<AfterFlush>,
     /// Set when a request of this connection was answered with 101: the connection then becomes a tunnel.
-    pub(crate) tunnel: RefCell<Option<UpgradedUpstream>>,
+    pub(crate) tunnel: RefCell<Option<Tunnel>>,
 }
 
 /// Serves one request. The app always gets an answer; what fails is told in its provider's format.
@@ -55,7 +57,7 @@ pub(crate) async fn serve(
         Err(misrouted) => return Ok(refuse(&misrouted)),
     };
     if connection.protocol == Protocol::H1 && upgrade::is_asked_for(request.headers()) {
-        return Ok(Box::pin(upgrade::forward(&connection, request, &route)).await);
+        return Ok(Box::pin(upgrade::forward(&connection, request, &route, clock)).await);
     }
     Ok(forward(&connection, request, route, clock).await)
 }
@@ -73,23 +75,8 @@ async fn forward(
 ) -> Response<RelayedBody> {
     let shared = &connection.shared;
     let recognised = (route.service.recognise)(request.method(), route.path_and_query.path());
-    let watch = recognised.operation.is_inference().then(|| {
-        let call = Call::begin(CallStart {
-            id: call_id(),
-            service: route.service,
-            recognised,
-            mode: connection.mode,
-            method: request.method(),
-            path: route.path_and_query.path(),
-            query: route.path_and_query.query(),
-            headers: request.headers(),
-            host: &route.target.host,
-            port: route.target.port,
-            http_version: connection.protocol.version(),
-            at: clock.started(),
-        });
-        Rc::new(Watch::new(call, clock, Rc::clone(&shared.records)))
-    });
+    let watch =
+        recognised.operation.is_inference().then(|| watch(connection, &request, &route, recognised, clock));
 
     let request_sent = Rc::new(Cell::new(false));
     let (head, body) = request.into_parts();
@@ -131,6 +118,31 @@ async fn forward(
         request_sent,
     };
     Response::from_parts(head, RelayedBody::Observed(Box::new(body)))
+}
+
+/// A watch over the call that a request is.
+fn watch<B>(
+    connection: &Connection,
+    request: &Request<B>,
+    route: &Route,
+    recognised: Recognised,
+    clock: CallClock,
+) -> Rc<Watch> {
+    let call = Call::begin(CallStart {
+        id: call_id(),
+        service: route.service,
+        recognised,
+        mode: connection.mode,
+        method: request.method(),
+        path: route.path_and_query.path(),
+        query: route.path_and_query.query(),
+        headers: request.headers(),
+        host: &route.target.host,
+        port: route.target.port,
+        http_version: connection.protocol.version(),
+        at: clock.started(),
+    });
+    Rc::new(Watch::new(call, clock, Rc::clone(&connection.shared.records)))
 }
 
 /// Random; where the system has no randomness to give, the time is better than no id.

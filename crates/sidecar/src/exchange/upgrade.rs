@@ -1,15 +1,17 @@
-//! WebSocket and other upgrades: a tunnel after the provider's 101, the provider's own answer otherwise.
-//! Its frames are not read yet; the bytes pass as they are.
+//! WebSocket and other upgrades: a tunnel after the provider's 101, the provider's own answer otherwise. Per request.
 
 use std::rc::Rc;
 
 use http::header::{CONNECTION, UPGRADE};
 use http::{HeaderMap, Request, Response, StatusCode};
 use hyper::body::Incoming;
+use outrigger_ledger::End;
 
+use crate::clock::CallClock;
 use crate::exchange::body::{ForwardedBody, ObservedBody, RelayedBody};
 use crate::exchange::request::{Route, outgoing};
-use crate::exchange::{Connection, answer, headers};
+use crate::exchange::tunnel::Tunnel;
+use crate::exchange::{Connection, answer, headers, watch};
 use crate::tls::accept::Protocol;
 use crate::upstream::client::Lease;
 
@@ -24,13 +26,24 @@ pub(crate) fn is_asked_for(headers: &HeaderMap) -> bool {
             .any(|token| token.trim().eq_ignore_ascii_case("upgrade"))
 }
 
+fn is_websocket(headers: &HeaderMap) -> bool {
+    headers.get(UPGRADE).is_some_and(|protocol| protocol.as_bytes().eq_ignore_ascii_case(b"websocket"))
+}
+
 /// Forwards the request on a connection of its own.
 pub(crate) async fn forward(
     connection: &Rc<Connection>,
     request: Request<Incoming>,
     route: &Route,
+    clock: CallClock,
 ) -> Response<RelayedBody> {
+    let recognised = is_websocket(request.headers())
+        .then(|| (route.service.recognise_socket)(route.path_and_query.path()))
+        .flatten();
+    let watch = recognised.map(|recognised| watch(connection, &request, route, recognised, clock));
     let (head, body) = request.into_parts();
+    // What places its calls in a trace must outlive the request.
+    let asked = if watch.is_some() { head.headers.clone() } else { HeaderMap::new() };
     let wanted = head.headers.get(UPGRADE).cloned();
     let mut head = outgoing(head, route, Protocol::H1, &connection.binding);
     if let Some(protocol) = wanted {
@@ -40,22 +53,38 @@ pub(crate) async fn forward(
     let sent = Rc::default();
     let request = Request::from_parts(head, ForwardedBody::new(body, None, Rc::clone(&sent)));
     let client = &connection.shared.client;
-    let (response, _, upstream) = match client.send_upgrade(&route.target, route.original, request).await {
+    let (response, peer, upstream) = match client.send_upgrade(&route.target, route.original, request).await {
         Ok(answered) => answered,
         Err(error) => {
-            let dialect = route.service.default_dialect();
-            return answer::error(dialect, answer::status_for(error.class), error.class, &error.text);
+            let dialect =
+                recognised.map_or_else(|| route.service.default_dialect(), |recognised| recognised.dialect);
+            let status = answer::status_for(error.class);
+            let response = answer::error(dialect, status, error.class, &error.text);
+            if let Some(watch) = watch {
+                watch.finish(End::Failed { class: error.class, text: error.text, status });
+            }
+            return response;
         }
     };
     let (mut head, inner) = response.into_parts();
+    if let Some(watch) = &watch {
+        watch.show(|call| {
+            call.connected(peer);
+            call.response_head(head.status, &head.headers, clock.now());
+        });
+    }
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
-        connection.tunnel.replace(Some(upstream));
+        let query = route.path_and_query.query();
+        let socket = watch
+            .filter(|_| is_websocket(&head.headers))
+            .and_then(|watch| watch.take_socket(query, &asked, &head.headers));
+        connection.tunnel.replace(Some(Tunnel::new(upstream, socket)));
         return Response::from_parts(head, RelayedBody::Own(None));
     }
     headers::clean_response(&mut head.headers);
     let body = ObservedBody {
         inner,
-        watch: None,
+        watch,
         after: Rc::clone(&connection.after),
         lease: Lease::none(),
         client: Rc::clone(client),

@@ -5,8 +5,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use outrigger_ledger::{Call, CallRecord, End, Recorder, Timestamp};
+use http::HeaderMap;
+use outrigger_ledger::{Call, CallRecord, End, Recorder, Socket, Timestamp};
 use outrigger_pricing::PriceBook;
+use outrigger_providers::Peer;
 
 use crate::clock::CallClock;
 use crate::seen::Counters;
@@ -26,6 +28,16 @@ impl Records {
         counters: Arc<Counters>,
     ) -> Records {
         Records { recorder, book, counters, ending: Cell::new(false) }
+    }
+
+    /// Hands a finished record over.
+    pub(crate) fn take(&self, record: CallRecord) {
+        self.recorder.try_record(Arc::new(record));
+    }
+
+    /// How a call ends that nobody ended.
+    pub(crate) fn unended(&self) -> End {
+        if self.ending.get() { End::Abandoned } else { End::Cancelled }
     }
 
     /// From here on a call that is dropped was given up by us, not by the app.
@@ -63,6 +75,18 @@ impl Watch {
         self.show(|call| call.response_chunk(bytes, at));
     }
 
+    /// The call was the handshake of a WebSocket, and the provider has agreed to it.
+    pub(crate) fn take_socket(
+        &self,
+        query: Option<&str>,
+        request: &HeaderMap,
+        response: &HeaderMap,
+    ) -> Option<SocketWatch> {
+        let call = self.call.borrow_mut().take()?;
+        let socket = call.into_socket(query, request, response, self.records.book)?;
+        Some(SocketWatch { socket: Some(socket), clock: self.clock, records: Rc::clone(&self.records) })
+    }
+
     /// Makes the record and hands it over; further ends are ignored.
     pub(crate) fn finish(&self, end: End) {
         let Some(call) = self.call.borrow_mut().take() else { return };
@@ -70,7 +94,7 @@ impl Watch {
         let made: Result<CallRecord, _> =
             catch_unwind(AssertUnwindSafe(|| call.finish(end, at, self.records.book)));
         match made {
-            Ok(record) => self.records.recorder.try_record(Arc::new(record)),
+            Ok(record) => self.records.take(record),
             Err(_) => Counters::count(&self.records.counters.panics),
         }
     }
@@ -78,7 +102,48 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.finish(if self.records.ending.get() { End::Abandoned } else { End::Cancelled });
+        self.finish(self.records.unended());
+    }
+}
+
+/// One WebSocket under watch, guarded in the same way.
+pub(crate) struct SocketWatch {
+    socket: Option<Socket>,
+    clock: CallClock,
+    records: Rc<Records>,
+}
+
+impl SocketWatch {
+    /// Shows bytes that have been handed on.
+    pub(crate) fn bytes(&mut self, from: Peer, bytes: &[u8]) {
+        let Some(socket) = self.socket.as_mut() else { return };
+        let (at, records) = (self.clock.now(), &self.records);
+        let look = || socket.bytes(from, bytes, at, &mut |record| records.take(record));
+        if catch_unwind(AssertUnwindSafe(look)).is_err() {
+            Counters::count(&self.records.counters.panics);
+            self.finish(&End::Abandoned);
+        }
+    }
+
+    /// Which side took its leave first.
+    pub(crate) fn leaving(&self) -> Option<Peer> {
+        self.socket.as_ref().and_then(Socket::leaving)
+    }
+
+    /// What is still open ends so; further ends are ignored.
+    pub(crate) fn finish(&mut self, end: &End) {
+        let Some(socket) = self.socket.take() else { return };
+        let (at, records) = (self.clock.now(), &self.records);
+        let finish = || socket.finish(end, at, &mut |record| records.take(record));
+        if catch_unwind(AssertUnwindSafe(finish)).is_err() {
+            Counters::count(&self.records.counters.panics);
+        }
+    }
+}
+
+impl Drop for SocketWatch {
+    fn drop(&mut self) {
+        self.finish(&self.records.unended());
     }
 }
 
