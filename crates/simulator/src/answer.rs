@@ -11,11 +11,11 @@ use hyper::body::Incoming;
 use serde_json::Value;
 
 use crate::body::{Pace, Sent, gzip, stream};
-use crate::other;
 use crate::providers::{self, Provider};
 use crate::received::{Received, Reported};
 use crate::script::{Answer, Asked, Cut, ErrorKind, Usage};
 use crate::server::Shared;
+use crate::{other, socket};
 
 /// What one call asks, as far as the templates need it.
 pub(crate) struct Ask {
@@ -70,11 +70,22 @@ pub(crate) async fn respond(
     if let Some(references) = other::git(&shared, at, &request) {
         return references;
     }
-    let (head, body) = request.into_parts();
-    let path = head.uri.path().to_owned();
+    let path = request.uri().path().to_owned();
     let name = server_name.as_deref().unwrap_or(&host);
-    let Some(provider) = Provider::of(name, &path, shared.gateways.iter().any(|gateway| gateway == name))
-    else {
+    let provider = Provider::of(name, &path, shared.gateways.iter().any(|gateway| gateway == name));
+    if let Some(provider) = provider.filter(|provider| socket::is_asked_for(*provider, &request)) {
+        let asked =
+            Asked { provider: provider.name(), path: &path, model: "", stream: true, handshake: true };
+        let answer = {
+            let mut seen = shared.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            shared.script.answer(&mut seen, &asked)
+        };
+        let mut response = socket::respond(&shared, at, request, answer);
+        provider.common_headers(response.headers_mut(), at);
+        return response;
+    }
+    let (head, body) = request.into_parts();
+    let Some(provider) = provider else {
         return other::echo(&shared, at, &path, body).await;
     };
     let Ok(body) = body.collect().await else {
@@ -100,7 +111,7 @@ async fn answer(
     let path = uri.path();
     let json: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
     let (model, streams) = provider.asked(path, &json);
-    let asked = Asked { provider: provider.name(), path, model: &model, stream: streams };
+    let asked = Asked { provider: provider.name(), path, model: &model, stream: streams, handshake: false };
     let answer = {
         let mut seen = shared.seen.lock().unwrap_or_else(PoisonError::into_inner);
         shared.script.answer(&mut seen, &asked)
@@ -140,7 +151,12 @@ async fn answer(
 }
 
 /// The key of a request, if it is not one of the valid ones.
-fn refused_key(shared: &Shared, provider: Provider, headers: &HeaderMap, uri: &Uri) -> Option<String> {
+pub(crate) fn refused_key(
+    shared: &Shared,
+    provider: Provider,
+    headers: &HeaderMap,
+    uri: &Uri,
+) -> Option<String> {
     match provider.key(headers, uri) {
         Some(key) if shared.valid_keys.is_empty() || shared.valid_keys.iter().any(|valid| valid == key) => {
             None
@@ -149,7 +165,7 @@ fn refused_key(shared: &Shared, provider: Provider, headers: &HeaderMap, uri: &U
     }
 }
 
-fn error(
+pub(crate) fn error(
     shared: &Shared,
     at: usize,
     provider: Provider,
@@ -168,6 +184,26 @@ fn error(
     response
 }
 
+/// What a good answer tells.
+pub(crate) fn told(answer: &Answer, ask: &Ask, body_length: usize) -> Told {
+    let text = answer
+        .text
+        .clone()
+        .unwrap_or_else(|| "The tide turns at six, and the harbour is calm until then.".to_owned());
+    // Four bytes to a token and one word to a token: made up, but the same on every run.
+    let computed = Usage {
+        input: body_length as u64 / 4,
+        output: text.split_whitespace().count() as u64,
+        ..Usage::default()
+    };
+    Told {
+        model: answer.served_model.clone().unwrap_or_else(|| ask.model.clone()),
+        tier: answer.served_tier.clone(),
+        usage: (!answer.omit_usage).then(|| answer.usage.unwrap_or(computed)),
+        text,
+    }
+}
+
 #[expect(clippy::too_many_arguments, reason = "one call's parts, used once")]
 fn good(
     shared: &Shared,
@@ -179,22 +215,7 @@ fn good(
     body_length: usize,
     zip: bool,
 ) -> Response<Sent> {
-    let text = answer
-        .text
-        .clone()
-        .unwrap_or_else(|| "The tide turns at six, and the harbour is calm until then.".to_owned());
-    // Four bytes to a token and one word to a token: made up, but the same on every run.
-    let computed = Usage {
-        input: body_length as u64 / 4,
-        output: text.split_whitespace().count() as u64,
-        ..Usage::default()
-    };
-    let told = Told {
-        model: answer.served_model.clone().unwrap_or_else(|| ask.model.clone()),
-        tier: answer.served_tier.clone(),
-        usage: (!answer.omit_usage).then(|| answer.usage.unwrap_or(computed)),
-        text,
-    };
+    let told = told(answer, ask, body_length);
     let Some(parts) = provider.answer(path, ask, &told) else {
         let (status, body) = provider.error(ErrorKind::NotFound, None, at);
         return whole(shared, at, status, "application/json", body.to_string().into_bytes(), false);

@@ -12,6 +12,7 @@ mod providers;
 mod received;
 mod script;
 mod server;
+mod socket;
 
 pub use authority::Certificate;
 pub use received::{Received, Reported};

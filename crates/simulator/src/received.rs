@@ -68,6 +68,11 @@ impl Log {
         self.state().received.clone()
     }
 
+    /// One of them, as it is now.
+    pub(crate) fn get(&self, at: usize) -> Received {
+        self.state().received[at].clone()
+    }
+
     pub(crate) fn bytes(&self) -> u64 {
         self.state().bytes
     }

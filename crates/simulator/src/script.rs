@@ -21,6 +21,8 @@ pub struct Rule {
     pub model: Option<String>,
     /// Whether a stream was asked for.
     pub stream: Option<bool>,
+    /// Whether it is the handshake of a WebSocket, and not a call.
+    pub handshake: bool,
     /// Only the n-th call (from 1) for which all the above hold.
     pub nth: Option<u64>,
     /// Only every n-th call for which all the above hold.
@@ -71,6 +73,14 @@ pub struct Answer {
     pub endless: bool,
     /// Compress where the client accepts gzip.
     pub gzip: bool,
+    /// Realtime: the answer is called off before its end.
+    pub cancelled: bool,
+    /// Handshake: agree to no compression.
+    pub uncompressed: bool,
+    /// Handshake: every message is compressed for itself.
+    pub no_context_takeover: bool,
+    /// Handshake: messages are sent in frames of at most so many bytes.
+    pub frame_bytes: Option<usize>,
 }
 
 /// How a stream that is cut ends.
@@ -128,6 +138,12 @@ pub struct Usage {
     pub reasoning: u64,
     /// Web searches.
     pub web_searches: u64,
+    /// Realtime: audio prompt tokens that no cache had a part in.
+    pub input_audio: u64,
+    /// Realtime: audio prompt tokens read from a cache.
+    pub cache_read_audio: u64,
+    /// Realtime: audio answer tokens.
+    pub output_audio: u64,
 }
 
 /// What a rule looks at.
@@ -136,6 +152,7 @@ pub(crate) struct Asked<'a> {
     pub(crate) path: &'a str,
     pub(crate) model: &'a str,
     pub(crate) stream: bool,
+    pub(crate) handshake: bool,
 }
 
 impl Rule {
@@ -144,6 +161,7 @@ impl Rule {
             && self.path.as_deref().is_none_or(|path| path == asked.path)
             && self.model.as_deref().is_none_or(|model| model == asked.model)
             && self.stream.is_none_or(|stream| stream == asked.stream)
+            && self.handshake == asked.handshake
     }
 }
 
@@ -179,7 +197,12 @@ mod tests {
         .unwrap();
         let mut seen = Vec::new();
         let mut ask = |provider| {
-            script.answer(&mut seen, &Asked { provider, path: "/", model: "m", stream: false }).error
+            script
+                .answer(
+                    &mut seen,
+                    &Asked { provider, path: "/", model: "m", stream: false, handshake: false },
+                )
+                .error
         };
         let got =
             [ask("openai"), ask("anthropic"), ask("openai"), ask("anthropic"), ask("openai"), ask("openai")];

@@ -74,7 +74,11 @@ async fn connection(
     if h2 {
         http2::Builder::new(TokioExecutor::new()).serve_connection(io, service).await?;
     } else {
-        http1::Builder::new().preserve_header_case(true).serve_connection(io, service).await?;
+        http1::Builder::new()
+            .preserve_header_case(true)
+            .serve_connection(io, service)
+            .with_upgrades()
+            .await?;
     }
     Ok(())
 }

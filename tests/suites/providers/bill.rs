@@ -25,6 +25,9 @@ const NOTHING: Usage = Usage {
     output: 0,
     reasoning: 0,
     web_searches: 0,
+    input_audio: 0,
+    cache_read_audio: 0,
+    output_audio: 0,
 };
 
 /// Prices per million: gpt-5 1.25 / 0.125 / 10; gpt-5-mini flex half of 0.25 / 0.025 / 2; gpt-6-astra 10 / 1 / 50, writes

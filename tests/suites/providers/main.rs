@@ -13,6 +13,7 @@ mod failures;
 mod hosts;
 mod lifecycle;
 mod secrets;
+mod sockets;
 mod tunnels;
 
 use std::collections::BTreeMap;

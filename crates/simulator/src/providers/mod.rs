@@ -5,7 +5,8 @@ mod bedrock;
 mod gemini;
 mod openai;
 mod openai_chat;
-mod openai_responses;
+pub(crate) mod openai_responses;
+pub(crate) mod realtime;
 
 use http::{HeaderMap, HeaderValue, Uri};
 use serde_json::Value;

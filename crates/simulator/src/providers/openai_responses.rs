@@ -1,5 +1,7 @@
 //! Responses.
 
+use std::ops::Range;
+
 use serde_json::{Value, json};
 
 use crate::answer::{Ask, Told};
@@ -42,6 +44,16 @@ fn response(ask: &Ask, told: &Told, status: &str, output: Value) -> Value {
 }
 
 pub(super) fn answer(ask: &Ask, told: &Told) -> Parts {
+    let (whole, data, deltas) = parts(ask, told);
+    Parts { whole, events: data.iter().map(named).collect(), deltas }
+}
+
+/// The events as a WebSocket carries them.
+pub(crate) fn events(ask: &Ask, told: &Told) -> Vec<Value> {
+    parts(ask, told).1
+}
+
+fn parts(ask: &Ask, told: &Told) -> (Value, Vec<Value>, Range<usize>) {
     let item_id = format!("msg_{:032x}", ask.serial);
     let done_item = match &ask.tool {
         None => json!({"id": item_id, "type": "message", "status": "completed", "role": "assistant",
@@ -99,13 +111,8 @@ pub(super) fn answer(ask: &Ask, told: &Told) -> Parts {
     }
     data.push(json!({"type": "response.output_item.done", "output_index": 0, "item": done_item}));
     data.push(json!({"type": "response.completed", "response": whole}));
-    let events = data
-        .into_iter()
-        .enumerate()
-        .map(|(number, mut event)| {
-            event["sequence_number"] = json!(number);
-            named(&event)
-        })
-        .collect();
-    Parts { whole, events, deltas: first..last }
+    for (number, event) in data.iter_mut().enumerate() {
+        event["sequence_number"] = json!(number);
+    }
+    (whole, data, first..last)
 }
