@@ -2,6 +2,7 @@
 
 mod bill;
 mod demo;
+mod doctor;
 mod exec;
 mod output;
 
@@ -11,7 +12,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 const EXIT_CODES: &str = "Exit codes:
   0    done
-  1    the command failed
+  1    the command failed; doctor: something failed
   2    the command line is wrong
   126  exec: the program cannot be executed
   127  exec: the program was not found
@@ -32,6 +33,8 @@ enum Command {
     Exec(exec::Arguments),
     /// See it at work: fake providers, the sidecar and a small app on loopback; no key, no network.
     Demo(demo::Arguments),
+    /// Examine this machine: what would lead calls around Outrigger, and what each installed runtime will trust.
+    Doctor(doctor::Arguments),
     /// Print the version and the date of the prices.
     Version,
     /// Print a completion script for a shell.
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
     match arguments.command {
         Command::Exec(arguments) => exec::run(arguments),
         Command::Demo(arguments) => demo::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Version => {
             let book = outrigger_pricing::PriceBook::builtin();
             output::line(&format!("outrigger {}, prices of {}", env!("CARGO_PKG_VERSION"), book.date()));

@@ -1,4 +1,5 @@
-//! `outrigger-sidecar doctor` beside a running sidecar: what it finds, how it mends, and what it never shows.
+//! `outrigger-sidecar doctor` beside a running sidecar, and `outrigger doctor` with a real interpreter: what they find, how it
+//! mends, and what is never shown.
 
 use std::ffi::OsString;
 use std::io::{Read, Write};
@@ -7,7 +8,8 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 
-use outrigger_simulator::{Answer, Simulator};
+use outrigger_providers::services;
+use outrigger_simulator::{Config, Simulator};
 use outrigger_tests::http::free_address;
 use outrigger_tests::process::{Program, clean};
 use outrigger_tests::tls::TlsServer;
@@ -16,9 +18,24 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::{Value, json};
 
-use super::{KEY, simulator};
+use super::KEY;
 
 const PASSWORD: &str = "hunter2-of-the-proxy";
+
+/// The host of each provider that is tried.
+fn hosts() -> Vec<&'static str> {
+    services::ALL.iter().filter_map(|service| service.hosts.first().copied()).collect()
+}
+
+/// Every one of them at this address.
+fn all_at(address: SocketAddr) -> Vec<(&'static str, SocketAddr)> {
+    hosts().into_iter().map(|host| (host, address)).collect()
+}
+
+fn simulator() -> Simulator {
+    let extra_names = hosts().into_iter().map(str::to_owned).collect();
+    Simulator::start(Config { extra_names, ..Config::default() }).expect("a simulator")
+}
 
 /// A sidecar as in a pod: private and public directory, a redirect's report, a simulator for every provider.
 struct Pod {
@@ -32,12 +49,7 @@ struct Pod {
 
 impl Pod {
     fn start(simulator: &Simulator) -> Pod {
-        let address = simulator.address();
-        Pod::with(
-            &[("api.openai.com", address), ("api.anthropic.com", address)],
-            Some(simulator.ca_pem()),
-            &[],
-        )
+        Pod::with(&all_at(simulator.address()), Some(simulator.ca_pem()), &[])
     }
 
     fn with(upstreams: &[(&str, SocketAddr)], ca_pem: Option<&str>, variables: &[(&str, &str)]) -> Pod {
@@ -148,7 +160,7 @@ fn says(finding: &Value, level: &str, text: &str, mend: &str) {
 
 #[test]
 fn a_healthy_pod_is_well_and_shows_no_secret() {
-    let simulator = simulator(Answer::default());
+    let simulator = simulator();
     let pod = Pod::start(&simulator);
     let (code, findings) = pod.findings();
     assert_eq!(code, Some(0), "{findings:#?}");
@@ -177,7 +189,7 @@ fn a_healthy_pod_is_well_and_shows_no_secret() {
 
 #[test]
 fn harmed_trust_files_are_found_and_healing_is_believed() {
-    let simulator = simulator(Answer::default());
+    let simulator = simulator();
     let pod = Pod::start(&simulator);
     let whole = std::fs::read(pod.trust("bundle.pem")).expect("it is published");
     std::fs::remove_file(pod.trust("ca.pem")).expect("it is published");
@@ -206,7 +218,7 @@ fn harmed_trust_files_are_found_and_healing_is_believed() {
 
 #[test]
 fn a_lost_authority_is_said_before_anything_else() {
-    let simulator = simulator(Answer::default());
+    let simulator = simulator();
     let mut pod = Pod::start(&simulator);
     std::fs::remove_file(pod.directory.path().join("ca/authority.pem")).expect("it is kept");
     pod.restart();
@@ -217,7 +229,7 @@ fn a_lost_authority_is_said_before_anything_else() {
 
 #[test]
 fn a_client_that_refuses_is_named_with_the_mend() {
-    let simulator = simulator(Answer::default());
+    let simulator = simulator();
     let pod = Pod::start(&simulator);
     pod.refuse("api.anthropic.com");
     let (code, findings) = pod.findings();
@@ -235,13 +247,13 @@ fn a_client_that_refuses_is_named_with_the_mend() {
 #[test]
 fn what_keeps_a_provider_away_is_told_apart() {
     let closed = free_address();
-    let nowhere = [("api.openai.com", closed), ("api.anthropic.com", closed)];
+    let nowhere = all_at(closed);
     let (code, findings) = Pod::with(&nowhere, None, &[]).findings();
     assert_eq!(code, Some(1));
     says(of(&findings, "round-trip-connect"), "fail", "could not be reached", "allow egress");
 
-    let simulator = simulator(Answer::default());
-    let stranger = [("api.openai.com", simulator.address()), ("api.anthropic.com", simulator.address())];
+    let simulator = simulator();
+    let stranger = all_at(simulator.address());
     let (code, findings) = Pod::with(&stranger, None, &[]).findings();
     assert_eq!(code, Some(1));
     says(of(&findings, "round-trip-upstream-tls"), "fail", "its issuer is not trusted", "extra_cas");
@@ -274,4 +286,26 @@ fn where_no_sidecar_is_the_doctor_says_so() {
     assert_eq!(code, Some(1));
     assert!(text.contains("OUTRIGGER_ADMIN_SOCKET"), "{text}");
     assert_eq!(doctor(&["--output", "poetry"]).0, Some(2));
+}
+
+#[test]
+fn a_real_interpreter_is_told_library_by_library() {
+    let python = PathBuf::from(setting("OUTRIGGER_TEST_PYTHON"));
+    let mut command = Command::new(setting("OUTRIGGER_BIN"));
+    clean(&mut command);
+    command.args(["doctor", "--output", "json"]).env("PATH", python.parent().expect("a directory"));
+    let ended = Program::start(command).end();
+    assert_eq!(ended.status.code(), Some(0), "{}{}", ended.output, ended.errors);
+    let report: Value = serde_json::from_str(&ended.output).expect("JSON");
+    let observed: Vec<&str> = report["findings"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|finding| finding["id"] == "runtime-observed")
+        .filter_map(|finding| finding["text"].as_str())
+        .collect();
+    // The library of the installed SDKs, and the interpreter's own.
+    for library in ["Python httpx2 ", "Python urllib and ssl 3."] {
+        assert!(observed.iter().any(|text| text.starts_with(library)), "{}", ended.output);
+    }
 }

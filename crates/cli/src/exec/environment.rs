@@ -45,7 +45,7 @@ impl UserEnvironment {
     }
 
     #[cfg(test)]
-    fn of(pairs: &[(&str, &str)]) -> UserEnvironment {
+    pub(crate) fn of(pairs: &[(&str, &str)]) -> UserEnvironment {
         UserEnvironment(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
     }
 }
@@ -126,7 +126,7 @@ fn services_host(url: &str) -> Option<&'static str> {
     services::by_host(host).map(|service| service.id)
 }
 
-fn without_credentials(url: &str) -> String {
+pub(crate) fn without_credentials(url: &str) -> String {
     match url.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.split_once('@')?.1))) {
         Some((scheme, rest)) => format!("{scheme}://{rest}"),
         None => url.to_owned(),

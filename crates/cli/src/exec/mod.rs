@@ -3,8 +3,8 @@
 //! It must not cost the program anything: whatever of ours cannot start is said, and the program runs without it.
 
 mod child;
-mod environment;
-mod trust;
+pub(crate) mod environment;
+pub(crate) mod trust;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -126,18 +126,7 @@ fn start(arguments: &Arguments, bill: &Arc<Bill>) -> Result<Aboard, Box<dyn std:
     let telemetry =
         outrigger_exporter::Settings::from_env(arguments.otlp.as_deref(), |name| std::env::var(name).ok())?
             .map(|settings| settings.default_service_name(&service_name(arguments)));
-    let settings = Settings {
-        transparent_port: None,
-        // The user may reach these anyway.
-        connect_to_local: true,
-        connect: ([127, 0, 0, 1], 0).into(),
-        base_url: ([127, 0, 0, 1], 0).into(),
-        upstreams: arguments.upstream.clone(),
-        extra_cas: arguments.extra_ca.iter().cloned().chain(user.trusted_file()).collect(),
-        upstream_proxy: user.proxy(),
-        ..Settings::default()
-    };
-    let bound = outrigger_sidecar::bind(&settings)?;
+    let bound = outrigger_sidecar::bind(&settings(&arguments.upstream, &arguments.extra_ca, &user))?;
     let directory = tempfile::Builder::new().prefix("outrigger-").tempdir()?;
     let trust = trust::write(directory.path(), &bound, &arguments.extra_ca, &user)?;
     let listeners = Listeners { connect: bound.connect_address(), base_url: bound.base_url_address() };
@@ -149,6 +138,25 @@ fn start(arguments: &Arguments, bill: &Arc<Bill>) -> Result<Aboard, Box<dyn std:
     let exporter = telemetry.map(Exporter::start).transpose()?;
     let running = serve(bound, bill, exporter.as_ref())?;
     Ok(Aboard { running, exporter, telemetry_to, variables: child.variables, _trust: directory })
+}
+
+/// The settings of a sidecar beside one program on a host.
+pub(crate) fn settings(
+    upstreams: &[UpstreamOverride],
+    extra_cas: &[PathBuf],
+    user: &UserEnvironment,
+) -> Settings {
+    Settings {
+        transparent_port: None,
+        // The user may reach these anyway.
+        connect_to_local: true,
+        connect: ([127, 0, 0, 1], 0).into(),
+        base_url: ([127, 0, 0, 1], 0).into(),
+        upstreams: upstreams.to_vec(),
+        extra_cas: extra_cas.iter().cloned().chain(user.trusted_file()).collect(),
+        upstream_proxy: user.proxy(),
+        ..Settings::default()
+    }
 }
 
 /// Starts the sidecar; every record goes to the bill and, where there is one, to the exporter.

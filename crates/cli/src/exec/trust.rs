@@ -9,7 +9,7 @@ use outrigger_sidecar::{Bound, publish};
 use crate::exec::environment::UserEnvironment;
 
 /// Variables whose file replaces what their readers trust.
-const REPLACING: [&str; 6] = [
+pub(crate) const REPLACING: [&str; 6] = [
     "SSL_CERT_FILE",
     "REQUESTS_CA_BUNDLE",
     "CURL_CA_BUNDLE",
@@ -20,7 +20,7 @@ const REPLACING: [&str; 6] = [
 /// Variables whose file is added to it.
 const ADDING: [&str; 2] = ["NODE_EXTRA_CA_CERTS", "DENO_CERT"];
 /// Where Linux systems keep what they trust.
-const SYSTEM_STORES: [&str; 4] = [
+pub(crate) const SYSTEM_STORES: [&str; 4] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
     "/etc/ssl/ca-bundle.pem",

@@ -1,17 +1,6 @@
 //! Everything that `outrigger-sidecar doctor` can find: the source of the first table in `docs/doctor.md`.
 
-use crate::doctor::finding::Check;
-use crate::doctor::finding::Level::{Fail, Note, Ok, Warn};
-
-macro_rules! checks {
-    ($($name:ident: $id:literal, $level:ident, $meaning:literal, $mend:literal;)*) => {
-        $(pub(crate) const $name: Check = Check { id: $id, level: $level, meaning: $meaning, mend: $mend };)*
-        /// Every check, in the order of the examination.
-        pub const ALL: &[&Check] = &[$(&$name),*];
-    };
-}
-
-checks! {
+crate::checks! {
     ADMIN_OFF: "admin-off", Fail,
         "No admin socket is configured, so the sidecar cannot be asked.",
         "set `ca_dir` or `admin_socket` (`OUTRIGGER_CA_DIR`, `OUTRIGGER_ADMIN_SOCKET`) for the sidecar, or name its socket with `--admin-socket`";
@@ -128,6 +117,7 @@ checks! {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::doctor::finding::Level::Warn;
 
     #[test]
     fn ids_are_unique_and_what_is_wrong_has_a_mend() {

@@ -121,6 +121,21 @@ impl Report {
     }
 }
 
+/// Writes a table of checks: one constant each, and `ALL`, all of them in order.
+#[macro_export]
+macro_rules! checks {
+    ($($name:ident: $id:literal, $level:ident, $meaning:literal, $mend:literal;)*) => {
+        $(pub(crate) const $name: $crate::doctor::finding::Check = $crate::doctor::finding::Check {
+            id: $id,
+            level: $crate::doctor::finding::Level::$level,
+            meaning: $meaning,
+            mend: $mend,
+        };)*
+        /// Every check, in the order of the examination.
+        pub const ALL: &[&$crate::doctor::finding::Check] = &[$(&$name),*];
+    };
+}
+
 /// How an examination is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum Output {
