@@ -8,6 +8,10 @@ use http::header::CONTENT_TYPE;
 pub(crate) enum Media {
     Json,
     EventStream,
+    /// AWS's own framing.
+    AwsEvents,
+    /// One object per line.
+    Lines,
     /// Not something an API says: HTML from an edge, plain text, nothing at all.
     Other,
 }
@@ -19,6 +23,13 @@ pub(crate) fn media(headers: &HeaderMap) -> Media {
     let kind = value.split(';').next().unwrap_or_default().trim();
     if kind.eq_ignore_ascii_case("text/event-stream") {
         Media::EventStream
+    } else if kind.eq_ignore_ascii_case("application/vnd.amazon.eventstream") {
+        Media::AwsEvents
+    } else if ["application/x-ndjson", "application/ndjson", "application/jsonl"]
+        .iter()
+        .any(|lines| kind.eq_ignore_ascii_case(lines))
+    {
+        Media::Lines
     } else if kind.eq_ignore_ascii_case("application/json") || kind.ends_with("+json") {
         Media::Json
     } else {

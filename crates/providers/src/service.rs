@@ -80,7 +80,7 @@ pub struct Service {
 
 impl Service {
     /// What most providers have in common; a row names the rest.
-    pub(crate) const ROW: Service = Service {
+    pub const ROW: Service = Service {
         id: "",
         otel_name: "",
         hosts: &[],

@@ -7,7 +7,7 @@ mod cases;
 
 use std::collections::{BTreeMap, HashSet};
 
-use cases::{Answer, Case, cases, content_type, facts, meter};
+use cases::{Answer, Case, cases, content_type, facts};
 use http::StatusCode;
 use outrigger_providers::{FailureClass, OwnError, Reading, RequestFacts, StreamEnd, dialects, services};
 use proptest::prelude::*;
@@ -42,11 +42,11 @@ fn an_answer_reads_the_same_however_it_is_cut_and_whether_or_not_it_streams() {
     for (case, answer) in answers(&cases()) {
         let bytes = &answer.bytes[..];
         for cut in 0..=bytes.len() {
-            let (reading, firsts) = meter(case.dialect, answer.kind, &[&bytes[..cut], &bytes[cut..]]);
+            let (reading, firsts) = case.meter(answer, &[&bytes[..cut], &bytes[cut..]]);
             check(case, &reading, &format!("{} cut at {cut}", answer.file));
             assert_eq!(firsts, usize::from(answer.streams), "{}: the first content passes once", case.name);
         }
-        let (reading, firsts) = meter(case.dialect, answer.kind, &bytes.chunks(1).collect::<Vec<_>>());
+        let (reading, firsts) = case.meter(answer, &bytes.chunks(1).collect::<Vec<_>>());
         check(case, &reading, &format!("{} byte by byte", answer.file));
         assert_eq!(firsts, usize::from(answer.streams), "{}", case.name);
     }
@@ -86,7 +86,7 @@ fn an_answer_that_stops_early_is_never_complete() {
         }
         let whole = whole.len();
         for end in 0..whole {
-            let (reading, _) = meter(case.dialect, answer.kind, &[&answer.bytes[..end]]);
+            let (reading, _) = case.meter(answer, &[&answer.bytes[..end]]);
             let complete = reading.end == StreamEnd::Complete && reading.stumbled.is_none();
             assert!(!complete, "{}, {}: complete after {end} of {whole} bytes", case.name, answer.file);
         }
@@ -117,7 +117,7 @@ fn fifty_megabytes_are_read_through() {
     let padding = vec![b'x'; 1_000_000];
     for (case, answer) in answers(&cases()) {
         let (name, (before, behind)) = (&case.name, padded(answer));
-        let mut meter = case.dialect.response_meter(StatusCode::OK, &content_type(answer.kind));
+        let mut meter = case.dialect.response_meter(StatusCode::OK, &case.headers(answer));
         meter.chunk(&before);
         for _ in 0..50 {
             meter.chunk(&padding);
@@ -221,7 +221,7 @@ proptest! {
                 from = cut;
             }
             pieces.push(&bytes[from..]);
-            check(case, &meter(case.dialect, answer.kind, &pieces).0, "random cuts");
+            check(case, &case.meter(answer, &pieces).0, "random cuts");
         }
     }
 
@@ -234,7 +234,7 @@ proptest! {
                 bytes[at] = *byte;
             }
             let (first, second) = bytes.split_at(cut.index(bytes.len()));
-            meter(case.dialect, answer.kind, &[first, second]);
+            case.meter(answer, &[first, second]);
             facts(case.dialect, &[first, second]);
         }
     }

@@ -13,6 +13,11 @@ use crate::exec::trust::Trust;
 /// Where programs must not use a proxy: themselves, the cluster, the cloud's metadata.
 const DIRECT: &str = "localhost,127.0.0.1,::1,.svc,.cluster.local,169.254.169.254,metadata.google.internal";
 
+/// A variable that more clients read than it is meant for …
+const OPENAI: &str = "OPENAI_BASE_URL";
+/// … where any of these is set.
+const AZURE: [&str; 2] = ["AZURE_OPENAI_ENDPOINT", "AZURE_OPENAI_API_KEY"];
+
 /// The user's environment, as far as it matters here.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct UserEnvironment(BTreeMap<String, String>);
@@ -142,6 +147,14 @@ fn base_url(user: &UserEnvironment, listeners: &Listeners, child: &mut ChildEnvi
                 without_credentials(theirs),
                 service.id
             )),
+            // Node's client for Azure reads it as well, and then fails or asks for no deployment at all.
+            None if variable == OPENAI && AZURE.iter().any(|name| user.get(name).is_some()) => {
+                child.notes.push(format!(
+                    "{variable} is not set, because this environment is set up for Azure and Node's client for Azure \
+                     would follow it; {} calls go unwatched in base-URL mode",
+                    service.id
+                ));
+            }
             None => {
                 child.variables.insert(variable.to_owned(), format!("http://{}{path}", listeners.base_url).into());
             }
@@ -193,6 +206,15 @@ mod tests {
         assert_eq!(text(&child, "GOOGLE_GEMINI_BASE_URL"), Some("http://127.0.0.1:4002/gemini"));
         // What has no variable of its own, or could not be reached by it, is left alone.
         assert_eq!(child.variables.len(), services::ALL.iter().filter(|one| one.base_url.is_some()).count());
+    }
+
+    #[test]
+    fn openais_variable_is_left_alone_where_azures_client_would_follow_it() {
+        let user = UserEnvironment::of(&[("AZURE_OPENAI_ENDPOINT", "https://team-a.openai.azure.com")]);
+        let child = for_child(Mode::BaseUrl, &user, &listeners(), &trust());
+        assert_eq!(text(&child, "OPENAI_BASE_URL"), None);
+        assert!(child.notes[0].contains("Azure"), "{:?}", child.notes);
+        assert!(text(&child, "ANTHROPIC_BASE_URL").is_some());
     }
 
     #[test]

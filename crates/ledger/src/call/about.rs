@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Method, StatusCode};
 use outrigger_pricing::{Atto, Charge, Completeness, Cost, PriceBook, Region, Tier, TokenUsage};
-use outrigger_providers::{Operation, Reading, Recognised, RequestFacts, Service};
+use outrigger_providers::{Addressed, Operation, Reading, Recognised, RequestFacts, Service};
 
 use crate::call::{CallStart, End};
 use crate::cause::is_good;
@@ -95,7 +95,7 @@ impl About {
         let addressed = (self.service.addressed)(&self.host, &self.path);
         seen.facts = addressed.complete(seen.facts);
         let verdict = self.verdict(&seen);
-        let cost = self.cost(&verdict.tokens, &seen, addressed.region, book);
+        let cost = self.cost(&verdict.tokens, &seen, &addressed, book);
         let Seen { operation, facts, reading, head, times, transport, .. } = seen;
         let status = head.map(|head| head.status);
         let attempt = Attempt {
@@ -146,7 +146,7 @@ impl About {
         }
     }
 
-    fn cost(&self, tokens: &Accounted, seen: &Seen<'_>, region: Region, book: &PriceBook) -> Cost {
+    fn cost(&self, tokens: &Accounted, seen: &Seen<'_>, addressed: &Addressed, book: &PriceBook) -> Cost {
         let (reading, facts) = (&seen.reading, &seen.facts);
         if tokens.usage == TokenUsage::ZERO && tokens.provenance == Provenance::Exact {
             // Nothing was used, whatever the model costs.
@@ -162,11 +162,12 @@ impl About {
             model,
             at: seen.times.started.unix_seconds(),
             tier: reading.tier.unwrap_or(Tier::Standard),
-            region: if reading.resident { Region::Resident } else { region },
+            region: if reading.resident { Region::Resident } else { addressed.region },
             usage: &tokens.usage,
         });
         let doubts = [
-            reading.model.is_none().then_some("the answer names no model: priced as the one asked for"),
+            (reading.model.is_none() && addressed.model.is_none())
+                .then_some("the answer names no model: priced as the one asked for"),
             tokens.reason.filter(|_| tokens.provenance != Provenance::Exact),
         ];
         if cost.total.is_some() {

@@ -1,13 +1,21 @@
 //! One folder per wire format, one line per folder in [`ALL`].
 
 pub mod anthropic_messages;
+mod aws_errors;
+pub mod bedrock_converse;
+pub mod bedrock_invoke;
+pub mod cohere;
 mod facts;
 pub mod gemini;
 pub mod gemini_interactions;
 mod google_errors;
 mod marks;
+pub mod ollama;
 pub mod openai_chat;
+pub mod openai_completions;
+pub mod openai_embeddings;
 mod openai_errors;
+pub mod openai_media;
 pub mod openai_realtime;
 pub mod openai_responses;
 mod openai_sockets;
@@ -15,12 +23,19 @@ mod openai_sockets;
 use crate::Dialect;
 
 /// Every wire format of requests and answers. The contract suite runs over this list.
-pub static ALL: [&dyn Dialect; 5] = [
+pub static ALL: [&dyn Dialect; 12] = [
     &openai_chat::OPENAI_CHAT,
     &openai_responses::OpenAiResponses,
+    &openai_completions::OpenAiCompletions,
+    &openai_embeddings::OpenAiEmbeddings,
+    &openai_media::OpenAiMedia,
     &anthropic_messages::AnthropicMessages,
     &gemini::Gemini,
     &gemini_interactions::GeminiInteractions,
+    &bedrock_converse::BedrockConverse,
+    &bedrock_invoke::CLAUDE,
+    &cohere::Cohere,
+    &ollama::Ollama,
 ];
 
 /// Every wire format that is spoken over WebSockets. The contract suite for sockets runs over this list.

@@ -61,6 +61,14 @@ pub(crate) struct WireError {
 }
 
 impl WireError {
+    /// Reads an error's value, an object or a bare text.
+    pub(crate) fn read(raw: &[u8]) -> WireError {
+        serde_json::from_slice(raw).unwrap_or_else(|_| WireError {
+            message: serde_json::from_slice(raw).ok(),
+            ..WireError::default()
+        })
+    }
+
     /// The error of a body, in any of the shapes that servers give it. A flat one is looked for only where `refused` says
     /// that the body is an error, or a bare text under `error` does.
     pub(crate) fn scanned(scan: &JsonScan, refused: bool) -> Option<WireError> {
@@ -73,9 +81,10 @@ impl WireError {
             if raw == b"null" {
                 return None;
             }
-            return Some(
-                serde_json::from_slice(raw).unwrap_or_else(|_| flat(serde_json::from_slice(raw).ok())),
-            );
+            return Some(match serde_json::from_slice::<String>(raw) {
+                Ok(text) => flat(Some(text)),
+                Err(_) => WireError::read(raw),
+            });
         }
         let message: Option<String> =
             scan.read(ERROR_PATHS[3]).or_else(|| scan.read(ERROR_PATHS[4])).filter(|_| refused);
@@ -90,8 +99,11 @@ impl WireError {
             .flatten()
             .find_map(|word| codes.iter().chain(&KNOWN).find(|(name, _)| *name == word));
         // Some servers put the status they mean there, also under 200.
-        let number =
-            self.code.as_ref().and_then(serde_json::Value::as_u64).and_then(|code| u16::try_from(code).ok());
+        let number = match &self.code {
+            Some(serde_json::Value::Number(code)) => code.as_u64().and_then(|code| u16::try_from(code).ok()),
+            Some(serde_json::Value::String(code)) => code.parse().ok(),
+            _ => None,
+        };
         let by_number = number.and_then(|number| by_status(number, &HeaderMap::new()));
         let message = self.message.as_deref().unwrap_or_default();
         let lower = message.to_ascii_lowercase();

@@ -1,10 +1,12 @@
 //! Framing that several wire formats share. Per frame: no allocation in the steady state, no lock, no log.
 
+mod event_stream;
 mod json_scan;
 mod json_values;
 mod sse;
 mod websocket;
 
+pub use event_stream::{EventStreamMessage, EventStreamSplitter};
 pub use json_scan::{JsonScan, Path};
 pub use json_values::JsonValues;
 pub use sse::{SseEvent, SseSplitter};

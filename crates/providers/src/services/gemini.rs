@@ -5,6 +5,7 @@ use http::Method;
 use crate::dialects::gemini::Gemini;
 use crate::dialects::gemini_interactions::GeminiInteractions;
 use crate::dialects::openai_chat::OPENAI_CHAT;
+use crate::dialects::openai_embeddings::OpenAiEmbeddings;
 use crate::service::percent_decoded;
 use crate::{Addressed, Dialect, Operation, Recognised, Service};
 
@@ -44,7 +45,7 @@ fn recognise(method: &Method, path: &str) -> Recognised {
     };
     let (dialect, operation): (&'static dyn Dialect, _) = match (method, rest) {
         (&Method::POST, "openai/chat/completions") => (&OPENAI_CHAT, Operation::Chat),
-        (&Method::POST, "openai/embeddings") => (&OPENAI_CHAT, Operation::Embeddings),
+        (&Method::POST, "openai/embeddings") => (&OpenAiEmbeddings, Operation::Embeddings),
         (_, rest) if rest.starts_with("openai/") => (&OPENAI_CHAT, Operation::Other),
         (&Method::POST, "interactions") => (&GeminiInteractions, Operation::Chat),
         (&Method::GET, rest) if rest.starts_with("interactions/") => {

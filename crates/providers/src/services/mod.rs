@@ -5,20 +5,54 @@
 //! that service alone, the domain stands in the constraint and covers them all.
 
 mod anthropic;
+mod azure;
+mod bedrock;
+mod cerebras;
+mod cohere;
+mod compatible;
+mod deepseek;
+mod dollars;
+mod fireworks;
 mod gemini;
+mod groq;
+mod mistral;
+mod ollama;
 mod openai;
+mod openrouter;
 mod operator_listed;
+mod perplexity;
+mod together;
 mod vertex;
+mod xai;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use crate::Service;
+use dollars::dollars;
 
 pub use operator_listed::OPERATOR_LISTED;
 
 /// Every provider.
-pub static ALL: [&Service; 4] = [&openai::SERVICE, &anthropic::SERVICE, &gemini::SERVICE, &vertex::SERVICE];
+pub static ALL: [&Service; 17] = [
+    &openai::SERVICE,
+    &anthropic::SERVICE,
+    &gemini::SERVICE,
+    &vertex::SERVICE,
+    &bedrock::SERVICE,
+    &azure::SERVICE,
+    &mistral::SERVICE,
+    &groq::SERVICE,
+    &deepseek::SERVICE,
+    &xai::SERVICE,
+    &openrouter::SERVICE,
+    &together::SERVICE,
+    &fireworks::SERVICE,
+    &cerebras::SERVICE,
+    &perplexity::SERVICE,
+    &cohere::SERVICE,
+    &ollama::SERVICE,
+];
 
 static HOSTS: LazyLock<HashMap<&'static str, &'static Service>> = LazyLock::new(|| {
     ALL.into_iter().flat_map(|service| service.hosts.iter().map(move |host| (*host, service))).collect()
@@ -62,6 +96,9 @@ mod tests {
     fn hosts_are_found_exactly() {
         assert_eq!(by_host("API.OpenAI.com.").map(|service| service.id), Some("openai"));
         assert_eq!(by_host("eu.api.openai.com").map(|service| service.id), Some("openai"));
+        assert_eq!(by_host("team-a.openai.azure.com").map(|service| service.id), Some("azure"));
+        let fips = "bedrock-runtime-fips.us-west-2.amazonaws.com";
+        assert_eq!(by_host(fips).map(|service| service.id), Some("bedrock"));
         assert_eq!(by_host("us-east5-aiplatform.googleapis.com").map(|service| service.id), Some("vertex"));
         for other in [
             "mtls.api.openai.com",
@@ -69,6 +106,10 @@ mod tests {
             "api.openai.com.evil.example",
             "us-east5-evil-aiplatform.googleapis.com",
             "storage.googleapis.com",
+            "openai.azure.com",
+            "team-a.azure.com",
+            "s3.us-east-1.amazonaws.com",
+            "bedrock-agent-runtime.us-east-1.amazonaws.com",
             "",
         ] {
             assert!(by_host(other).is_none(), "{other}");

@@ -3,13 +3,12 @@
 
 use http::Method;
 
-use crate::dialects::anthropic_messages::AnthropicMessages;
+use crate::dialects::bedrock_converse::BedrockConverse;
 use crate::dialects::gemini::Gemini;
+use crate::dialects::ollama::Ollama;
 use crate::dialects::openai_chat::OPENAI_CHAT;
-use crate::dialects::openai_realtime::OpenAiRealtime;
-use crate::dialects::openai_responses::OpenAiResponses;
-use crate::services::gemini;
-use crate::{Addressed, Dialect, Operation, Recognised, Service};
+use crate::services::{bedrock, compatible, gemini, ollama};
+use crate::{Addressed, Operation, Recognised, Service};
 
 /// The service of every operator-listed host; it has no hosts of its own.
 pub static OPERATOR_LISTED: Service = Service {
@@ -20,23 +19,30 @@ pub static OPERATOR_LISTED: Service = Service {
     key_parameter: Some("key"),
     recognise,
     addressed,
-    recognise_socket,
+    recognise_socket: compatible::recognised_socket,
     ..Service::ROW
 };
 
 /// By the end of the path: such hosts put the API under prefixes of their own.
 fn recognise(method: &Method, path: &str) -> Recognised {
-    let (dialect, operation): (&'static dyn Dialect, _) = match *method {
-        Method::POST if path.ends_with("/chat/completions") => (&OPENAI_CHAT, Operation::Chat),
-        Method::POST if path.ends_with("/responses") => (&OpenAiResponses, Operation::Chat),
-        Method::POST if path.ends_with("/v1/messages") => (&AnthropicMessages, Operation::Chat),
-        Method::POST => match gemini_target(path) {
-            Some((_, method)) => (&Gemini, gemini::operation(method)),
-            None => (&OPENAI_CHAT, Operation::Other),
-        },
-        _ => (&OPENAI_CHAT, Operation::Other),
-    };
-    Recognised { dialect, operation }
+    if method != Method::POST {
+        return Recognised { dialect: &OPENAI_CHAT, operation: Operation::Other };
+    }
+    if let Some((_, method)) = gemini_target(path) {
+        return Recognised { dialect: &Gemini, operation: gemini::operation(method) };
+    }
+    if let Some((_, "converse" | "converse-stream")) = bedrock_target(path) {
+        return Recognised { dialect: &BedrockConverse, operation: Operation::Chat };
+    }
+    match ollama::operation(path) {
+        Operation::Other => compatible::recognised(&OPENAI_CHAT, method, path),
+        operation => Recognised { dialect: &Ollama, operation },
+    }
+}
+
+/// Model and operation of `…/model/MODEL/OPERATION`.
+fn bedrock_target(path: &str) -> Option<(&str, &str)> {
+    bedrock::target(path.get(path.find("/model/")?..)?)
 }
 
 /// Model and method of `…/models/MODEL:METHOD`.
@@ -47,24 +53,20 @@ fn gemini_target(path: &str) -> Option<(&str, &str)> {
         .filter(|(_, method)| gemini::operation(method) != Operation::Other)
 }
 
-fn addressed(_host: &str, path: &str) -> Addressed {
+fn addressed(host: &str, path: &str) -> Addressed {
     match gemini_target(path) {
         Some((model, method)) => Addressed {
             model: Some(model.to_owned()),
             stream: Some(method == "streamGenerateContent"),
             ..Addressed::default()
         },
-        None => Addressed::default(),
+        None => match bedrock_target(path) {
+            Some((_, "converse" | "converse-stream")) => {
+                bedrock::addressed(host, path.get(path.find("/model/").unwrap_or(0)..).unwrap_or(path))
+            }
+            _ => Addressed::default(),
+        },
     }
-}
-
-fn recognise_socket(path: &str) -> Option<Recognised> {
-    let dialect: &'static dyn Dialect = match path {
-        path if path.ends_with("/responses") => &OpenAiResponses,
-        path if path.ends_with("/realtime") => &OpenAiRealtime,
-        _ => return None,
-    };
-    Some(Recognised { dialect, operation: Operation::Chat })
 }
 
 #[cfg(test)]
@@ -82,9 +84,14 @@ mod tests {
         assert_eq!(operation(gemini), Operation::GenerateContent);
         assert_eq!(addressed("", gemini).model.as_deref(), Some("gemini-3.5-flash"));
         assert_eq!(addressed("", gemini).stream, Some(true));
-        let socket = |path| recognise_socket(path).map(|recognised| recognised.dialect.name());
+        let socket = |path| compatible::recognised_socket(path).map(|recognised| recognised.dialect.name());
         assert_eq!(socket("/gateway/v1/realtime"), Some("openai_realtime"));
         assert_eq!(socket("/openai/v1/responses"), Some("openai_responses"));
         assert_eq!(socket("/v1/chat/completions"), None);
+        let converse = "/aws/model/us.amazon.nova-pro-v1%3A0/converse";
+        assert_eq!(operation(converse), Operation::Chat);
+        assert_eq!(addressed("", converse).model.as_deref(), Some("us.amazon.nova-pro-v1:0"));
+        assert_eq!(operation("/api/generate"), Operation::TextCompletion);
+        assert_eq!(operation("/v1/embeddings"), Operation::Embeddings);
     }
 }

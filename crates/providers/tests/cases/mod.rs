@@ -2,8 +2,8 @@
 //!
 //! `fixtures/DIALECT/` and `fixtures/services/SERVICE/CASE/` each hold `request_plain.json`, `answer_plain.json` and
 //! `expected.json`; where the format streams also `request_stream.json` and any number of `answer_stream*` files, whose
-//! endings tell their content type. `expected.json` may name the service, host and paths that the facts depend on, and a
-//! trailer that follows the terminal element.
+//! endings tell their content type. `expected.json` may name the service, host and paths that the facts depend on, headers
+//! of the plain answer, and a trailer that follows the terminal element.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail the test they serve")]
 
@@ -64,7 +64,8 @@ fn kind(file: &str) -> &'static str {
 }
 
 impl Case {
-    fn read(
+    /// Reads a case of a dialect, or of a service.
+    pub(crate) fn read(
         folder: &Path,
         name: String,
         dialect: Option<&'static dyn Dialect>,
@@ -127,6 +128,24 @@ impl Case {
         }
     }
 
+    /// The head of an answer.
+    pub(crate) fn headers(&self, answer: &Answer) -> HeaderMap {
+        let mut headers = content_type(answer.kind);
+        let told = self.expected["headers"].as_object().into_iter().flatten();
+        for (name, value) in told.filter(|_| !answer.streams) {
+            let name: http::HeaderName = name.parse().unwrap();
+            headers.insert(name, value.as_str().unwrap().parse().unwrap());
+        }
+        headers
+    }
+
+    /// What a meter reads, and how often it says that the first content passes.
+    pub(crate) fn meter(&self, answer: &Answer, pieces: &[&[u8]]) -> (Reading, usize) {
+        let mut meter = self.dialect.response_meter(StatusCode::OK, &self.headers(answer));
+        let firsts = pieces.iter().filter(|piece| meter.chunk(piece)).count();
+        (meter.finish(), firsts)
+    }
+
     /// The facts of a request, whole.
     pub(crate) fn facts(&self, streams: bool, pieces: &[&[u8]]) -> RequestFacts {
         self.addressed(streams).complete(facts(self.dialect, pieces))
@@ -135,13 +154,6 @@ impl Case {
 
 pub(crate) fn content_type(kind: &str) -> HeaderMap {
     [(http::header::CONTENT_TYPE, kind.parse().unwrap())].into_iter().collect()
-}
-
-/// What a meter reads, and how often it says that the first content passes.
-pub(crate) fn meter(dialect: &'static dyn Dialect, kind: &str, pieces: &[&[u8]]) -> (Reading, usize) {
-    let mut meter = dialect.response_meter(StatusCode::OK, &content_type(kind));
-    let firsts = pieces.iter().filter(|piece| meter.chunk(piece)).count();
-    (meter.finish(), firsts)
 }
 
 pub(crate) fn facts(dialect: &dyn Dialect, pieces: &[&[u8]]) -> RequestFacts {

@@ -86,7 +86,7 @@ impl MessagesMeter {
         let form = match media(headers) {
             Media::EventStream => Form::Stream(SseSplitter::default()),
             Media::Json => Form::Whole(Box::new(JsonScan::new(WHOLE))),
-            Media::Other => Form::Other,
+            Media::AwsEvents | Media::Lines | Media::Other => Form::Other,
         };
         MessagesMeter { form, stream: StreamState::default() }
     }

@@ -46,6 +46,48 @@ struct ServerTools {
 #[serde(default)]
 struct Iteration {
     r#type: Option<String>,
+    model: Option<String>,
+    input_tokens: u64,
+    cache_read_input_tokens: u64,
+    cache_creation_input_tokens: u64,
+    cache_creation: Option<CacheCreation>,
+    output_tokens: u64,
+}
+
+impl Iteration {
+    /// What a pass adds: the totals hold the message alone.
+    fn read(&self, reading: &mut Reading) {
+        match self.r#type.as_deref() {
+            Some("message") | None => {}
+            // Another model answered in its place, and at its price.
+            Some("fallback_message") => {
+                if self.model.is_some() {
+                    reading.model.clone_from(&self.model);
+                }
+            }
+            // The same model made the conversation shorter first.
+            Some("compaction") if self.model.is_none() || self.model == reading.model => {
+                let written = self.cache_creation.unwrap_or(CacheCreation {
+                    ephemeral_5m_input_tokens: Some(self.cache_creation_input_tokens),
+                    ephemeral_1h_input_tokens: None,
+                });
+                for (meter, count) in [
+                    (Meter::Input, self.input_tokens),
+                    (Meter::CacheRead, self.cache_read_input_tokens),
+                    (Meter::CacheWrite5m, written.ephemeral_5m_input_tokens.unwrap_or(0)),
+                    (Meter::CacheWrite1h, written.ephemeral_1h_input_tokens.unwrap_or(0)),
+                    (Meter::Output, self.output_tokens),
+                ] {
+                    let sum = reading.usage.get(meter).and_then(|told| told.checked_add(count));
+                    reading.usage.set(meter, sum);
+                }
+            }
+            // Billed at another model's price, or not known how.
+            Some(_) => {
+                reading.usage_fault = Some("the provider ran extra model passes that its totals leave out");
+            }
+        }
+    }
 }
 
 impl MessagesUsage {
@@ -82,11 +124,10 @@ impl MessagesUsage {
             }
             Err(fault) => reading.usage_fault = Some(fault),
         }
-        // Passes of other kinds are billed beside the totals, some at another model's price.
-        let extra =
-            |one: &Iteration| !matches!(one.r#type.as_deref(), Some("message" | "fallback_message") | None);
-        if self.iterations.iter().flatten().any(extra) {
-            reading.usage_fault = Some("the provider ran extra model passes that its totals leave out");
+        if is_final && reading.usage_final {
+            for pass in self.iterations.iter().flatten() {
+                pass.read(reading);
+            }
         }
     }
 

@@ -132,7 +132,7 @@ impl GeminiMeter {
         let form = match media(headers) {
             Media::EventStream => Form::Events(SseSplitter::default()),
             Media::Json => Form::Undecided,
-            Media::Other => Form::Other,
+            Media::AwsEvents | Media::Lines | Media::Other => Form::Other,
         };
         GeminiMeter { form, stream: StreamState::default() }
     }

@@ -76,7 +76,7 @@ impl InteractionsMeter {
         let form = match media(headers) {
             Media::EventStream => Form::Stream(SseSplitter::default()),
             Media::Json => Form::Whole(Box::new(JsonScan::new(WHOLE))),
-            Media::Other => Form::Other,
+            Media::AwsEvents | Media::Lines | Media::Other => Form::Other,
         };
         InteractionsMeter { form, stream: StreamState::default() }
     }

@@ -54,6 +54,9 @@ struct Choice {
     finish_reason: Option<String>,
     #[serde(default)]
     delta: Delta,
+    /// Legacy Completions have it in the delta's place.
+    #[serde(default)]
+    text: Option<String>,
 }
 
 /// Whether a delta carries content; the content itself is not kept.
@@ -108,7 +111,7 @@ impl ChatMeter {
         let form = match media(headers) {
             Media::EventStream => Form::Stream(SseSplitter::default()),
             Media::Json => Form::Whole(Box::new(JsonScan::new(WHOLE))),
-            Media::Other => Form::Other,
+            Media::AwsEvents | Media::Lines | Media::Other => Form::Other,
         };
         let stream = StreamState {
             dialect,
@@ -144,6 +147,13 @@ impl ResponseMeter for ChatMeter {
             Form::Stream(splitter) => {
                 if splitter.skipped() > 0 && !reading.usage_final {
                     reading.stumbled.get_or_insert("an event was too long to read");
+                }
+                let words = &reading.finish_reasons;
+                if self.stream.dialect.ends_at_finish
+                    && !words.is_empty()
+                    && !words.iter().any(String::is_empty)
+                {
+                    reading.end = StreamEnd::Complete;
                 }
             }
             Form::Whole(scan) => read_whole(&self.stream, scan, &mut reading),
@@ -182,6 +192,22 @@ fn note_tier(reading: &mut Reading, word: Option<String>) {
 }
 
 impl OpenAiChat {
+    /// What a service puts into a member of its own.
+    fn note_beside(&self, reading: &mut Reading, data: &[u8]) {
+        if self.beside.is_empty() || !(marks::USAGE.has_value(data) || marks::ERROR.has_value(data)) {
+            return;
+        }
+        let mut scan = JsonScan::new(self.beside);
+        scan.push(data);
+        for path in self.beside {
+            match scan.value(path) {
+                Some(raw) if path.last() == Some(&"usage") => self.note_usage(reading, raw),
+                Some(raw) if raw != b"null" => WireError::read(raw).note(reading, self.codes),
+                _ => {}
+            }
+        }
+    }
+
     fn note_usage(&self, reading: &mut Reading, raw: &[u8]) {
         if raw == b"null" {
             return;
@@ -234,27 +260,22 @@ impl StreamState {
                 error.note(reading, self.dialect.codes);
             }
         }
-        self.headed |= chunk.id.is_some();
-        reading.response_id = reading.response_id.take().or(chunk.id);
+        // A first event that carries nothing but filter results has an empty one.
+        let id = chunk.id.filter(|id| !id.is_empty());
+        self.headed |= id.is_some();
+        reading.response_id = reading.response_id.take().or(id);
         if chunk.model.as_deref().is_some_and(|model| !model.is_empty()) {
             reading.model = chunk.model;
         }
         note_tier(reading, chunk.service_tier);
         match chunk.usage.map(|raw| raw.get()).filter(|raw| *raw != "null") {
             Some(raw) => self.dialect.note_usage(reading, raw.as_bytes()),
-            None if !self.dialect.usage_beside.is_empty() && marks::USAGE.has_value(data) => {
-                let mut scan = JsonScan::new(self.dialect.usage_beside);
-                scan.push(data);
-                for path in self.dialect.usage_beside {
-                    if let Some(raw) = scan.value(path) {
-                        self.dialect.note_usage(reading, raw);
-                    }
-                }
-            }
-            None => {}
+            None => self.dialect.note_beside(reading, data),
         }
         for choice in chunk.choices {
-            self.content_now |= !self.content_seen && choice.delta.has_content();
+            self.content_now |= !self.content_seen
+                && (choice.delta.has_content()
+                    || choice.text.as_deref().is_some_and(|text| !text.is_empty()));
             self.content_seen |= self.content_now;
             if let Some(word) = choice.finish_reason
                 && choice.index < CHOICES

@@ -10,14 +10,16 @@ use crate::dialects::openai_errors;
 use crate::framing::{JsonScan, Path};
 use crate::{Dialect, Failure, FailureClass, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter};
 
-pub(crate) use usage::{ChatUsage, tier};
+pub(crate) use usage::{ChatUsage, Details, tier};
 
 /// The wire format, with what a service does differently: a row of its own per deviation.
 pub struct OpenAiChat {
     /// Brings a usage that differs into OpenAI's form; gets it raw as well.
     pub(crate) amend: fn(&[u8], &mut ChatUsage),
-    /// Where else in a chunk the usage may stand.
-    pub(crate) usage_beside: &'static [Path],
+    /// Where else in a chunk a usage or an error may stand; the last step says which it is.
+    pub(crate) beside: &'static [Path],
+    /// Whether a stream ends with its finish reason, without OpenAI's last word.
+    pub(crate) ends_at_finish: bool,
     /// Finish words that OpenAI does not have, and what they mean by the conventions.
     pub(crate) finish: &'static [(&'static str, &'static str)],
     /// Error codes and types that OpenAI does not have.
@@ -28,8 +30,14 @@ pub struct OpenAiChat {
 
 impl OpenAiChat {
     /// The format as OpenAI speaks it.
-    pub(crate) const PLAIN: OpenAiChat =
-        OpenAiChat { amend: |_, _| {}, usage_beside: &[], finish: &[], codes: &[], statuses: &[] };
+    pub(crate) const PLAIN: OpenAiChat = OpenAiChat {
+        amend: |_, _| {},
+        beside: &[],
+        ends_at_finish: false,
+        finish: &[],
+        codes: &[],
+        statuses: &[],
+    };
 }
 
 /// The wire format as OpenAI speaks it.

@@ -66,7 +66,7 @@ impl ResponsesMeter {
         let form = match media(headers) {
             Media::EventStream => Form::Stream(SseSplitter::default()),
             Media::Json => Form::Whole(Box::new(JsonScan::new(WHOLE))),
-            Media::Other => Form::Other,
+            Media::AwsEvents | Media::Lines | Media::Other => Form::Other,
         };
         ResponsesMeter { form, stream: StreamState::default() }
     }

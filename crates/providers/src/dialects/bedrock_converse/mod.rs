@@ -1,0 +1,70 @@
+//! Bedrock's Converse and ConverseStream (wire formats, section 1.9). The model and whether the answer streams stand in
+//! the path.
+
+mod meter;
+
+use http::{HeaderMap, StatusCode};
+
+use crate::dialects::aws_errors;
+use crate::dialects::facts::{FactsReader, output_type};
+use crate::framing::{JsonScan, Path};
+use crate::{Dialect, Failure, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter};
+
+/// The wire format.
+pub struct BedrockConverse;
+
+const FACTS: &[Path] = &[
+    &["inferenceConfig", "maxTokens"],
+    &["inferenceConfig", "temperature"],
+    &["inferenceConfig", "topP"],
+    &["additionalModelRequestFields", "top_k"],
+    &["outputConfig", "effort"],
+    &["outputConfig", "textFormat", "type"],
+    &["serviceTier", "type"],
+];
+
+fn facts(scan: &JsonScan) -> RequestFacts {
+    RequestFacts {
+        max_tokens: scan.read(&["inferenceConfig", "maxTokens"]),
+        temperature: scan.read(&["inferenceConfig", "temperature"]),
+        top_p: scan.read(&["inferenceConfig", "topP"]),
+        top_k: scan.read(&["additionalModelRequestFields", "top_k"]),
+        reasoning_level: scan.read(&["outputConfig", "effort"]),
+        output_type: output_type(scan, &["outputConfig", "textFormat", "type"]),
+        tier_word: scan.read(&["serviceTier", "type"]),
+        ..RequestFacts::default()
+    }
+}
+
+impl Dialect for BedrockConverse {
+    fn name(&self) -> &'static str {
+        "bedrock_converse"
+    }
+
+    fn request_reader(&self) -> Box<dyn RequestReader> {
+        FactsReader::boxed(FACTS, facts)
+    }
+
+    fn response_meter(&'static self, _status: StatusCode, headers: &HeaderMap) -> Box<dyn ResponseMeter> {
+        Box::new(meter::ConverseMeter::new(headers))
+    }
+
+    fn classify(&self, status: StatusCode, headers: &HeaderMap, reading: &Reading) -> Option<Failure> {
+        aws_errors::classify(status, headers, reading)
+    }
+
+    fn error_body(&self, error: &OwnError<'_>) -> Vec<u8> {
+        aws_errors::body(error)
+    }
+
+    fn finish_word<'a>(&self, word: &'a str) -> &'a str {
+        match word {
+            "end_turn" | "stop_sequence" => "stop",
+            "max_tokens" | "model_context_window_exceeded" => "length",
+            "tool_use" => "tool_call",
+            "guardrail_intervened" | "content_filtered" => "content_filter",
+            "malformed_model_output" | "malformed_tool_use" => "error",
+            other => other,
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! Cerebras: OpenAI's format, with times beside the usage.
+
+use crate::dialects::openai_chat::OpenAiChat;
+use crate::services::compatible::recognised;
+use crate::{FailureClass, Service};
+
+static CHAT: OpenAiChat = OpenAiChat {
+    codes: &[
+        ("queue_exceeded", FailureClass::Overloaded),
+        ("too_many_requests_error", FailureClass::RateLimit),
+        ("wrong_api_key", FailureClass::Authentication),
+    ],
+    ..OpenAiChat::PLAIN
+};
+
+pub(super) static SERVICE: Service = Service {
+    id: "cerebras",
+    otel_name: "cerebras",
+    hosts: &["api.cerebras.ai"],
+    key_variable: "CEREBRAS_API_KEY",
+    recognise: |method, path| recognised(&CHAT, method, path),
+    ..Service::ROW
+};

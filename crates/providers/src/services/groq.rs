@@ -1,0 +1,28 @@
+//! Groq (wire formats, section 1.10). Its streams carry the usage in a member of their own, whether or not it was asked
+//! for.
+
+use crate::dialects::openai_chat::OpenAiChat;
+use crate::services::compatible::recognised;
+use crate::{FailureClass, Service};
+
+static CHAT: OpenAiChat = OpenAiChat {
+    beside: &[&["x_groq", "usage"], &["x_groq", "error"]],
+    codes: &[
+        ("tool_use_failed", FailureClass::Malformed),
+        ("capacity_exceeded", FailureClass::Overloaded),
+        ("blocked_api_access", FailureClass::Quota),
+    ],
+    // Flex capacity is used up; the client called the request off.
+    statuses: &[(498, FailureClass::Overloaded), (499, FailureClass::Other)],
+    ..OpenAiChat::PLAIN
+};
+
+pub(super) static SERVICE: Service = Service {
+    id: "groq",
+    otel_name: "groq",
+    hosts: &["api.groq.com"],
+    base_url: Some(("GROQ_BASE_URL", "/groq")),
+    key_variable: "GROQ_API_KEY",
+    recognise: |method, path| recognised(&CHAT, method, path),
+    ..Service::ROW
+};

@@ -1,0 +1,36 @@
+//! Mistral (wire formats, section 1.10). It counts cached tokens under names of its own.
+
+use outrigger_pricing::Meter;
+use serde::Deserialize;
+
+use crate::Service;
+use crate::dialects::openai_chat::{ChatUsage, Details, OpenAiChat};
+use crate::services::compatible::recognised;
+
+static CHAT: OpenAiChat = OpenAiChat { amend, finish: &[("model_length", "length")], ..OpenAiChat::PLAIN };
+
+pub(super) static SERVICE: Service = Service {
+    id: "mistral",
+    otel_name: "mistral_ai",
+    hosts: &["api.mistral.ai"],
+    key_variable: "MISTRAL_API_KEY",
+    recognise: |method, path| recognised(&CHAT, method, path),
+    ..Service::ROW
+};
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Own {
+    num_cached_tokens: Option<u64>,
+    prompt_token_details: Option<Details>,
+    prompt_audio_seconds: Option<f64>,
+}
+
+fn amend(raw: &[u8], usage: &mut ChatUsage) {
+    let own: Own = serde_json::from_slice(raw).unwrap_or_default();
+    let details = usage.prompt_tokens_details.get_or_insert(own.prompt_token_details.unwrap_or_default());
+    details.cached_tokens = details.cached_tokens.or(own.num_cached_tokens);
+    if let Some(seconds) = own.prompt_audio_seconds.filter(|seconds| *seconds > 0.0) {
+        usage.beside.push((Meter::AudioSecond, seconds.ceil() as u64));
+    }
+}

@@ -1,0 +1,39 @@
+//! Ollama's own cloud (wire formats, section 1.10): its native format, and those of OpenAI and Anthropic. A server of
+//! one's own is a host that an operator lists.
+
+use http::Method;
+
+use crate::dialects::ollama::Ollama;
+use crate::dialects::openai_chat::OPENAI_CHAT;
+use crate::services::compatible::recognised;
+use crate::{Operation, Recognised, Service};
+
+pub(super) static SERVICE: Service = Service {
+    id: "ollama",
+    otel_name: "ollama",
+    hosts: &["ollama.com"],
+    key_variable: "OLLAMA_API_KEY",
+    recognise,
+    ..Service::ROW
+};
+
+/// What a native path asks for.
+pub(super) fn operation(path: &str) -> Operation {
+    if path.ends_with("/api/chat") {
+        Operation::Chat
+    } else if path.ends_with("/api/generate") {
+        Operation::TextCompletion
+    } else if path.ends_with("/api/embed") || path.ends_with("/api/embeddings") {
+        Operation::Embeddings
+    } else {
+        Operation::Other
+    }
+}
+
+fn recognise(method: &Method, path: &str) -> Recognised {
+    if path.starts_with("/v1/") {
+        return recognised(&OPENAI_CHAT, method, path);
+    }
+    let operation = if method == Method::POST { operation(path) } else { Operation::Other };
+    Recognised { dialect: &Ollama, operation }
+}

@@ -1,0 +1,17 @@
+//! Together (wire formats, section 1.10).
+
+use crate::Service;
+use crate::dialects::openai_chat::OpenAiChat;
+use crate::services::compatible::recognised;
+
+static CHAT: OpenAiChat = OpenAiChat { finish: &[("eos", "stop")], ..OpenAiChat::PLAIN };
+
+pub(super) static SERVICE: Service = Service {
+    id: "together",
+    otel_name: "together",
+    hosts: &["api.together.xyz", "api.together.ai"],
+    base_url: Some(("TOGETHER_BASE_URL", "/together/v1")),
+    key_variable: "TOGETHER_API_KEY",
+    recognise: |method, path| recognised(&CHAT, method, path),
+    ..Service::ROW
+};
