@@ -11,6 +11,7 @@ mod bytes;
 mod doctor;
 mod failures;
 mod hosts;
+mod learned;
 mod lifecycle;
 mod secrets;
 mod sockets;
