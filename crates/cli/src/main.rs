@@ -1,6 +1,7 @@
 //! `outrigger`: what a person runs. Reads the command line; the commands are in their own modules.
 
 mod bill;
+mod cost;
 mod demo;
 mod doctor;
 mod exec;
@@ -35,6 +36,8 @@ enum Command {
     Demo(demo::Arguments),
     /// Examine this machine: what would lead calls around Outrigger, and what each installed runtime will trust.
     Doctor(doctor::Arguments),
+    /// What calls cost, from their records.
+    Cost(cost::Arguments),
     /// Print the version and the date of the prices.
     Version,
     /// Print a completion script for a shell.
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Command::Exec(arguments) => exec::run(arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::Cost(arguments) => cost::run(&arguments),
         Command::Version => {
             let book = outrigger_pricing::PriceBook::builtin();
             output::line(&format!("outrigger {}, prices of {}", env!("CARGO_PKG_VERSION"), book.date()));

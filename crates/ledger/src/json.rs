@@ -16,6 +16,48 @@ use crate::{CallRecord, Timestamp};
 #[must_use]
 pub fn call_json(record: &CallRecord) -> Value {
     let started = record.times.started;
+    let cause = record.cause.as_ref().map(|cause| {
+        json!({
+            "class": cause.class.as_str(),
+            "error_type": cause.error_type,
+            "status": cause.status,
+            "message": cause.text,
+        })
+    });
+    let lines: Vec<Value> = record
+        .cost
+        .lines
+        .iter()
+        .map(|line| {
+            json!({
+                "meter": line.meter.as_str(),
+                "quantity": line.quantity,
+                "rate": line.rate.to_string(),
+                "per": line.per,
+                "factor": (line.factor != (1, 1)).then(|| format!("{}/{}", line.factor.0, line.factor.1)),
+                "amount": line.amount.to_string(),
+            })
+        })
+        .collect();
+    let attempts: Vec<Value> = record
+        .attempts
+        .iter()
+        .map(|attempt| {
+            json!({
+                "number": attempt.number,
+                "provider": attempt.provider,
+                "host": attempt.host,
+                "port": attempt.port,
+                "method": attempt.method,
+                "path": attempt.path,
+                "http_version": attempt.http_version,
+                "status": attempt.status,
+                "error_type": attempt.error_type,
+                "started": rfc3339(attempt.started),
+                "duration_ms": milliseconds(attempt.started, attempt.ended),
+            })
+        })
+        .collect();
     json!({
         "id": record.id.to_string(),
         "trace_id": hex(&record.span.trace_id),
@@ -32,28 +74,19 @@ pub fn call_json(record: &CallRecord) -> Value {
         "user": record.user,
         "session": record.session,
         "outcome": record.outcome.as_str(),
-        "cause": record.cause.as_ref().map(|cause| json!({
-            "class": cause.class.as_str(),
-            "error_type": cause.error_type,
-            "status": cause.status,
-            "message": cause.text,
-        })),
+        "cause": cause,
         "finish_reasons": record.finish_reasons,
         "response_id": record.response_id,
         "request_id": record.request_id,
         "key": record.key.as_ref().map(|key| json!({"fingerprint": key.fingerprint, "ending": key.ending})),
         "tokens": tokens(record),
+        "tier": record.tier.as_str(),
+        "region": record.region.as_str(),
         "cost": record.cost.total.map(|total| total.to_string()),
         "cost_status": record.cost.completeness.as_str(),
         "cost_reasons": record.cost.reasons,
-        "cost_lines": record.cost.lines.iter().map(|line| json!({
-            "meter": line.meter.as_str(),
-            "quantity": line.quantity,
-            "rate": line.rate.to_string(),
-            "per": line.per,
-            "amount": line.amount.to_string(),
-        })).collect::<Vec<_>>(),
-        "price_book": record.price_book,
+        "cost_lines": lines,
+        "price_book": &*record.price_book,
         "times": {
             "started": rfc3339(started),
             "ended": rfc3339(record.times.ended),
@@ -62,19 +95,7 @@ pub fn call_json(record: &CallRecord) -> Value {
             "duration_ms": milliseconds(started, record.times.ended),
         },
         "bytes": {"request": record.transport.request_bytes, "response": record.transport.response_bytes},
-        "attempts": record.attempts.iter().map(|attempt| json!({
-            "number": attempt.number,
-            "provider": attempt.provider,
-            "host": attempt.host,
-            "port": attempt.port,
-            "method": attempt.method,
-            "path": attempt.path,
-            "http_version": attempt.http_version,
-            "status": attempt.status,
-            "error_type": attempt.error_type,
-            "started": rfc3339(attempt.started),
-            "duration_ms": milliseconds(attempt.started, attempt.ended),
-        })).collect::<Vec<_>>(),
+        "attempts": attempts,
     })
 }
 

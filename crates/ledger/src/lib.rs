@@ -9,6 +9,7 @@ mod ids;
 mod json;
 mod key;
 mod record;
+mod told;
 
 pub use call::{Call, CallStart, End, Socket};
 pub use ids::{CallId, SpanContext};
@@ -17,6 +18,7 @@ pub use key::KeyHint;
 pub use record::{
     Accounted, Attempt, CallRecord, Cause, Mode, Outcome, Provenance, Times, Timestamp, Transport,
 };
+pub use told::{ToldCall, ToldError};
 
 /// Takes finished records. Never blocks: a sink that is full counts the record as dropped.
 pub trait Recorder: Send + Sync {

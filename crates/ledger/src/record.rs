@@ -1,6 +1,6 @@
 //! The record of one logical call: everything Outrigger says about it, and no content.
 
-use outrigger_pricing::{Cost, Meter, TokenUsage};
+use outrigger_pricing::{Cost, Meter, Region, Tier, TokenUsage};
 use outrigger_providers::{FailureClass, Operation, RequestFacts};
 
 use crate::{CallId, SpanContext};
@@ -223,10 +223,14 @@ pub struct CallRecord {
     pub finish_reasons: Vec<String>,
     /// Tokens.
     pub tokens: Accounted,
+    /// The tier it was priced in.
+    pub tier: Tier,
+    /// The region class it was priced in.
+    pub region: Region,
     /// Dollars.
     pub cost: Cost,
     /// SHA-256 of the price book the cost was computed with, hex.
-    pub price_book: &'static str,
+    pub price_book: std::sync::Arc<str>,
     /// How it ended.
     pub outcome: Outcome,
     /// Why it failed, when it did.

@@ -58,7 +58,8 @@ impl Bench {
             at: Timestamp(START),
         });
         call.response_head(StatusCode::SWITCHING_PROTOCOLS, response, Timestamp(START));
-        let socket = call.into_socket(query, request, response, PriceBook::builtin());
+        let socket =
+            call.into_socket(query, request, response, &std::sync::Arc::new(PriceBook::builtin().clone()));
         assert!(socket.is_some());
         Bench { socket, records: Vec::new(), now: START }
     }

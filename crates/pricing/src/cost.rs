@@ -1,80 +1,8 @@
 //! What one call cost, line by line.
 
-use crate::{Atto, Meter, TokenUsage};
+use std::fmt;
 
-/// The service tier that the provider says it served. The tier decides the price, the wish of the request does not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Tier {
-    /// The ordinary tier (`default`, `standard`, absent).
-    #[default]
-    Standard,
-    /// Slower and cheaper.
-    Flex,
-    /// Faster and dearer (OpenAI `priority` and `fast`, Anthropic `speed: fast`).
-    Priority,
-    /// OpenAI's fastest.
-    Ultrafast,
-    /// Asynchronous batch processing.
-    Batch,
-    /// A word this version does not know: such a call is unpriced, never guessed.
-    Unknown,
-}
-
-impl Tier {
-    /// Every tier that can have a price.
-    pub const SOLD: [Tier; 5] = [Tier::Standard, Tier::Flex, Tier::Priority, Tier::Ultrafast, Tier::Batch];
-
-    /// The word used in records, metrics and the price book.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Tier::Standard => "standard",
-            Tier::Flex => "flex",
-            Tier::Priority => "priority",
-            Tier::Ultrafast => "ultrafast",
-            Tier::Batch => "batch",
-            Tier::Unknown => "unknown",
-        }
-    }
-}
-
-/// Where the provider processed the call, as far as it changes the price.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Region {
-    /// No residency was asked for.
-    #[default]
-    Global,
-    /// A residency host or an inference geography that carries an uplift.
-    Resident,
-}
-
-impl Region {
-    /// The word used in records and metrics.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Region::Global => "global",
-            Region::Resident => "resident",
-        }
-    }
-}
-
-/// What is to be priced.
-#[derive(Debug, Clone, Copy)]
-pub struct Charge<'a> {
-    /// Provider id as in the book (`openai`, `anthropic`).
-    pub provider: &'a str,
-    /// The model that the response names.
-    pub model: &'a str,
-    /// When the request ran, seconds since 1970 (UTC): prices have dates.
-    pub at: i64,
-    /// The tier that was served.
-    pub tier: Tier,
-    /// The region class that was served.
-    pub region: Region,
-    /// Disjoint counts.
-    pub usage: &'a TokenUsage,
-}
+use crate::{Atto, Meter};
 
 /// How far a cost can be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -83,6 +11,9 @@ pub enum Completeness {
     Exact,
     /// The total is a lower bound: a meter is unknown or has no price; `reasons` names it.
     Partial,
+    /// Every meter is known and priced, but some price is borrowed, as `reasons` says: another provider's, or that of a
+    /// model whose name only resembles this one.
+    Fallback,
     /// No price applies; `reasons` says why. Never zero dollars.
     Unpriced,
 }
@@ -94,23 +25,51 @@ impl Completeness {
         match self {
             Completeness::Exact => "exact",
             Completeness::Partial => "partial",
+            Completeness::Fallback => "fallback",
             Completeness::Unpriced => "unpriced",
         }
     }
 }
+
+/// A published price: `amount / over` dollars.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// The price, or the numerator of one that no decimal can hold.
+    pub amount: Atto,
+    /// The denominator: 1, but for prices such as a twelfth of a dollar.
+    pub over: u32,
+}
+
+/// A decimal (`2.5`), or a fraction (`1/12`).
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.over == 1 { self.amount.fmt(f) } else { write!(f, "{}/{}", self.amount, self.over) }
+    }
+}
+
+impl From<Atto> for Rate {
+    fn from(amount: Atto) -> Rate {
+        Rate { amount, over: 1 }
+    }
+}
+
+/// The product of the factors on a line, as numerator and denominator.
+pub type Factor = (u64, u64);
 
 /// One line of the bill.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CostLine {
     /// What was counted.
     pub meter: Meter,
-    /// How many.
+    /// How many are billed: what was counted, or the least that the provider bills.
     pub quantity: u64,
-    /// Price of one million (tokens) or one thousand (requests), before factors.
-    pub rate: Atto,
-    /// What `rate` is per: 1_000_000 or 1_000.
+    /// Price of `per` of them, before factors.
+    pub rate: Rate,
+    /// What `rate` is per: 1_000_000 tokens, 1_000 requests, 3_600 seconds, …
     pub per: u64,
-    /// `quantity × rate / per × factors`, rounded once, half to even, at 1e-18 dollars.
+    /// Discounts and uplifts.
+    pub factor: Factor,
+    /// `quantity × rate / per × factor`, rounded once, half to even, at 1e-18 dollars.
     pub amount: Atto,
 }
 
@@ -125,4 +84,12 @@ pub struct Cost {
     pub completeness: Completeness,
     /// Why it is not exact, in plain words; empty when it is.
     pub reasons: Vec<String>,
+}
+
+impl Cost {
+    /// The cost of a call that has no price.
+    #[must_use]
+    pub fn unpriced(reason: String) -> Cost {
+        Cost { total: None, lines: Vec::new(), completeness: Completeness::Unpriced, reasons: vec![reason] }
+    }
 }

@@ -2,10 +2,15 @@
 
 mod atto;
 mod book;
+mod charge;
 mod cost;
+pub mod document;
+pub mod reported;
 mod usage;
 
 pub use atto::{Atto, AttoError};
-pub use book::{BookError, PriceBook};
-pub use cost::{Charge, Completeness, Cost, CostLine, Region, Tier};
+pub use book::{Capability, Explanation, FreeQuantity, ModelFacts, NotABook, PriceBook};
+pub use charge::{Charge, Region, Tier};
+pub use cost::{Completeness, Cost, CostLine, Factor, Rate};
+pub use document::{BookError, Fault};
 pub use usage::{Kind, Meter, Modality, SumFault, TokenUsage};

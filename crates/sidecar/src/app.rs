@@ -8,7 +8,6 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use outrigger_ledger::Recorder;
-use outrigger_pricing::PriceBook;
 use outrigger_providers::services;
 use tokio::sync::oneshot;
 
@@ -19,6 +18,7 @@ use crate::downstream::transparent::Transparent;
 use crate::downstream::{listener, transparent};
 use crate::exchange::Shared;
 use crate::exchange::watch::Records;
+use crate::prices;
 use crate::seen::{Counters, Seen};
 use crate::status::{Listeners, Observer};
 use crate::tls::accept::TlsAcceptor;
@@ -198,7 +198,8 @@ impl Bound {
         started: SyncSender<std::io::Result<()>>,
         stopped: oneshot::Receiver<Duration>,
     ) {
-        let records = Rc::new(Records::new(recorder, PriceBook::builtin(), Arc::clone(&counters)));
+        let book = prices::book(self.settings.prices.as_deref());
+        let records = Rc::new(Records::new(recorder, book, Arc::clone(&counters)));
         let client = Rc::new(Client::new(self.dialer, self.connector));
         let shared = Rc::new(Shared { client: Rc::clone(&client), records: Rc::clone(&records) });
         let leaves = self.leaves;

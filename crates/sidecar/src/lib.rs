@@ -13,6 +13,7 @@ mod error;
 mod exchange;
 pub mod logging;
 pub mod panics;
+mod prices;
 mod seen;
 mod settings;
 pub mod status;

@@ -44,6 +44,8 @@ pub struct Settings {
     /// Unix socket on which the sidecar tells its state; without it `admin.sock` in `ca_dir`, and none without
     /// either.
     pub admin_socket: Option<PathBuf>,
+    /// File with prices of one's own (docs/prices.md), laid over the built-in book.
+    pub prices: Option<PathBuf>,
     /// How long streams may run on after a SIGTERM, in seconds.
     pub grace_seconds: u64,
 }
@@ -77,6 +79,7 @@ impl Default for Settings {
             ca_dir: None,
             failure_policy: FailurePolicy::Open,
             admin_socket: None,
+            prices: None,
             grace_seconds: 30,
         }
     }
@@ -161,6 +164,7 @@ fn is_setting(name: &str) -> bool {
         "CA_DIR",
         "FAILURE_POLICY",
         "ADMIN_SOCKET",
+        "PRICES",
         "GRACE_SECONDS",
     ];
     name.strip_prefix(outrigger_contract::ENV_PREFIX)

@@ -59,6 +59,8 @@ struct Sums {
     cost: Atto,
     /// Calls whose cost is a lower bound.
     partial: u64,
+    /// Calls at the price of another provider or of a model of a similar name.
+    borrowed: u64,
     /// Calls without a price.
     unpriced: u64,
 }
@@ -78,6 +80,7 @@ impl Sums {
         match record.cost.completeness {
             Completeness::Exact => {}
             Completeness::Partial => self.partial += 1,
+            Completeness::Fallback => self.borrowed += 1,
             Completeness::Unpriced => self.unpriced += 1,
         }
         if let Some(cost) = record.cost.total {

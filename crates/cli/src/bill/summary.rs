@@ -188,6 +188,9 @@ fn outcomes(state: &State) -> String {
 fn money(sums: &Sums) -> String {
     let mut text = if sums.partial > 0 { "at least ".to_owned() } else { String::new() };
     text.push_str(&dollars(sums.cost));
+    if sums.borrowed > 0 {
+        let _written = write!(text, " ({} at a borrowed price)", sums.borrowed);
+    }
     if sums.unpriced > 0 {
         let _written = write!(text, " + {} unpriced", sums.unpriced);
     }
@@ -244,7 +247,7 @@ fn grouped(number: u64) -> String {
 }
 
 pub(super) fn json(state: &State) -> Value {
-    let sums = |sums: &Sums| json!({"calls": sums.calls, "cost": sums.cost.to_string(), "partly_priced": sums.partial, "unpriced": sums.unpriced});
+    let sums = |sums: &Sums| json!({"calls": sums.calls, "cost": sums.cost.to_string(), "partly_priced": sums.partial, "at_borrowed_price": sums.borrowed, "unpriced": sums.unpriced});
     json!({
         "total": sums(&state.total),
         "outcomes": state.outcomes,

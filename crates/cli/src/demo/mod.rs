@@ -135,7 +135,7 @@ fn storm(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         let whole = json!({
             "calls": records.iter().map(|record| call_json(record)).collect::<Vec<_>>(),
             "summary": bill.json(),
-            "price_book": {"hash": book.hash(), "date": book.date()},
+            "price_book": {"hash": &**book.hash(), "date": book.date()},
         });
         output::line(&whole.to_string());
     } else {

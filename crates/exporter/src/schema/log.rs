@@ -61,6 +61,8 @@ fn attributes(attributes: &mut Attributes<'_>, call: &CallRecord) {
     attributes.text(keys::USAGE_PROVENANCE, call.tokens.provenance.as_str());
     attributes.text_if(keys::USAGE_REASON, call.tokens.reason);
 
+    attributes.text(keys::COST_TIER, call.tier.as_str());
+    attributes.text(keys::COST_REGION, call.region.as_str());
     span::amount(attributes, call);
     attributes.objects(keys::COST_LINES, &call.cost.lines, line);
 
@@ -79,5 +81,8 @@ fn line(fields: &mut Attributes<'_>, line: &CostLine) {
     fields.count("quantity", line.quantity);
     fields.text("rate", line.rate.to_string());
     fields.count("per", line.per);
+    if line.factor != (1, 1) {
+        fields.text("factor", format!("{}/{}", line.factor.0, line.factor.1));
+    }
     fields.text("amount", line.amount.to_string());
 }

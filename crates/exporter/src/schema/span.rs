@@ -169,7 +169,7 @@ pub(super) fn amount(attributes: &mut Attributes<'_>, call: &CallRecord) {
     if !call.cost.reasons.is_empty() {
         attributes.texts(keys::COST_REASONS, call.cost.reasons.iter().map(String::as_str));
     }
-    attributes.text(keys::PRICE_BOOK, call.price_book);
+    attributes.text(keys::PRICE_BOOK, &*call.price_book);
 }
 
 /// The word for how far a cost can be trusted.
@@ -177,6 +177,7 @@ pub(crate) const fn cost_status(completeness: Completeness) -> &'static str {
     match completeness {
         Completeness::Exact => "exact",
         Completeness::Partial => "partial",
+        Completeness::Fallback => "fallback",
         Completeness::Unpriced => "unpriced",
     }
 }

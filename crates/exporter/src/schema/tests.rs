@@ -279,8 +279,10 @@ fn the_record_holds_everything_but_content() {
         outrigger.attempts = [{number = 1, span_id = "0303030303030303", provider = "openai", method = "POST", host = "api.openai.com", port = 443, path = "/v1/chat/completions", peer = "192.0.2.7:443", http_version = "2", status = 200, started = 1795521600001000000, ended = 1795521602500000000}]
         outrigger.call.id = "abababababababababababababababab"
         outrigger.cost.lines = [{meter = "input", quantity = 210, rate = "1.25", per = 1000000, amount = "0.0002625"}, {meter = "cache_read", quantity = 1024, rate = "0.125", per = 1000000, amount = "0.000128"}, {meter = "output", quantity = 300, rate = "10", per = 1000000, amount = "0.003"}, {meter = "reasoning", quantity = 80, rate = "10", per = 1000000, amount = "0.0008"}]
+        outrigger.cost.region = "global"
         outrigger.cost.source = "local"
         outrigger.cost.status = "exact"
+        outrigger.cost.tier = "standard"
         outrigger.cost.usd = "0.0041905"
         outrigger.dialect = "openai_chat"
         outrigger.key.ending = "x7Qa"

@@ -6,7 +6,7 @@ use outrigger_ledger::{
     Accounted, Attempt, CallId, CallRecord, Cause, KeyHint, Mode, Outcome, Provenance, SpanContext, Times,
     Timestamp, Transport,
 };
-use outrigger_pricing::{Atto, Completeness, Cost, CostLine, Meter, TokenUsage};
+use outrigger_pricing::{Atto, Completeness, Cost, CostLine, Meter, Region, Tier, TokenUsage};
 use outrigger_providers::{FailureClass, Operation, RequestFacts};
 
 /// 2026-11-24T12:00:00Z.
@@ -32,8 +32,9 @@ pub(crate) fn answered() -> CallRecord {
     let line = |meter, quantity, rate, amount| CostLine {
         meter,
         quantity,
-        rate: Atto::parse(rate).unwrap(),
+        rate: Atto::parse(rate).unwrap().into(),
         per: 1_000_000,
+        factor: (1, 1),
         amount: Atto::parse(amount).unwrap(),
     };
     CallRecord {
@@ -75,6 +76,8 @@ pub(crate) fn answered() -> CallRecord {
             provenance: Provenance::Exact,
             reason: None,
         },
+        tier: Tier::Standard,
+        region: Region::Global,
         cost: Cost {
             total: Some(Atto::parse("0.0041905").unwrap()),
             lines: vec![
@@ -86,7 +89,7 @@ pub(crate) fn answered() -> CallRecord {
             completeness: Completeness::Exact,
             reasons: Vec::new(),
         },
-        price_book: "b00c",
+        price_book: "b00c".into(),
         outcome: Outcome::Answered,
         cause: None,
         times: Times {

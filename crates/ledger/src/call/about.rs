@@ -1,6 +1,7 @@
 //! What is known of a call from its first byte on, and how that and what was seen become a record. Per call.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Method, StatusCode};
@@ -91,11 +92,13 @@ impl About {
     }
 
     /// The record.
-    pub(super) fn record(&self, mut seen: Seen<'_>, book: &'static PriceBook) -> CallRecord {
+    pub(super) fn record(&self, mut seen: Seen<'_>, book: &PriceBook) -> CallRecord {
         let addressed = (self.service.addressed)(&self.host, &self.path);
         seen.facts = addressed.complete(seen.facts);
         let verdict = self.verdict(&seen);
-        let cost = self.cost(&verdict.tokens, &seen, &addressed, book);
+        let tier = seen.reading.tier.unwrap_or_default();
+        let region = if seen.reading.resident { Region::Resident } else { addressed.region };
+        let cost = self.cost(&verdict.tokens, &seen, (tier, region), &addressed, book);
         let Seen { operation, facts, reading, head, times, transport, .. } = seen;
         let status = head.map(|head| head.status);
         let attempt = Attempt {
@@ -136,8 +139,10 @@ impl About {
             finish_reasons: verdict.finish_reasons,
             facts,
             tokens: verdict.tokens,
+            tier,
+            region,
             cost,
-            price_book: book.hash(),
+            price_book: Arc::clone(book.hash()),
             outcome: verdict.outcome,
             cause: verdict.cause,
             times,
@@ -146,7 +151,14 @@ impl About {
         }
     }
 
-    fn cost(&self, tokens: &Accounted, seen: &Seen<'_>, addressed: &Addressed, book: &PriceBook) -> Cost {
+    fn cost(
+        &self,
+        tokens: &Accounted,
+        seen: &Seen<'_>,
+        (tier, region): (Tier, Region),
+        addressed: &Addressed,
+        book: &PriceBook,
+    ) -> Cost {
         let (reading, facts) = (&seen.reading, &seen.facts);
         if tokens.usage == TokenUsage::ZERO && tokens.provenance == Provenance::Exact {
             // Nothing was used, whatever the model costs.
@@ -154,15 +166,16 @@ impl About {
             return Cost { total, lines: Vec::new(), completeness: Completeness::Exact, reasons: Vec::new() };
         }
         let Some(model) = reading.model.as_deref().or(facts.model.as_deref()) else {
-            let reasons = vec!["neither request nor response names a model".to_owned()];
-            return Cost { total: None, lines: Vec::new(), completeness: Completeness::Unpriced, reasons };
+            return Cost::unpriced("neither request nor response names a model".to_owned());
         };
         let mut cost = book.cost(&Charge {
             provider: self.service.id,
             model,
             at: seen.times.started.unix_seconds(),
-            tier: reading.tier.unwrap_or(Tier::Standard),
-            region: if reading.resident { Region::Resident } else { addressed.region },
+            tier,
+            region,
+            route: None,
+            variant: None,
             usage: &tokens.usage,
         });
         let doubts = [

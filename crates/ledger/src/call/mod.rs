@@ -147,7 +147,7 @@ impl Call {
 
     /// Ends the call.
     #[must_use]
-    pub fn finish(mut self, end: End, at: Timestamp, book: &'static PriceBook) -> CallRecord {
+    pub fn finish(mut self, end: End, at: Timestamp, book: &PriceBook) -> CallRecord {
         self.times.ended = at;
         let reading = self.response.as_mut().map(Response::reading).unwrap_or_default();
         let facts = self.request.consumer().map(|facts| facts.0.finish()).unwrap_or_default();

@@ -1,6 +1,8 @@
 //! One WebSocket while it passes: shown bytes of both directions, and every response on it becomes a record of its own.
 //! Per read: no allocation in the steady state.
 
+use std::sync::Arc;
+
 use http::HeaderMap;
 use outrigger_pricing::PriceBook;
 use outrigger_providers::framing::{Extensions, FrameReader, Messages};
@@ -19,7 +21,7 @@ pub struct Socket {
     client: FrameReader,
     server: FrameReader,
     meter: Box<dyn SocketMeter>,
-    book: &'static PriceBook,
+    book: Arc<PriceBook>,
     open: Vec<Open>,
     /// Whether any response has been seen.
     used: bool,
@@ -46,7 +48,7 @@ impl Call {
         query: Option<&str>,
         request: &HeaderMap,
         response: &HeaderMap,
-        book: &'static PriceBook,
+        book: &Arc<PriceBook>,
     ) -> Option<Socket> {
         let meter = self.about.recognised.dialect.socket_meter(query)?;
         let (extensions, fault) = match Extensions::agreed(response) {
@@ -64,7 +66,7 @@ impl Call {
             client: FrameReader::of_client(extensions.client),
             server: FrameReader::of_server(extensions.server),
             meter,
-            book,
+            book: Arc::clone(book),
             open: Vec::new(),
             used: false,
             leaving: None,
@@ -94,7 +96,7 @@ impl Socket {
             head: &self.head,
             trace: &self.trace,
             meter: &mut *self.meter,
-            book: self.book,
+            book: &self.book,
             open: &mut self.open,
             used: &mut self.used,
             leaving: &mut self.leaving,
@@ -119,7 +121,7 @@ impl Socket {
 
     /// The connection is over, or nothing more of it is read: what is still open ends with it.
     pub fn finish(mut self, end: &End, at: Timestamp, sink: &mut dyn FnMut(CallRecord)) {
-        let (about, head, trace, book) = (&self.about, &self.head, &self.trace, self.book);
+        let (about, head, trace, book) = (&self.about, &self.head, &self.trace, &self.book);
         let (open, fault) = (&mut self.open, self.fault);
         let mut record = |ended: Ended, one: &Open| {
             sink(record(about, head, trace, ended, one, again(end), at, book));
@@ -154,7 +156,7 @@ struct Passing<'a> {
     head: &'a Head,
     trace: &'a HeaderMap,
     meter: &'a mut dyn SocketMeter,
-    book: &'static PriceBook,
+    book: &'a PriceBook,
     open: &'a mut Vec<Open>,
     used: &'a mut bool,
     leaving: &'a mut Option<Peer>,
@@ -219,7 +221,7 @@ fn record(
     one: &Open,
     end: End,
     at: Timestamp,
-    book: &'static PriceBook,
+    book: &PriceBook,
 ) -> CallRecord {
     let mut about = socket.clone();
     about.id = CallId(socket.id.derived(&format!("response {}", ended.number)));

@@ -16,7 +16,7 @@ use crate::seen::Counters;
 /// Where finished records go.
 pub(crate) struct Records {
     recorder: Arc<dyn Recorder>,
-    book: &'static PriceBook,
+    book: Arc<PriceBook>,
     pub(crate) counters: Arc<Counters>,
     ending: Cell<bool>,
 }
@@ -24,7 +24,7 @@ pub(crate) struct Records {
 impl Records {
     pub(crate) const fn new(
         recorder: Arc<dyn Recorder>,
-        book: &'static PriceBook,
+        book: Arc<PriceBook>,
         counters: Arc<Counters>,
     ) -> Records {
         Records { recorder, book, counters, ending: Cell::new(false) }
@@ -83,7 +83,7 @@ impl Watch {
         response: &HeaderMap,
     ) -> Option<SocketWatch> {
         let call = self.call.borrow_mut().take()?;
-        let socket = call.into_socket(query, request, response, self.records.book)?;
+        let socket = call.into_socket(query, request, response, &self.records.book)?;
         Some(SocketWatch { socket: Some(socket), clock: self.clock, records: Rc::clone(&self.records) })
     }
 
@@ -92,7 +92,7 @@ impl Watch {
         let Some(call) = self.call.borrow_mut().take() else { return };
         let at = self.clock.now();
         let made: Result<CallRecord, _> =
-            catch_unwind(AssertUnwindSafe(|| call.finish(end, at, self.records.book)));
+            catch_unwind(AssertUnwindSafe(|| call.finish(end, at, &self.records.book)));
         match made {
             Ok(record) => self.records.take(record),
             Err(_) => Counters::count(&self.records.counters.panics),
@@ -169,7 +169,11 @@ mod tests {
 
     fn watched() -> (Rc<Watch>, Rc<Records>, Arc<Kept>) {
         let kept = Arc::new(Kept::default());
-        let records = Rc::new(Records::new(Arc::clone(&kept) as _, PriceBook::builtin(), Arc::default()));
+        let records = Rc::new(Records::new(
+            Arc::clone(&kept) as _,
+            Arc::new(PriceBook::builtin().clone()),
+            Arc::default(),
+        ));
         let service = services::by_host("api.openai.com").unwrap();
         let path = "/v1/chat/completions";
         let clock = CallClock::start();

@@ -179,7 +179,7 @@ impl MessagesUsage {
 
     fn tier(&self) -> Tier {
         match (self.speed.as_deref(), self.service_tier.as_deref()) {
-            (Some("fast"), _) => Tier::Priority,
+            (Some("fast"), _) => Tier::Fast,
             (_, None | Some("standard")) => Tier::Standard,
             (_, Some("batch")) => Tier::Batch,
             // Its priority tier is sold by contract and has no published price; a new word has none either.

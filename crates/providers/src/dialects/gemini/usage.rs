@@ -118,8 +118,7 @@ impl Traffic {
             Traffic::Flex => (Tier::Flex, "flex"),
             Traffic::Priority => (Tier::Priority, "priority"),
             Traffic::Batch => (Tier::Batch, "batch"),
-            // It is paid for by the hour, so the call itself has no price.
-            Traffic::Provisioned => (Tier::Unknown, "provisioned_throughput"),
+            Traffic::Provisioned => (Tier::Provisioned, "provisioned_throughput"),
             Traffic::Other => (Tier::Unknown, "other"),
         }
     }

@@ -1,0 +1,216 @@
+//! `outrigger cost show RECORD`: the arithmetic of one call, so that a person can follow each figure to its source.
+
+use std::fmt::Write as _;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use outrigger_ledger::ToldCall;
+use outrigger_pricing::{Completeness, Cost, CostLine, Explanation, PriceBook};
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::output;
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// File with one record as JSON (as `--output json` prints it, or an OTLP log record); `-` for standard input.
+    record: PathBuf,
+    /// File with prices of one's own, laid over the built-in book.
+    #[arg(long)]
+    prices: Option<PathBuf>,
+    /// How to print.
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    output: Output,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Output {
+    /// For a person.
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+pub(super) fn run(arguments: &Arguments) -> ExitCode {
+    match shown(arguments) {
+        Ok(text) => {
+            output::line(&text);
+            ExitCode::SUCCESS
+        }
+        Err(fault) => {
+            output::note(&fault);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn shown(arguments: &Arguments) -> Result<String, String> {
+    let path = arguments.record.display();
+    let call = ToldCall::read(&read(&arguments.record)?).map_err(|fault| format!("{path}: {fault}"))?;
+    let book = match &arguments.prices {
+        None => PriceBook::builtin().clone(),
+        Some(prices) => PriceBook::builtin()
+            .with_own_prices(&read(prices)?)
+            .map_err(|faults| format!("{}: {faults}", prices.display()))?,
+    };
+    let charge = call.charge();
+    let mut cost = book.cost(&charge);
+    if let (Some(_), Some(doubt)) = (cost.total, &call.doubt) {
+        cost.completeness = Completeness::Partial;
+        cost.reasons.push(doubt.clone());
+    }
+    let explanation = book.explain(&charge);
+    Ok(match arguments.output {
+        Output::Text => text(&call, &book, &cost, explanation.as_ref()),
+        Output::Json => json(&call, &book, &cost, explanation.as_ref()).to_string(),
+    })
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    let mut text = String::new();
+    let read = match path.to_str() {
+        Some("-") => std::io::stdin().read_to_string(&mut text).map(|_| text),
+        _ => std::fs::read_to_string(path),
+    };
+    read.map_err(|fault| {
+        format!("{}: {fault}; give a file that can be read, or - for standard input", path.display())
+    })
+}
+
+fn started(call: &ToldCall) -> String {
+    let at = OffsetDateTime::from_unix_timestamp(call.at).ok();
+    at.and_then(|at| at.format(&Rfc3339).ok()).unwrap_or_else(|| format!("second {}", call.at))
+}
+
+/// The same call at the same prices gave another figure.
+fn disagrees(call: &ToldCall, book: &PriceBook, cost: &Cost) -> Option<&'static str> {
+    match (call.recorded, call.price_book.as_deref()) {
+        (Some(recorded), Some(hash)) if cost.total != Some(recorded) => Some(if hash == &**book.hash() {
+            "with the same prices; please report it"
+        } else {
+            "with other prices"
+        }),
+        _ => None,
+    }
+}
+
+fn text(call: &ToldCall, book: &PriceBook, cost: &Cost, explanation: Option<&Explanation<'_>>) -> String {
+    let mut out = String::new();
+    // Writing to a String cannot fail.
+    let _written = write_text(&mut out, call, book, cost, explanation);
+    out.trim_end().to_owned()
+}
+
+fn write_text(
+    out: &mut String,
+    call: &ToldCall,
+    book: &PriceBook,
+    cost: &Cost,
+    explanation: Option<&Explanation<'_>>,
+) -> std::fmt::Result {
+    let id = call.id.as_deref().unwrap_or("call");
+    let (tier, region) = (call.tier.as_str(), call.region.as_str());
+    writeln!(out, "{id}  {} {} at {}, {tier} tier, {region}", call.provider, call.model, started(call))?;
+    if let Some(explanation) = explanation {
+        let own = if explanation.own_prices { ", with prices of your own" } else { "" };
+        let span = match (&explanation.since, &explanation.until) {
+            (Some(since), Some(until)) => format!(" from {since} until {until}"),
+            (Some(since), None) => format!(" since {since}"),
+            (None, Some(until)) => format!(" until {until}"),
+            (None, None) => String::new(),
+        };
+        writeln!(
+            out,
+            "priced as {} {}{span} ({}; {}, read {}){own}",
+            explanation.provider,
+            explanation.model,
+            explanation.status,
+            explanation.source,
+            explanation.checked_on
+        )?;
+    }
+    writeln!(out)?;
+    let rows: Vec<[String; 3]> = cost.lines.iter().map(row).collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths = [width(0), width(1), width(2)];
+    for [meter, sum, amount] in &rows {
+        writeln!(out, "  {meter:<0$}  {sum:<1$}  = ${amount}", widths[0], widths[1])?;
+    }
+    match cost.total {
+        Some(total) => {
+            let bound = if cost.completeness == Completeness::Partial { "at least " } else { "" };
+            writeln!(
+                out,
+                "  {:<1$}    {bound}${total}  {2}",
+                "total",
+                widths[0] + widths[1] + 2,
+                cost.completeness.as_str()
+            )?;
+        }
+        None => writeln!(out, "  unpriced")?,
+    }
+    for reason in &cost.reasons {
+        writeln!(out, "  because {reason}")?;
+    }
+    for free in explanation.into_iter().flat_map(|explanation| &explanation.free) {
+        let shared = if free.shared_group.is_empty() {
+            String::new()
+        } else {
+            format!(", shared by {}", free.shared_group)
+        };
+        writeln!(
+            out,
+            "  {} {} a {} are free{shared}; that is not taken off here",
+            free.quantity,
+            free.meter.as_str(),
+            free.period
+        )?;
+    }
+    if let (Some(recorded), Some(how)) = (call.recorded, disagrees(call, book, cost)) {
+        writeln!(out, "\nthe record says ${recorded}, {how}")?;
+    }
+    writeln!(out, "\nprices of {}, book {}", book.date(), book.hash().get(..12).unwrap_or_default())
+}
+
+/// Meter, sum and amount of a line.
+fn row(line: &CostLine) -> [String; 3] {
+    let mut sum = format!("{} × ${}", line.quantity, line.rate);
+    if line.per != 1 {
+        let _written = write!(sum, " / {}", line.per);
+    }
+    if line.factor != (1, 1) {
+        let _written = write!(sum, " × {}/{}", line.factor.0, line.factor.1);
+    }
+    [line.meter.as_str().to_owned(), sum, line.amount.to_string()]
+}
+
+fn json(call: &ToldCall, book: &PriceBook, cost: &Cost, explanation: Option<&Explanation<'_>>) -> Value {
+    let line = |line: &CostLine| {
+        json!({
+            "meter": line.meter.as_str(), "quantity": line.quantity, "rate": line.rate.to_string(), "per": line.per,
+            "factor": (line.factor != (1, 1)).then(|| format!("{}/{}", line.factor.0, line.factor.1)),
+            "amount": line.amount.to_string(),
+        })
+    };
+    let priced_as = explanation.map(|explanation| {
+        let free = explanation.free.iter().map(|free| {
+            json!({"meter": free.meter.as_str(), "quantity": free.quantity, "period": free.period, "shared_group": free.shared_group})
+        });
+        json!({
+            "provider": explanation.provider, "model": explanation.model, "since": explanation.since,
+            "until": explanation.until, "status": explanation.status, "source": explanation.source,
+            "checked_on": explanation.checked_on, "own_prices": explanation.own_prices,
+            "free": free.collect::<Vec<_>>(),
+        })
+    });
+    json!({
+        "id": call.id, "provider": call.provider, "model": call.model, "started": started(call),
+        "tier": call.tier.as_str(), "region": call.region.as_str(),
+        "cost": cost.total.map(|total| total.to_string()), "cost_status": cost.completeness.as_str(),
+        "cost_reasons": cost.reasons, "cost_lines": cost.lines.iter().map(line).collect::<Vec<_>>(),
+        "priced_as": priced_as, "recorded_cost": call.recorded.map(|recorded| recorded.to_string()),
+        "price_book": {"hash": &**book.hash(), "date": book.date()},
+    })
+}
