@@ -1,0 +1,136 @@
+//! `outrigger cost show`: the arithmetic of one call from its record, as text and as JSON, and what it says of a record it
+//! cannot read.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+struct Ended {
+    status: Option<i32>,
+    output: String,
+    errors: String,
+}
+
+fn show(arguments: &[&str], input: &str) -> Ended {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_outrigger"))
+        .args(["cost", "show"])
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let ended = child.wait_with_output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Ended { status: ended.status.code(), output: text(ended.stdout), errors: text(ended.stderr) }
+}
+
+/// A call to a host with residency: 100,000 tokens in, 10,000 out.
+fn record() -> Value {
+    let count = |count: u64| json!({"count": count, "provenance": "exact"});
+    json!({
+        "id": "abab", "provider": "openai", "model": "gpt-6-sol", "tier": "standard", "region": "resident",
+        "cost": "0.33", "price_book": "of another day",
+        "times": {"started": "2026-11-16T12:00:00Z"},
+        "tokens": {
+            "provenance": "exact", "reason": null,
+            "meters": {"input": count(100_000), "cache_read": count(0), "output": count(10_000), "reasoning": count(0)},
+        },
+    })
+}
+
+#[test]
+fn each_line_shows_its_sum_and_the_total_its_source() {
+    let ended = show(&["-"], &record().to_string());
+    assert_eq!((ended.status, ended.errors.as_str()), (Some(0), ""));
+    for part in [
+        "abab  openai gpt-6-sol at 2026-11-16T12:00:00Z, standard tier, resident",
+        "priced as openai gpt-6-sol",
+        "genai-prices",
+        "input   100000 × $2 / 1000000 × 11/10  = $0.22",
+        "output  10000 × $10 / 1000000 × 11/10  = $0.11",
+        "$0.33  exact",
+        "prices of 2026-11-16",
+    ] {
+        assert!(ended.output.contains(part), "{part} is missing in:\n{}", ended.output);
+    }
+    assert!(!ended.output.contains("the record says"), "{}", ended.output);
+}
+
+#[test]
+fn json_holds_the_same_and_what_the_record_said() {
+    let mut record = record();
+    record["cost"] = "0.3".into();
+    record["tokens"]["reason"] = "the app hung up before the usage was reported".into();
+    record["tokens"]["meters"]["output"]["count"] = Value::Null;
+    let ended = show(&["-", "--output", "json"], &record.to_string());
+    let shown: Value = serde_json::from_str(&ended.output).unwrap();
+    assert_eq!((shown["cost"].as_str(), shown["cost_status"].as_str()), (Some("0.22"), Some("partial")));
+    assert_eq!(shown["recorded_cost"], "0.3");
+    assert_eq!(shown["cost_lines"][0]["factor"], "11/10");
+    assert_eq!(shown["priced_as"]["model"], "gpt-6-sol");
+    assert_eq!(shown["cost_reasons"].as_array().map(Vec::len), Some(4), "{shown}");
+    let text = show(&["-"], &record.to_string()).output;
+    assert!(
+        text.contains("at least $0.22") && text.contains("the record says $0.3, with other prices"),
+        "{text}"
+    );
+}
+
+#[test]
+fn own_prices_apply_and_faulty_ones_are_refused_with_their_places() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("own.json");
+    let own = |den: &str| {
+        format!(
+            r#"{{"schema": 2, "currency": "USD", "providers": [{{"id": "openai", "factors": [{{"num": 85, "den": {den}}}]}}]}}"#
+        )
+    };
+    std::fs::write(&path, own("100")).unwrap();
+    let ended = show(&["-", "--prices", path.to_str().unwrap()], &record().to_string());
+    assert!(
+        ended.output.contains("$0.2805") && ended.output.contains("prices of your own"),
+        "{}",
+        ended.output
+    );
+    std::fs::write(&path, own("0")).unwrap();
+    let ended = show(&["-", "--prices", path.to_str().unwrap()], &record().to_string());
+    assert_eq!(ended.status, Some(1));
+    assert!(
+        ended.errors.contains("own.json: providers.openai.factors[0]: the factor 85/0"),
+        "{}",
+        ended.errors
+    );
+}
+
+#[test]
+fn what_has_no_price_says_why() {
+    let mut record = record();
+    record["model"] = "house-9".into();
+    let ended = show(&["-"], &record.to_string());
+    assert_eq!(ended.status, Some(0));
+    assert!(
+        ended.output.contains("unpriced") && ended.output.contains("no openai model `house-9`"),
+        "{}",
+        ended.output
+    );
+}
+
+#[test]
+fn what_is_no_record_is_refused_with_its_mend() {
+    for (input, says) in [("[]", "0 records"), ("{", "not JSON"), ("{}", "`tokens` is missing")] {
+        let ended = show(&["-"], input);
+        assert_eq!((ended.status, ended.output.as_str()), (Some(1), ""));
+        assert!(ended.errors.contains(says), "{}", ended.errors);
+    }
+    let missing = show(&["/nowhere/record.json"], "");
+    assert!(
+        missing.errors.contains("/nowhere/record.json") && missing.errors.contains("standard input"),
+        "{}",
+        missing.errors
+    );
+}
