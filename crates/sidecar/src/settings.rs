@@ -39,7 +39,7 @@ pub struct Settings {
     /// Private directory in which the certificate authority outlives a restart of the sidecar; without it every start makes a
     /// fresh one. In a pod a volume in memory at `outrigger_contract::mounts::CA`, mounted in the sidecar alone.
     pub ca_dir: Option<PathBuf>,
-    /// What happens where no certificate authority can be had.
+    /// What happens where no certificate authority can be had, and to clients that refuse ours.
     pub failure_policy: FailurePolicy,
     /// Unix socket on which the sidecar tells its state; without it `admin.sock` in `ca_dir`, and none without
     /// either.
@@ -54,10 +54,10 @@ pub struct Settings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FailurePolicy {
-    /// Everything passes through unobserved, loudly.
+    /// Everything, or everything of that client, passes through unobserved, loudly.
     #[default]
     Open,
-    /// The sidecar does not start.
+    /// The sidecar does not start; the client's connections keep failing.
     Closed,
 }
 

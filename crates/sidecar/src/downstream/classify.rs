@@ -11,7 +11,7 @@ use rustls::server::Accepted;
 
 use crate::downstream::connect::Destination;
 use crate::downstream::learned::{Client, Learned};
-use crate::settings::Settings;
+use crate::settings::{FailurePolicy, Settings};
 use crate::tls::accept::Protocol;
 
 /// Only here is TLS terminated; listed names on other ports are somebody's own arrangement.
@@ -122,6 +122,8 @@ pub(crate) struct Classifier {
     passthrough: HashSet<String>,
     covered: Box<dyn Fn(&str) -> bool>,
     pub(crate) learned: Arc<Learned>,
+    /// Whether a client that refused us passes through. Otherwise it keeps failing.
+    pub(crate) lets_go: bool,
     seats: Rc<Cell<usize>>,
 }
 
@@ -137,6 +139,7 @@ impl Classifier {
             passthrough: settings.passthrough_hosts.iter().map(|host| plain(host)).collect(),
             covered,
             learned,
+            lets_go: settings.failure_policy == FailurePolicy::Open,
             seats: Rc::new(Cell::new(settings.max_intercepted)),
         }
     }
@@ -174,7 +177,7 @@ impl Classifier {
             return Verdict::Passthrough(Reason::NotCovered);
         }
         let client = Client::of(&hello, name);
-        if self.learned.refuses(&client) {
+        if self.lets_go && self.learned.refuses(&client) {
             return Verdict::Passthrough(Reason::NotTrusted);
         }
         match self.seats.get().checked_sub(1) {
@@ -204,6 +207,7 @@ mod tests {
     use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
     use super::*;
+    use crate::downstream::learned::Refusal;
     use crate::tls::provider;
 
     fn hello(name: &str, alpn: &[&str]) -> Accepted {
@@ -223,7 +227,12 @@ mod tests {
     }
 
     fn classifier() -> Classifier {
+        with_policy(FailurePolicy::Open)
+    }
+
+    fn with_policy(failure_policy: FailurePolicy) -> Classifier {
         let settings = Settings {
+            failure_policy,
             hosts: vec!["Gateway.example.".to_owned()],
             passthrough_hosts: vec!["eu.api.openai.com".to_owned()],
             max_intercepted: 1,
@@ -285,11 +294,21 @@ mod tests {
         let classifier = classifier();
         let judge = |alpn: &[&str]| classifier.judge(&hello("api.openai.com", alpn), &anywhere(443));
         let Verdict::Intercept(refused) = judge(&[]) else { panic!("it is listed") };
-        assert!(classifier.learned.refused(&refused.client), "the first refusal is news");
+        assert!(
+            classifier.learned.refused(&refused.client, Refusal::Certificate),
+            "the first refusal is news"
+        );
         drop(refused);
         assert_eq!(reason(judge(&[])), Some(Reason::NotTrusted));
         // Another TLS stack in the same pod is not judged by its neighbour.
         assert_eq!(reason(judge(&["h2"])), None);
+
+        let classifier = with_policy(FailurePolicy::Closed);
+        let judge = || classifier.judge(&hello("api.openai.com", &[]), &anywhere(443));
+        let Verdict::Intercept(refused) = judge() else { panic!("it is listed") };
+        classifier.learned.refused(&refused.client, Refusal::Certificate);
+        drop(refused);
+        assert_eq!(reason(judge()), None, "nothing goes unobserved by its client's choice");
     }
 
     #[test]

@@ -5,10 +5,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use outrigger_ledger::Mode;
 use rustls::server::Accepted;
+use tokio::io::ReadBuf;
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
@@ -16,7 +18,7 @@ use crate::downstream::classify::{Classifier, HTTPS, Interception, Reason, Seat,
 use crate::downstream::client_hello::{self, FirstBytes};
 use crate::downstream::connect::{self, Destination};
 use crate::downstream::http::{serve_h1, serve_h2};
-use crate::downstream::learned::Client;
+use crate::downstream::learned::{Client, Refusal};
 use crate::downstream::passthrough;
 use crate::drain::Token;
 use crate::exchange::request::Binding;
@@ -73,7 +75,7 @@ pub(crate) async fn serve_connect(edge: Rc<Edge>, mut stream: TcpStream, token: 
             Ok(server) => {
                 connect::established(&mut stream).await?;
                 let reason = if to.port == HTTPS { Reason::NotListed } else { Reason::OtherPort };
-                pass(&edge, stream, server, &to, &buffer, reason).await
+                pass(&edge, Passthrough { app: stream, server, first: buffer, reason }, &to).await
             }
             Err(error) => connect::unreachable(&mut stream, &error).await,
         }
@@ -104,15 +106,16 @@ fn note(ended: io::Result<()>) {
 
 impl Edge {
     /// Learns that a client does not accept our certificate, and says so once.
-    fn refused(&self, client: &Client, error: &dyn std::fmt::Display) {
-        if !self.classifier.learned.refused(client) {
+    fn refused(&self, client: &Client, refusal: Refusal, error: &dyn std::fmt::Display) {
+        if !self.classifier.learned.refused(client, refusal) {
             return;
         }
+        let further = if self.classifier.lets_go { "pass through unobserved" } else { "will fail too" };
         self.counters.not_trusted(&client.host);
         tracing::warn!(
             host = %client.host, client = client.shown(), %error,
             "a client refused the handshake; it may not trust Outrigger's certificate authority. Its further connections \
-             pass through unobserved: give it the trust files, or list the host under passthrough_hosts"
+             {further}: give it the trust files, or list the host under passthrough_hosts"
         );
     }
 
@@ -126,12 +129,20 @@ impl Edge {
             tunnel: RefCell::default(),
         })
     }
+
+    /// Whether a stack that is met for the first time shares no cipher or signature with us. Its handshake would only fail.
+    fn cannot_answer(&self, interception: &Interception, hello: &[u8]) -> bool {
+        let protocol = if interception.offers.h1 { Protocol::H1 } else { Protocol::H2 };
+        self.classifier.learned.is_new(&interception.client) && !self.acceptor.can_answer(hello, protocol)
+    }
 }
 
-/// What became of a connection that was looked into.
+/// What a connection turned out to be.
 enum Inspected {
-    /// It passed through, or ended.
-    Passed,
+    /// The app left before a byte came.
+    Gone,
+    /// None of ours: the way is open.
+    Passthrough(Passthrough),
     /// It is ours to serve.
     Terminated(Terminated),
 }
@@ -143,6 +154,14 @@ struct Terminated {
     _seat: Seat,
 }
 
+/// Both sides of a connection that passes through, and what came before the server's was there.
+struct Passthrough {
+    app: TcpStream,
+    server: TcpStream,
+    first: Vec<u8>,
+    reason: Reason,
+}
+
 async fn inspect_and_serve(
     edge: &Rc<Edge>,
     stream: TcpStream,
@@ -151,8 +170,9 @@ async fn inspect_and_serve(
     token: Token,
 ) -> io::Result<()> {
     // Each phase is boxed, so that a connection that lives long does not carry the handshake's state with it.
-    match Box::pin(inspect(edge, stream, arrival, buffer)).await? {
-        Inspected::Passed => Ok(()),
+    match Box::pin(inspect(edge, stream, &arrival, buffer)).await? {
+        Inspected::Gone => Ok(()),
+        Inspected::Passthrough(through) => Box::pin(pass(edge, through, &arrival.to)).await,
         Inspected::Terminated(terminated) => serve(edge, terminated, token).await,
     }
 }
@@ -172,49 +192,54 @@ async fn serve(edge: &Rc<Edge>, terminated: Terminated, token: Token) -> io::Res
         Protocol::H2 => Box::pin(serve_h2(connection, tls, token)).await,
     };
     if !spoke.get() && begun.elapsed() < LOOKED_AND_LEFT {
-        edge.refused(&client, &"it left when the handshake was over");
+        edge.refused(&client, Refusal::Unexplained, &"it left when the handshake was over");
     }
     ended
 }
 
-/// Decides by the first bytes. `buffer` may hold some already.
+/// Decides by the first bytes. `first` may hold some already.
 async fn inspect(
     edge: &Rc<Edge>,
     mut stream: TcpStream,
-    arrival: Arrival,
-    mut buffer: Vec<u8>,
+    arrival: &Arrival,
+    mut first: Vec<u8>,
 ) -> io::Result<Inspected> {
     let mut server = None;
     // An address says nothing of what is spoken there; a listed name speaks TLS, where the client begins.
-    if buffer.is_empty() && arrival.to.address().is_some() && is_silent(&stream).await? {
-        let early = dial(edge, &stream, &arrival).await?;
+    if first.is_empty() && arrival.to.address().is_some() && is_silent(&stream).await? {
+        let early = dial(edge, &stream, arrival).await?;
         let server_speaks = tokio::select! {
             spoken = has_spoken(&stream) => { spoken?; false }
             spoken = has_spoken(&early) => { spoken?; true }
         };
         if server_speaks {
-            let passed = pass(edge, stream, early, &arrival.to, &buffer, Reason::ServerFirst).await;
-            return passed.map(|()| Inspected::Passed);
+            let reason = Reason::ServerFirst;
+            return Ok(Inspected::Passthrough(Passthrough { app: stream, server: early, first, reason }));
         }
         server = Some(early);
     }
-    let reason = match client_hello::read(&mut stream, &mut buffer).await? {
-        FirstBytes::Nothing => return Ok(Inspected::Passed),
+    let reason = match client_hello::read(&mut stream, &mut first).await? {
+        // Redirected, it may wait for a greeting; the end is passed on like any byte.
+        FirstBytes::Nothing if arrival.mode != Mode::Transparent => return Ok(Inspected::Gone),
+        FirstBytes::Nothing => Reason::NotTls,
         FirstBytes::Other => Reason::NotTls,
         FirstBytes::Hello(hello) => match edge.classifier.judge(&hello, &arrival.to) {
+            Verdict::Intercept(interception) if edge.cannot_answer(&interception, &first) => {
+                Reason::OtherProtocol
+            }
             Verdict::Intercept(interception) => {
                 // What had been recorded lives on in the handshake.
-                drop((server, buffer));
-                return terminate(edge, stream, *hello, interception, &arrival).await;
+                drop((server, first));
+                return terminate(edge, stream, *hello, interception, arrival).await;
             }
             Verdict::Passthrough(reason) => reason,
         },
     };
     let server = match server {
         Some(server) => server,
-        None => dial(edge, &stream, &arrival).await?,
+        None => dial(edge, &stream, arrival).await?,
     };
-    pass(edge, stream, server, &arrival.to, &buffer, reason).await.map(|()| Inspected::Passed)
+    Ok(Inspected::Passthrough(Passthrough { app: stream, server, first, reason }))
 }
 
 async fn is_silent(stream: &TcpStream) -> io::Result<bool> {
@@ -244,12 +269,16 @@ async fn terminate(
     } else {
         Protocol::H1
     };
+    if has_left(&stream).await {
+        // Before it saw a certificate, so this says nothing of what it trusts.
+        return Ok(Inspected::Gone);
+    }
     let tls = match edge.acceptor.accept(hello, stream, protocol).await {
         Ok(tls) => tls,
         Err(error) => {
-            if distrusts(&error) {
+            if let Some(refusal) = refusal(&error) {
                 edge.counters.not_trusted(&target.host);
-                edge.refused(&client, &error);
+                edge.refused(&client, refusal, &error);
             }
             return Err(error);
         }
@@ -261,11 +290,36 @@ async fn terminate(
     Ok(Inspected::Terminated(Terminated { connection, tls: Box::new(tls), client, _seat: seat }))
 }
 
-/// Whether a handshake ended as one does where our certificate is not accepted: by an alert, or, as Node and gRPC do it,
-/// by an end without a word.
-fn distrusts(error: &io::Error) -> bool {
-    let alert = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    matches!(alert, Some(rustls::Error::AlertReceived(_))) || error.kind() == io::ErrorKind::UnexpectedEof
+/// Whether the peer has closed, or reset, and left no byte behind.
+async fn has_left(stream: &TcpStream) -> bool {
+    let mut byte = [0];
+    let mut byte = ReadBuf::new(&mut byte);
+    std::future::poll_fn(|cx| {
+        Poll::Ready(matches!(stream.poll_peek(cx, &mut byte), Poll::Ready(Ok(0) | Err(_))))
+    })
+    .await
+}
+
+/// What a failed handshake says of the client, if anything. Node and gRPC refuse a certificate by an end without a word.
+fn refusal(error: &io::Error) -> Option<Refusal> {
+    use rustls::AlertDescription as Alert;
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        Some(rustls::Error::AlertReceived(
+            Alert::BadCertificate
+            | Alert::UnsupportedCertificate
+            | Alert::CertificateUnknown
+            | Alert::CertificateExpired
+            | Alert::UnknownCA,
+        )) => Some(Refusal::Certificate),
+        Some(_) => Some(Refusal::Unexplained),
+        None => match error.kind() {
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
+                Some(Refusal::Unexplained)
+            }
+            // Our own deadline, or the machine's trouble.
+            _ => None,
+        },
+    }
 }
 
 async fn dial(edge: &Edge, app: &TcpStream, arrival: &Arrival) -> io::Result<TcpStream> {
@@ -281,14 +335,8 @@ async fn dial(edge: &Edge, app: &TcpStream, arrival: &Arrival) -> io::Result<Tcp
     })
 }
 
-async fn pass(
-    edge: &Edge,
-    mut app: TcpStream,
-    mut server: TcpStream,
-    to: &Destination,
-    first: &[u8],
-    reason: Reason,
-) -> io::Result<()> {
+async fn pass(edge: &Edge, through: Passthrough, to: &Destination) -> io::Result<()> {
+    let Passthrough { mut app, mut server, first, reason } = through;
     edge.counters.passed_through(&to.host, reason);
     tracing::debug!(host = %to.host, port = to.port, reason = reason.as_str(), "a connection passes through");
     let ended = passthrough::splice(&mut app, &mut server, first).await;

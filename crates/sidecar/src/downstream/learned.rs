@@ -53,12 +53,34 @@ const fn is_grease(value: u16) -> bool {
     value & 0x0f0f == 0x0a0a && value >> 8 == value & 0xff
 }
 
+/// How a client ended a handshake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// It said that it does not accept the certificate.
+    Certificate,
+    /// It said something else, or left without a word.
+    Unexplained,
+}
+
+/// Two programs may look alike and trust differently. So many refusals in plain words, and the one that cannot connect
+/// counts for more than the one that is observed.
+const PLAIN_REFUSALS: u8 = 3;
+
 /// What is known of one client.
 struct Known {
     standing: status::Standing,
+    /// Refusals of its certificate by a client that accepted it before.
+    plain_refusals: u8,
     /// Seconds since the epoch.
     since: u64,
     connections: u64,
+}
+
+impl Known {
+    fn now(standing: status::Standing) -> Known {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        Known { standing, plain_refusals: 0, since, connections: 1 }
+    }
 }
 
 /// What was learned so far.
@@ -77,13 +99,29 @@ impl Learned {
         }
     }
 
+    /// Whether nothing was learned of a client yet.
+    pub(crate) fn is_new(&self, client: &Client) -> bool {
+        !self.known().contains_key(client)
+    }
+
     /// It spoke, once the handshake was over.
     pub(crate) fn trusts(&self, client: &Client) {
         self.learn(client, status::Standing::Trusts);
     }
 
-    /// It refused. One that trusted us before had another reason this time. True when this is news.
-    pub(crate) fn refused(&self, client: &Client) -> bool {
+    /// It refused. One that trusted us before may have had another reason this time, unless it keeps saying that the
+    /// certificate is it. True when this is news.
+    pub(crate) fn refused(&self, client: &Client, refusal: Refusal) -> bool {
+        if let Some(known) = self.known().get_mut(client)
+            && known.standing == status::Standing::Trusts
+        {
+            known.plain_refusals += u8::from(refusal == Refusal::Certificate);
+            if known.plain_refusals < PLAIN_REFUSALS {
+                return false;
+            }
+            *known = Known::now(status::Standing::Refuses);
+            return true;
+        }
         self.learn(client, status::Standing::Refuses)
     }
 
@@ -115,8 +153,7 @@ impl Learned {
         if known.len() >= REMEMBERED {
             return false;
         }
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        known.insert(client.clone(), Known { standing, since, connections: 1 });
+        known.insert(client.clone(), Known::now(standing));
         true
     }
 
@@ -134,9 +171,9 @@ mod tests {
         let learned = Learned::default();
         let client = |fingerprint| Client { host: "api.openai.com".to_owned(), fingerprint };
         learned.trusts(&client(1));
-        assert!(!learned.refused(&client(1)));
+        assert!(!learned.refused(&client(1), Refusal::Unexplained));
         assert!(!learned.refuses(&client(1)));
-        assert!(learned.refused(&client(2)));
+        assert!(learned.refused(&client(2), Refusal::Unexplained));
         assert!(learned.refuses(&client(2)));
         let told: Vec<_> = learned
             .clients()
@@ -151,6 +188,23 @@ mod tests {
                 ("0000000000000002".to_owned(), status::Standing::Refuses, 2)
             ]
         );
+    }
+
+    #[test]
+    fn a_neighbour_that_looks_alike_is_not_locked_out_for_good() {
+        let learned = Learned::default();
+        let client = Client { host: "api.openai.com".to_owned(), fingerprint: 1 };
+        learned.trusts(&client);
+        for _ in 0..100 {
+            assert!(!learned.refused(&client, Refusal::Unexplained), "it may have left for any reason");
+        }
+        for _ in 1..PLAIN_REFUSALS {
+            assert!(!learned.refused(&client, Refusal::Certificate));
+            learned.trusts(&client);
+            assert!(!learned.refuses(&client));
+        }
+        assert!(learned.refused(&client, Refusal::Certificate), "this is news");
+        assert!(learned.refuses(&client));
     }
 
     #[test]

@@ -22,12 +22,13 @@ thread_local! {
 ///
 /// # Errors
 /// One side broke off, or was silent for [`HALF_CLOSED`] after the other had closed its half.
-pub(crate) async fn splice(app: &mut TcpStream, server: &mut TcpStream, first: &[u8]) -> io::Result<()> {
+pub(crate) async fn splice(app: &mut TcpStream, server: &mut TcpStream, first: Vec<u8>) -> io::Result<()> {
     let moved = Cell::new(0);
     let (app_read, app_write) = app.split();
     let (server_read, server_write) = server.split();
     let up = async {
-        write_all(&server_write, first).await?;
+        write_all(&server_write, &first).await?;
+        drop(first);
         pump(app_read, server_write, &moved).await
     };
     let down = pump(server_read, app_write, &moved);
@@ -133,7 +134,9 @@ mod tests {
         let (app, mut app_side) = pair().await;
         let (mut server_side, server) = pair().await;
         let task =
-            tokio::task::spawn_local(async move { splice(&mut app_side, &mut server_side, first).await });
+            tokio::task::spawn_local(
+                async move { splice(&mut app_side, &mut server_side, first.to_vec()).await },
+            );
         (app, server, task)
     }
 

@@ -12,8 +12,10 @@ pub(crate) mod watch;
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::rc::Rc;
+use std::time::Duration;
 
 use http::{Request, Response, Version};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use outrigger_ledger::{Call, CallId, CallStart, End, Mode};
 use outrigger_providers::{Recognised, services};
@@ -27,6 +29,10 @@ use crate::exchange::watch::{Records, Watch};
 use crate::seen::Counters;
 use crate::tls::accept::Protocol;
 use crate::upstream::client::SharedClient;
+
+/// How much of a request that goes nowhere is taken in, and for how long.
+const SWALLOWED: usize = 1024 * 1024;
+const SWALLOWING: Duration = Duration::from_secs(5);
 
 /// What all exchanges of the traffic thread share.
 pub(crate) struct Shared {
@@ -54,12 +60,31 @@ pub(crate) async fn serve(
     Counters::count(&connection.shared.records.counters.requests);
     let route = match connection.binding.route(&request) {
         Ok(route) => route,
-        Err(misrouted) => return Ok(refuse(&misrouted)),
+        Err(misrouted) => {
+            tokio::task::spawn_local(swallow(request.into_body()));
+            return Ok(refuse(&misrouted));
+        }
     };
     if connection.protocol == Protocol::H1 && upgrade::is_asked_for(request.headers()) {
         return Ok(Box::pin(upgrade::forward(&connection, request, &route, clock)).await);
     }
     Ok(forward(&connection, request, route, clock).await)
+}
+
+/// Takes in what still comes of a request that goes nowhere: over HTTP/2 some clients (curl 7) overlook an answer to a body
+/// that is cut off.
+async fn swallow(mut body: Incoming) {
+    let all = async {
+        let mut left = SWALLOWED;
+        while let Some(Ok(frame)) = body.frame().await {
+            match left.checked_sub(frame.data_ref().map_or(0, bytes::Bytes::len)) {
+                Some(rest) => left = rest,
+                None => return,
+            }
+        }
+    };
+    // What is late or long is cut off after all.
+    let _late = tokio::time::timeout(SWALLOWING, all).await;
 }
 
 fn refuse(misrouted: &Misrouted) -> Response<RelayedBody> {

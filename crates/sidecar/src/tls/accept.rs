@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
-use rustls::server::Accepted;
+use rustls::server::{Accepted, Acceptor};
 use tokio::net::TcpStream;
 use tokio_rustls::StartHandshake;
 use tokio_rustls::server::TlsStream;
@@ -59,6 +59,27 @@ impl TlsAcceptor {
         Ok(TlsAcceptor { h1: with_alpn(&[Protocol::H1_NAME]), h2: with_alpn(&[Protocol::H2_NAME]) })
     }
 
+    /// Whether a whole ClientHello can be answered: its stack shares version, cipher and signature with us. As dear as half a
+    /// handshake, so for stacks that are not known yet.
+    pub(crate) fn can_answer(&self, mut hello: &[u8], protocol: Protocol) -> bool {
+        let mut acceptor = Acceptor::default();
+        while !hello.is_empty() && acceptor.read_tls(&mut hello).is_ok() {
+            match acceptor.accept() {
+                Ok(Some(accepted)) => return accepted.into_connection(self.config(protocol)).is_ok(),
+                Ok(None) => {}
+                Err(_) => return false,
+            }
+        }
+        false
+    }
+
+    fn config(&self, protocol: Protocol) -> Arc<ServerConfig> {
+        Arc::clone(match protocol {
+            Protocol::H1 => &self.h1,
+            Protocol::H2 => &self.h2,
+        })
+    }
+
     /// Answers the ClientHello.
     ///
     /// # Errors
@@ -69,11 +90,7 @@ impl TlsAcceptor {
         stream: TcpStream,
         protocol: Protocol,
     ) -> std::io::Result<TlsStream<TcpStream>> {
-        let config = match protocol {
-            Protocol::H1 => &self.h1,
-            Protocol::H2 => &self.h2,
-        };
-        let handshake = StartHandshake::from_parts(hello, stream).into_stream(Arc::clone(config));
+        let handshake = StartHandshake::from_parts(hello, stream).into_stream(self.config(protocol));
         tokio::time::timeout(HANDSHAKE, handshake)
             .await
             .unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))

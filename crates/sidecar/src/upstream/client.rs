@@ -31,6 +31,9 @@ const H2_HEADER_LIST: u32 = 128 * 1024;
 const H2_STREAM_WINDOW: u32 = 4 * 1024 * 1024;
 const H2_CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 const H2_PING: Duration = Duration::from_secs(20);
+/// How long the address that the app chose may keep those of the resolver waiting: the app cannot choose another, since its
+/// own connection stands.
+const ORIGINAL: Duration = Duration::from_secs(3);
 
 /// Boxed: it is moved through several futures, each of which would reserve its size.
 type Tls = Box<TlsStream<TcpStream>>;
@@ -250,8 +253,8 @@ impl<B: RequestBody> Client<B> {
     ) -> Result<(Tls, Option<SocketAddr>, Protocol), DialError> {
         if let Some(address) = original.filter(|_| self.dialer.follows_the_app(&target.host)) {
             let at_address = async {
-                let stream = self.dialer.dial_address(address).await?;
-                self.secure(stream, target, offer).await
+                let dialled = self.dialer.dial_address_within(address, ORIGINAL);
+                self.secure(dialled.await?, target, offer).await
             };
             match at_address.await {
                 Ok(open) => return Ok(open),

@@ -44,7 +44,7 @@ impl Dialer {
             return self.dial(host, port).await;
         }
         let addresses = self.allowed(host, self.resolver.addresses(host, port).await?)?;
-        within(host, port, async {
+        within(CONNECT, host, port, async {
             connect(&addresses).await.map_err(|error| refused(&format!("{host}:{port}"), &error))
         })
         .await
@@ -74,7 +74,16 @@ impl Dialer {
 
     /// Connects to the very address that the app was going to, past any proxy.
     pub(crate) async fn dial_address(&self, address: SocketAddr) -> Result<TcpStream, DialError> {
-        within(&address.ip().to_string(), address.port(), async {
+        self.dial_address_within(address, CONNECT).await
+    }
+
+    /// The same, given up after `patience`.
+    pub(crate) async fn dial_address_within(
+        &self,
+        address: SocketAddr,
+        patience: Duration,
+    ) -> Result<TcpStream, DialError> {
+        within(patience, &address.ip().to_string(), address.port(), async {
             connect_one(address).await.map_err(|error| refused(&address.to_string(), &error))
         })
         .await
@@ -87,7 +96,7 @@ impl Dialer {
 
     /// Connects to `host:port`.
     pub(crate) async fn dial(&self, host: &str, port: u16) -> Result<TcpStream, DialError> {
-        within(host, port, async {
+        within(CONNECT, host, port, async {
             match &self.proxy {
                 // A fixed address means this very place; a proxy could not be told so.
                 Some(proxy) if self.resolver.fixed(host).is_none() => {
@@ -108,14 +117,15 @@ impl Dialer {
 }
 
 async fn within(
+    patience: Duration,
     host: &str,
     port: u16,
     attempt: impl Future<Output = Result<TcpStream, DialError>>,
 ) -> Result<TcpStream, DialError> {
-    tokio::time::timeout(CONNECT, attempt).await.unwrap_or_else(|_| {
+    tokio::time::timeout(patience, attempt).await.unwrap_or_else(|_| {
         Err(DialError {
             class: FailureClass::Timeout,
-            text: format!("{host}:{port} did not accept a connection within {} s", CONNECT.as_secs()),
+            text: format!("{host}:{port} did not accept a connection within {} s", patience.as_secs()),
         })
     })
 }

@@ -1,7 +1,7 @@
 //! Where an app may be led by CONNECT: not to this pod's own loopback, not to the cloud's metadata, not to the API server.
 //! The check is made on the address that is dialled, so that a name cannot change its mind in between.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Amazon's metadata over IPv6, which is not link-local.
 const METADATA_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
@@ -24,7 +24,7 @@ impl Reach {
         if self.local {
             return false;
         }
-        let address = address.to_canonical();
+        let address = plain(address);
         let special = match address {
             IpAddr::V4(v4) => v4.is_link_local() || v4.is_broadcast() || v4.octets()[0] == 0,
             IpAddr::V6(v6) => v6.is_unicast_link_local() || v6 == METADATA_V6,
@@ -33,7 +33,20 @@ impl Reach {
             || address.is_loopback()
             || address.is_unspecified()
             || address.is_multicast()
-            || self.api_server.is_some_and(|server| server.to_canonical() == address)
+            || self.api_server.is_some_and(|server| plain(server) == address)
+    }
+}
+
+/// An IPv4 address however it is wrapped: mapped (RFC 4291), or for a translator on the way (RFC 6052).
+fn plain(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => match v6.segments() {
+            [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
+                IpAddr::V4(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)))
+            }
+            _ => IpAddr::V6(v6),
+        },
+        v4 => v4,
     }
 }
 
@@ -51,6 +64,8 @@ mod tests {
             "::ffff:127.0.0.1",
             "169.254.169.254",
             "::ffff:169.254.169.254",
+            "64:ff9b::169.254.169.254",
+            "64:ff9b::127.0.0.1",
             "169.254.170.2",
             "fe80::1",
             "fd00:ec2::254",
@@ -63,7 +78,7 @@ mod tests {
         ] {
             assert!(reach.denies(denied.parse().unwrap()), "{denied}");
         }
-        for allowed in ["203.0.113.10", "10.0.0.7", "2001:db8::10", "fd12::1"] {
+        for allowed in ["203.0.113.10", "10.0.0.7", "2001:db8::10", "fd12::1", "64:ff9b::203.0.113.10"] {
             assert!(!reach.denies(allowed.parse().unwrap()), "{allowed}");
         }
         assert!(!Reach { local: true, api_server: None }.denies(IpAddr::from([127, 0, 0, 1])));
