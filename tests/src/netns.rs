@@ -173,6 +173,12 @@ impl Network {
         fs::write(folder.join("resolv.conf"), "nameserver 127.0.0.1\n").expect("root may write");
     }
 
+    /// Where that stands.
+    #[must_use]
+    pub fn hosts_file(&self) -> PathBuf {
+        Path::new("/etc/netns").join(&self.pod.name).join("hosts")
+    }
+
     /// A folder that everybody may read.
     #[must_use]
     pub fn directory(&self) -> &Path {

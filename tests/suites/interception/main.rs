@@ -5,9 +5,14 @@
     reason = "a test may end at the first surprise; the lints spare test functions but not their helpers"
 )]
 
+mod app;
 mod capture;
 mod dead_mans_switch;
+mod first_bytes;
+mod learned;
+mod names;
 mod program;
+mod splice;
 mod words;
 
 use std::process::Command;
