@@ -7,7 +7,7 @@ use outrigger_tests::netns::{PROVIDER, RunningSidecar};
 use rustls::crypto::ring::default_provider;
 use rustls::{ClientConnection, pki_types::ServerName};
 
-use super::app::{client, connect, handshake, is_read};
+use super::app::{call, client, connect, handshake, is_read};
 use super::{APP, Answer, CHAT, Network, answer, redirected};
 
 const HOST: &str = "api.openai.com";
@@ -134,8 +134,9 @@ fn past_the_budget_calls_go_through_unread() {
     let pod = Pod::new(&[("OUTRIGGER_MAX_INTERCEPTED", "1")]);
     let config = client(default_provider(), Some(&pod.ours()), &["http/1.1"]);
     for to in PROVIDER {
-        let held = handshake(&config, HOST, connect(&pod.network, to)).expect("a handshake");
+        let mut held = handshake(&config, HOST, connect(&pod.network, to)).expect("a handshake");
         assert!(is_read(&held));
+        assert_eq!(call(&mut held, HOST), "HTTP/1.1 200 OK");
         let answer = pod.curl(&pod.pinned(), &[]);
         assert_eq!(answer.status, 200, "{}", answer.error);
         assert!(answer.issuer.contains(UNREAD), "{}", answer.issuer);

@@ -228,9 +228,11 @@ fn the_apps_protocol_is_kept() {
     }
     // gRPC offers nothing but HTTP/2.
     let config = client(default_provider(), Some(&sidecar.trust().join("ca.pem")), &["h2"]);
-    for to in PROVIDER {
+    // Whoever leaves at once looks as if it did not trust us: both stay.
+    let _both = PROVIDER.map(|to| {
         let tls = handshake(&config, "api.openai.com", connect(&network, to)).expect("a handshake");
         assert!(is_read(&tls));
         assert_eq!(tls.conn.alpn_protocol(), Some(&b"h2"[..]), "{to}");
-    }
+        tls
+    });
 }

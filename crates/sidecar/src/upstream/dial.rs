@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use outrigger_providers::FailureClass;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
@@ -22,6 +23,8 @@ const KEEPALIVE: Duration = Duration::from_secs(30);
 /// For the app's side. The kernel forgets a redirected connection that one end has closed after 60 s, and with it where
 /// the other end's close belongs; probes keep it in mind.
 const APP_KEEPALIVE: Duration = Duration::from_secs(15);
+/// Unanswered probes after which the app is taken for gone: where the kernel has forgotten, it may answer none.
+const APP_KEEPALIVE_RETRIES: u32 = 2;
 /// How long sent bytes may stay unacknowledged.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(60);
 
@@ -164,22 +167,29 @@ async fn connect_one(address: SocketAddr) -> io::Result<TcpStream> {
 
 /// Options of a connection to a provider.
 fn configure(stream: &TcpStream) {
-    set_options(stream, KEEPALIVE);
+    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE);
+    noted(set_options(stream, &keepalive).and_then(|()| {
+        // It also ends a peer that takes nothing for so long.
+        SockRef::from(stream).set_tcp_user_timeout(Some(UNACKNOWLEDGED))
+    }));
 }
 
-/// Options of a connection of the app.
+/// Options of a connection of the app. It may take as long as it likes to read what came: no time-out.
 pub(crate) fn configure_app(stream: &TcpStream) {
-    set_options(stream, APP_KEEPALIVE);
+    let keepalive = TcpKeepalive::new()
+        .with_time(APP_KEEPALIVE)
+        .with_interval(APP_KEEPALIVE)
+        .with_retries(APP_KEEPALIVE_RETRIES);
+    noted(set_options(stream, &keepalive));
+}
+
+fn set_options(stream: &TcpStream, keepalive: &TcpKeepalive) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    SockRef::from(stream).set_tcp_keepalive(keepalive)
 }
 
 /// Best effort: a connection without them still carries its bytes.
-fn set_options(stream: &TcpStream, keepalive: Duration) {
-    let keepalive = socket2::TcpKeepalive::new().with_time(keepalive).with_interval(keepalive);
-    let socket = socket2::SockRef::from(stream);
-    let set = stream
-        .set_nodelay(true)
-        .and_then(|()| socket.set_tcp_keepalive(&keepalive))
-        .and_then(|()| socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED)));
+fn noted(set: io::Result<()>) {
     if let Err(error) = set {
         tracing::debug!(%error, "socket options were refused");
     }
@@ -200,5 +210,20 @@ mod tests {
         let stream = connect(&[closed, open.local_addr().unwrap()]).await.unwrap();
         assert_eq!(stream.peer_addr().unwrap(), open.local_addr().unwrap());
         assert_eq!(connect(&[closed]).await.unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+    }
+
+    #[tokio::test]
+    async fn an_app_may_stop_reading_and_is_still_found_gone() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let _app = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        configure_app(&stream);
+        let socket = SockRef::from(&stream);
+        // The kernel would end even a peer that answers, but has no room.
+        assert_eq!(socket.tcp_user_timeout().unwrap(), None);
+        let forgotten_after = Duration::from_secs(60);
+        assert!(socket.keepalive().unwrap() && socket.tcp_keepalive_time().unwrap() < forgotten_after);
+        let probing = socket.tcp_keepalive_interval().unwrap() * socket.tcp_keepalive_retries().unwrap();
+        assert!(socket.tcp_keepalive_time().unwrap() + probing < forgotten_after);
     }
 }
