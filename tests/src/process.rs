@@ -263,19 +263,8 @@ pub struct Running {
 pub fn clean(command: &mut Command) {
     for (name, _) in std::env::vars() {
         let upper = name.to_ascii_uppercase();
-        let trust = [
-            "SSL_CERT_FILE",
-            "SSL_CERT_DIR",
-            "REQUESTS_CA_BUNDLE",
-            "CURL_CA_BUNDLE",
-            "AWS_CA_BUNDLE",
-            "NODE_EXTRA_CA_CERTS",
-        ];
-        if upper.ends_with("_PROXY")
-            || upper.starts_with("OTEL_")
-            || upper.ends_with("_BASE_URL")
-            || trust.contains(&upper.as_str())
-        {
+        let trust = outrigger_contract::trust_variables::ALL.iter().any(|variable| variable.name == name);
+        if upper.ends_with("_PROXY") || upper.starts_with("OTEL_") || upper.ends_with("_BASE_URL") || trust {
             command.env_remove(name);
         }
     }

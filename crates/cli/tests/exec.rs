@@ -17,7 +17,8 @@ fn outrigger() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_outrigger"));
     for (name, _) in std::env::vars() {
         let upper = name.to_ascii_uppercase();
-        if upper.ends_with("_PROXY") || upper.starts_with("OTEL_") || upper.ends_with("_BASE_URL") {
+        let trust = outrigger_contract::trust_variables::ALL.iter().any(|variable| variable.name == name);
+        if trust || upper.ends_with("_PROXY") || upper.starts_with("OTEL_") || upper.ends_with("_BASE_URL") {
             command.env_remove(name);
         }
     }
@@ -83,11 +84,7 @@ fn the_program_finds_a_proxy_and_files_that_exist_and_hold_what_it_trusted() {
                   echo $NODE_USE_ENV_PROXY; echo $SSL_CERT_FILE; grep -c BEGIN $SSL_CERT_FILE; grep -c theirs $REQUESTS_CA_BUNDLE; \
                   grep -c BEGIN $REQUESTS_CA_BUNDLE; grep -c BEGIN $NODE_EXTRA_CA_CERTS";
     let mut command = exec(&[], script);
-    command
-        .env("NO_PROXY", "intranet.example")
-        .env("REQUESTS_CA_BUNDLE", theirs.path())
-        .env_remove("SSL_CERT_FILE");
-    command.env_remove("NODE_EXTRA_CA_CERTS");
+    command.env("NO_PROXY", "intranet.example").env("REQUESTS_CA_BUNDLE", theirs.path());
     let (status, output, errors) = run(command);
     assert_eq!(status, Some(0), "{errors}");
     let lines: Vec<&str> = output.lines().collect();
@@ -98,6 +95,35 @@ fn the_program_finds_a_proxy_and_files_that_exist_and_hold_what_it_trusted() {
     assert!(lines[6].parse::<u32>().unwrap() > 100, "the public authorities: {output}");
     assert_eq!(&lines[7..], ["1", "2", "1"], "theirs and ours; ours alone");
     assert!(!std::path::Path::new(lines[5]).exists(), "the trust files outlive the program");
+}
+
+#[test]
+fn directories_are_added_to_and_nothing_hides_a_file_of_the_users_own() {
+    let theirs = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(theirs.path(), "-----BEGIN CERTIFICATE-----\ntheirs\n-----END CERTIFICATE-----").unwrap();
+    let script = "echo $SSL_CERT_DIR; ls ${SSL_CERT_DIR%%:*} | wc -l; for file in $REQUESTS_CA_BUNDLE $AWS_CA_BUNDLE $CURL_CA_BUNDLE; \
+                  do grep -c theirs $file; done; echo java=$JAVA_TOOL_OPTIONS";
+    // What requests, boto and curl looked at so far is in the files that they are given instead.
+    let (_, output, errors) = run({
+        let mut command = exec(&[], script);
+        command.env("CURL_CA_BUNDLE", theirs.path()).env("REQUESTS_CA_BUNDLE", theirs.path());
+        command
+    });
+    let lines: Vec<&str> = output.lines().collect();
+    assert!(lines[0].ends_with(
+        "/hashed:/etc/ssl/certs:/etc/pki/tls/certs:/etc/pki/ca-trust/extracted/pem/directory-hash"
+    ));
+    assert!(lines[1].trim().parse::<u32>().unwrap() > 100, "the public authorities: {output}");
+    assert_eq!(&lines[2..], ["1", "1", "1", "java="], "{output}{errors}");
+
+    let (_, output, _) = run({
+        let mut command = exec(&["--trust-java"], "echo $SSL_CERT_DIR; echo $JAVA_TOOL_OPTIONS");
+        command.env("SSL_CERT_DIR", "/theirs").env("JAVA_TOOL_OPTIONS", "-Xmx64m");
+        command
+    });
+    let lines: Vec<&str> = output.lines().collect();
+    assert!(lines[0].starts_with("/theirs:/") && lines[0].ends_with("/hashed"), "{output}");
+    assert!(lines[1].starts_with("-Xmx64m -Djavax.net.ssl.trustStore=/"), "{output}");
 }
 
 #[test]

@@ -132,8 +132,17 @@ pub struct Container<'a> {
 pub struct Trust {
     /// Variables with their values, in the order of [`ALL`].
     pub variables: Vec<(&'static str, String)>,
-    /// Which runtimes go unobserved, why, and the mend; a sentence each.
-    pub notes: Vec<String>,
+    /// Which runtimes go unobserved.
+    pub notes: Vec<Note>,
+}
+
+/// Runtimes that may go unobserved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// The [`TrustVariable::readers`] that it is about.
+    pub readers: Vec<&'static str>,
+    /// Why, and the mend; a sentence.
+    pub text: String,
 }
 
 /// The environment by which a container comes to trust us and loses nothing.
@@ -143,67 +152,53 @@ pub fn for_container(container: &Container<'_>) -> Trust {
     let mut unproven = Vec::new();
     for variable in &ALL {
         let set = match variable.name {
-            SSL_CERT_DIR => directories(container),
-            JAVA_TOOL_OPTIONS => java(container),
+            SSL_CERT_DIR => directories(container, variable),
+            JAVA_TOOL_OPTIONS => java(container, variable),
             _ => path(container, variable),
         };
         match set {
             Ok(value) => trust.variables.push((variable.name, value)),
-            Err(Left::Unproven) => unproven.push(variable.readers),
-            Err(Left::NotChosen) => trust.notes.push(format!(
-                "{} goes unobserved: its trust store can only be replaced, which is done by explicit choice",
-                variable.readers
-            )),
-            Err(Left::Theirs(name)) => trust.notes.push(format!(
-                "{name} is set already and is kept, so {} may go unobserved; to have them observed, point {} at a file that holds \
-                 what they trust and the certificate in {}",
-                variable.readers,
-                variable.name,
-                join(container, trust_files::CA),
-            )),
-            Err(Left::TheirFile(name)) => trust.notes.push(format!(
-                "{name} is set already and is kept, so {} may go unobserved; to have them observed, add the certificate in {} to \
-                 the file that it names",
-                variable.readers,
-                join(container, trust_files::CA),
-            )),
-            Err(Left::TheirStore(name)) => trust.notes.push(format!(
-                "{name} names a trust store already and is kept, so {} goes unobserved; to have it observed, import the certificate \
-                 in {} into that store",
-                variable.readers,
-                join(container, trust_files::CA),
-            )),
             Err(Left::Covered) => {}
+            Err(Left::Unproven) => unproven.push(variable.readers),
+            Err(Left::Said(text)) => trust.notes.push(Note { readers: vec![variable.readers], text }),
         }
     }
     if !unproven.is_empty() {
-        trust.notes.push(format!(
+        let text = format!(
             "{} may go unobserved: their trust store can only be replaced, and nothing proves that the bundle holds everything \
              that this container trusts; give its private authorities as extra CAs",
             unproven.join(", ")
-        ));
+        );
+        trust.notes.push(Note { readers: unproven, text });
     }
     trust
 }
 
 /// Why a variable is left alone.
 enum Left {
-    /// Nothing proves that replacing is harmless.
-    Unproven,
-    /// Nobody asked for it.
-    NotChosen,
-    /// The user's own variable, by its name, rules there.
-    Theirs(&'static str),
-    /// The user's own file, by the variable's name, would no longer be read by some.
-    TheirFile(&'static str),
-    /// The user's own options, by the variable's name, name a Java trust store.
-    TheirStore(&'static str),
     /// Its readers come to trust us by another variable.
     Covered,
+    /// Nothing proves that replacing is harmless.
+    Unproven,
+    /// For the reason given.
+    Said(String),
+}
+
+impl Left {
+    /// The user's own variable, by its name, rules there.
+    fn theirs(name: &str, container: &Container<'_>, variable: &TrustVariable) -> Left {
+        Left::Said(format!(
+            "{name} is set already and is kept, so {} may go unobserved; to have them observed, point {} at a file that holds what \
+             they trust and the certificate in {}",
+            variable.readers,
+            variable.name,
+            join(container, trust_files::CA),
+        ))
+    }
 }
 
 /// Ours behind theirs, or before the system's own.
-fn directories(container: &Container<'_>) -> Result<String, Left> {
+fn directories(container: &Container<'_>, variable: &TrustVariable) -> Result<String, Left> {
     let ours = join(container, trust_files::HASHED);
     if let Some(theirs) = get(container, SSL_CERT_DIR) {
         return Ok(format!("{theirs}:{ours}"));
@@ -211,7 +206,12 @@ fn directories(container: &Container<'_>) -> Result<String, Left> {
     // The curl program (seen in 7.88) looks at SSL_CERT_FILE only where no directories are named.
     match get(container, SSL_CERT_FILE) {
         Some(_) if container.merged.contains_key(SSL_CERT_FILE) => Err(Left::Covered),
-        Some(_) => Err(Left::TheirFile(SSL_CERT_FILE)),
+        Some(_) => Err(Left::Said(format!(
+            "{SSL_CERT_FILE} is set already and is kept, so {} may go unobserved; to have them observed, add the certificate in {} to \
+             the file that it names",
+            variable.readers,
+            join(container, trust_files::CA),
+        ))),
         None => Ok(format!("{ours}:{}", trust_files::SYSTEM_DIRECTORIES.join(":"))),
     }
 }
@@ -221,12 +221,12 @@ fn path(container: &Container<'_>, variable: &TrustVariable) -> Result<String, L
         return Ok(merged.clone());
     }
     if get(container, variable.name).is_some() {
-        return Err(Left::Theirs(variable.name));
+        return Err(Left::theirs(variable.name, container, variable));
     }
     let theirs = variable.instead_of.iter().find(|name| get(container, name).is_some());
     match (variable.effect, theirs, variable.reached_by) {
         (Effect::Replaces, Some(_), Some(_)) => Err(Left::Covered),
-        (Effect::Replaces, Some(theirs), None) => Err(Left::Theirs(theirs)),
+        (Effect::Replaces, Some(theirs), None) => Err(Left::theirs(theirs, container, variable)),
         (Effect::Replaces, None, _) if container.proven => Ok(join(container, variable.file)),
         (Effect::Replaces, None, Some(_)) => Err(Left::Covered),
         (Effect::Replaces, None, None) => Err(Left::Unproven),
@@ -234,14 +234,21 @@ fn path(container: &Container<'_>, variable: &TrustVariable) -> Result<String, L
     }
 }
 
-fn java(container: &Container<'_>) -> Result<String, Left> {
-    for name in [JAVA_TOOL_OPTIONS, "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"] {
+fn java(container: &Container<'_>, variable: &TrustVariable) -> Result<String, Left> {
+    for name in std::iter::once(&JAVA_TOOL_OPTIONS).chain(variable.instead_of) {
         if get(container, name).is_some_and(|options| options.contains(JAVA_TRUST_STORE)) {
-            return Err(Left::TheirStore(name));
+            return Err(Left::Said(format!(
+                "{name} names a trust store already and is kept, so Java goes unobserved; to have it observed, import the \
+                 certificate in {} into that store",
+                join(container, trust_files::CA),
+            )));
         }
     }
     if !container.java {
-        return Err(Left::NotChosen);
+        return Err(Left::Said(
+            "Java goes unobserved: its trust store can only be replaced, which is done by explicit choice"
+                .to_owned(),
+        ));
     }
     let ours = format!("-D{JAVA_TRUST_STORE}={}", join(container, trust_files::TRUSTSTORE_JKS));
     Ok(match get(container, JAVA_TOOL_OPTIONS) {
@@ -294,7 +301,7 @@ mod tests {
             "/var/run/outrigger/trust/hashed:/etc/ssl/certs:/etc/pki/tls/certs:/etc/pki/ca-trust/extracted/pem/directory-hash"
         );
         assert_eq!(value(&trust, "NODE_EXTRA_CA_CERTS"), "/var/run/outrigger/trust/ca.pem");
-        let notes = trust.notes.join("\n");
+        let notes: String = trust.notes.iter().map(|note| note.text.as_str()).collect();
         for runtime in ["requests", "boto3", "gRPC", "git", "Java", "extra CAs"] {
             assert!(notes.contains(runtime), "{runtime}: {notes}");
         }
@@ -313,7 +320,7 @@ mod tests {
             assert_eq!(value(&chosen, variable.name), "/var/run/outrigger/trust/bundle.pem");
         }
         let unchosen = trust(true, false, &[], &[]);
-        assert!(!names(&unchosen).contains(&JAVA_TOOL_OPTIONS) && unchosen.notes[0].starts_with("Java"));
+        assert!(!names(&unchosen).contains(&JAVA_TOOL_OPTIONS) && unchosen.notes[0].readers == ["Java"]);
     }
 
     #[test]
@@ -326,7 +333,7 @@ mod tests {
             let said = trust
                 .notes
                 .iter()
-                .any(|note| note.contains(variable.name) && note.contains(variable.readers));
+                .any(|note| note.text.contains(variable.name) && note.readers == [variable.readers]);
             assert!(said, "{}: {:?}", variable.name, trust.notes);
         }
     }
@@ -363,7 +370,7 @@ mod tests {
             let trust = trust(true, true, &[(name, "-Djavax.net.ssl.trustStore=/theirs.jks")], &[]);
             assert!(!names(&trust).contains(&JAVA_TOOL_OPTIONS));
             assert!(
-                trust.notes.iter().any(|note| note.contains(name) && note.contains("import")),
+                trust.notes.iter().any(|note| note.text.contains(name) && note.text.contains("import")),
                 "{:?}",
                 trust.notes
             );

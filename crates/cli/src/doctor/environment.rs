@@ -1,13 +1,10 @@
 //! Judges the variables that a program would inherit. Pure but for looking whether files are there.
 
+use outrigger_contract::trust_variables::{self, JAVA_TOOL_OPTIONS, SSL_CERT_DIR};
 use outrigger_sidecar::doctor::finding::Finding;
 
 use crate::doctor::checks;
 use crate::exec::environment::{UserEnvironment, without_credentials};
-use crate::exec::trust::REPLACING;
-
-/// Variables that name a file of authorities, beside those that replace a store.
-const ADDING: [&str; 2] = ["NODE_EXTRA_CA_CERTS", "DENO_CERT"];
 
 pub(super) fn judge(user: &UserEnvironment) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -17,7 +14,8 @@ pub(super) fn judge(user: &UserEnvironment) -> Vec<Finding> {
             without_credentials(&proxy)
         )));
     }
-    for name in REPLACING.into_iter().chain(ADDING) {
+    let names = trust_variables::ALL.iter().map(|variable| variable.name);
+    for name in names.filter(|name| ![SSL_CERT_DIR, JAVA_TOOL_OPTIONS].contains(name)) {
         let Some(file) = user.get(name) else { continue };
         findings.push(match std::fs::File::open(file) {
             Ok(_) => checks::TRUST_KEPT.found(format!(

@@ -101,7 +101,9 @@ async fn examine(arguments: &Arguments) -> Vec<Finding> {
 fn aboard(arguments: &Arguments, user: &UserEnvironment) -> Result<Aboard, Box<dyn std::error::Error>> {
     let bound = outrigger_sidecar::bind(&exec::settings(&arguments.upstream, &arguments.extra_ca, user))?;
     let directory = tempfile::Builder::new().prefix("outrigger-").tempdir()?;
-    let trust = trust::write(directory.path(), &bound, &arguments.extra_ca, user)?;
+    let mut trust = trust::write(directory.path(), &bound, &arguments.extra_ca, user, false)?;
+    // Java is asked itself.
+    trust.notes.retain(|note| note.readers != ["Java"]);
     let listeners = Listeners { connect: bound.connect_address(), base_url: bound.base_url_address() };
     let child = for_child(Mode::Proxy, user, &listeners, &trust);
     Ok(Aboard { bound, set: child.variables, notes: child.notes, _trust: directory })

@@ -5,10 +5,10 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use outrigger_contract::trust_variables::{JAVA_TOOL_OPTIONS, Trust};
 use outrigger_providers::services;
 
 use crate::exec::Mode;
-use crate::exec::trust::Trust;
 
 /// Where programs must not use a proxy: themselves, the cluster, the cloud's metadata.
 const DIRECT: &str = "localhost,127.0.0.1,::1,.svc,.cluster.local,169.254.169.254,metadata.google.internal";
@@ -17,6 +17,8 @@ const DIRECT: &str = "localhost,127.0.0.1,::1,.svc,.cluster.local,169.254.169.25
 const OPENAI: &str = "OPENAI_BASE_URL";
 /// … where any of these is set.
 const AZURE: [&str; 2] = ["AZURE_OPENAI_ENDPOINT", "AZURE_OPENAI_API_KEY"];
+/// What the Java properties for a proxy begin with.
+const JAVA_PROXY: &str = "https.proxy";
 
 /// The user's environment, as far as it matters here.
 #[derive(Debug, Clone, Default)]
@@ -34,6 +36,11 @@ impl UserEnvironment {
     /// A variable that is set and not empty.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// Every variable.
+    pub(crate) const fn all(&self) -> &BTreeMap<String, String> {
+        &self.0
     }
 
     /// The proxy that the user's programs went through so far.
@@ -93,9 +100,16 @@ fn proxy(user: &UserEnvironment, listeners: &Listeners, trust: &Trust, child: &m
         child.variables.insert(lower.to_owned(), value.into());
     }
     child.variables.insert("NODE_USE_ENV_PROXY".to_owned(), "1".into());
-    for (name, file) in &trust.variables {
-        child.variables.insert((*name).to_owned(), file.clone().into());
+    for (name, value) in &trust.variables {
+        let mut value = value.clone();
+        // Java knows no proxy variable. Whoever chose to have its trust replaced wants its calls led through, too.
+        if *name == JAVA_TOOL_OPTIONS && !value.contains(JAVA_PROXY) {
+            let (host, port) = (listeners.connect.ip(), listeners.connect.port());
+            value = format!("{value} -D{JAVA_PROXY}Host={host} -D{JAVA_PROXY}Port={port}");
+        }
+        child.variables.insert((*name).to_owned(), value.into());
     }
+    child.notes.extend(trust.notes.iter().map(|note| note.text.clone()));
     let unproxied: Vec<&str> = direct.split(',').map(str::trim).collect();
     for service in services::ALL {
         if service.hosts.iter().any(|host| unproxied.iter().any(|entry| bypasses(entry, host))) {
@@ -178,7 +192,13 @@ mod tests {
     }
 
     fn trust() -> Trust {
-        Trust { variables: BTreeMap::from([("SSL_CERT_FILE", PathBuf::from("/t/bundle.pem"))]) }
+        Trust {
+            variables: vec![
+                ("SSL_CERT_FILE", "/t/bundle.pem".to_owned()),
+                (JAVA_TOOL_OPTIONS, "-Djavax.net.ssl.trustStore=/t/truststore.jks".to_owned()),
+            ],
+            notes: Vec::new(),
+        }
     }
 
     fn text<'a>(child: &'a ChildEnvironment, name: &str) -> Option<&'a str> {
@@ -194,6 +214,9 @@ mod tests {
         assert!(text(&child, "no_proxy").unwrap().starts_with("intranet.example,localhost,"));
         assert_eq!(text(&child, "SSL_CERT_FILE"), Some("/t/bundle.pem"));
         assert_eq!(text(&child, "NODE_USE_ENV_PROXY"), Some("1"));
+        let java =
+            "-Djavax.net.ssl.trustStore=/t/truststore.jks -Dhttps.proxyHost=127.0.0.1 -Dhttps.proxyPort=4001";
+        assert_eq!(text(&child, JAVA_TOOL_OPTIONS), Some(java));
         assert_eq!(text(&child, "OPENAI_BASE_URL"), None);
         assert!(child.notes.is_empty());
     }

@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use outrigger_contract::trust_variables::Trust;
 use outrigger_exporter::Exporter;
 use outrigger_ledger::{CallRecord, Recorder};
 use outrigger_sidecar::{Bound, Running, Settings, UpstreamOverride};
@@ -51,6 +52,10 @@ pub(crate) struct Arguments {
     /// PEM file with certificate authorities to trust upstream, beside the public ones.
     #[arg(long, value_name = "FILE")]
     extra_ca: Vec<PathBuf>,
+    /// Watch Java programs too: JAVA_TOOL_OPTIONS names the proxy, and a trust store in the place of Java's own. It holds what the
+    /// system trusts; what only Java's own `cacerts` holds is not in it.
+    #[arg(long)]
+    trust_java: bool,
     /// Print the bill so far at this interval, such as 30s, 5m or 1h (SIGUSR1 prints it at once).
     #[arg(long, value_name = "TIME", value_parser = interval)]
     summary_every: Option<Duration>,
@@ -112,7 +117,7 @@ fn never_appeared(arguments: &Arguments) -> String {
     match arguments.mode {
         Mode::Proxy => format!(
             "no connection of `{program}` reached Outrigger: either it made none, or it does not read HTTPS_PROXY \
-             (Node before 24, Java and others do not). Try `--mode base-url`."
+             (Node before 24, Java without `--trust-java` and others do not). Try `--mode base-url`."
         ),
         Mode::BaseUrl => format!(
             "no connection of `{program}` reached Outrigger: either it made none, or it does not read the base-URL \
@@ -128,7 +133,8 @@ fn start(arguments: &Arguments, bill: &Arc<Bill>) -> Result<Aboard, Box<dyn std:
             .map(|settings| settings.default_service_name(&service_name(arguments)));
     let bound = outrigger_sidecar::bind(&settings(&arguments.upstream, &arguments.extra_ca, &user))?;
     let directory = tempfile::Builder::new().prefix("outrigger-").tempdir()?;
-    let trust = trust::write(directory.path(), &bound, &arguments.extra_ca, &user)?;
+    let trust = trust::write(directory.path(), &bound, &arguments.extra_ca, &user, arguments.trust_java)?;
+    let trust = without_java_unless_it_runs(trust, arguments);
     let listeners = Listeners { connect: bound.connect_address(), base_url: bound.base_url_address() };
     let child = environment::for_child(arguments.mode, &user, &listeners, &trust);
     for note in &child.notes {
@@ -157,6 +163,14 @@ pub(crate) fn settings(
         upstream_proxy: user.proxy(),
         ..Settings::default()
     }
+}
+
+/// That Java goes unobserved is news to those alone who run Java.
+fn without_java_unless_it_runs(mut trust: Trust, arguments: &Arguments) -> Trust {
+    if service_name(arguments) != "java" {
+        trust.notes.retain(|note| note.readers != ["Java"]);
+    }
+    trust
 }
 
 /// Starts the sidecar; every record goes to the bill and, where there is one, to the exporter.

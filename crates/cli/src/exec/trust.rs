@@ -1,24 +1,19 @@
-//! Files that a program is given to trust: everything it trusted before, and our authority.
+//! What a program is given to trust: everything it trusted before, and our authority.
+//!
+//! On a host the proof that nothing is lost is at hand: the system's store and the user's own files are read, and what
+//! replaces them holds them.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use outrigger_contract::trust_variables::{
+    self, Container, Effect, JAVA_TOOL_OPTIONS, SSL_CERT_DIR, Trust, TrustVariable,
+};
 use outrigger_sidecar::{Bound, publish};
 
 use crate::exec::environment::UserEnvironment;
 
-/// Variables whose file replaces what their readers trust.
-pub(crate) const REPLACING: [&str; 6] = [
-    "SSL_CERT_FILE",
-    "REQUESTS_CA_BUNDLE",
-    "CURL_CA_BUNDLE",
-    "AWS_CA_BUNDLE",
-    "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH",
-    "GIT_SSL_CAINFO",
-];
-/// Variables whose file is added to it.
-const ADDING: [&str; 2] = ["NODE_EXTRA_CA_CERTS", "DENO_CERT"];
 /// Where Linux systems keep what they trust.
 pub(crate) const SYSTEM_STORES: [&str; 4] = [
     "/etc/ssl/certs/ca-certificates.crt",
@@ -27,54 +22,59 @@ pub(crate) const SYSTEM_STORES: [&str; 4] = [
     "/etc/ssl/cert.pem",
 ];
 
-/// The files, by the variable that names them.
-pub(crate) struct Trust {
-    pub(crate) variables: BTreeMap<&'static str, PathBuf>,
-}
-
-/// Writes the files into `directory`.
+/// Writes the files into `directory` and says how programs find them.
 pub(crate) fn write(
     directory: &Path,
     bound: &Bound,
     extra: &[PathBuf],
     user: &UserEnvironment,
+    java: bool,
 ) -> io::Result<Trust> {
+    let system = SYSTEM_STORES.iter().find_map(|file| std::fs::read_to_string(file).ok()).unwrap_or_default();
     let mut ours = String::new();
     for file in extra {
         push(&mut ours, &std::fs::read_to_string(file)?);
     }
+    let mut added = system.clone();
+    push(&mut added, &ours);
+    publish::write(directory, bound.ca_pem(), &added)?;
+
     push(&mut ours, bound.ca_pem());
-    let mut variables = BTreeMap::new();
-    // Without a file of its own a program trusts its system's store, or the public set that it ships.
-    let shared = write_file(directory, "bundle", &everything_public(), &ours)?;
-    for variable in REPLACING {
-        let file = match user.get(variable).map(std::fs::read_to_string) {
-            Some(Ok(theirs)) => write_file(directory, variable, &theirs, &ours)?,
-            Some(Err(_)) | None => shared.clone(),
-        };
-        variables.insert(variable, file);
+    let mut merged = BTreeMap::new();
+    for variable in
+        trust_variables::ALL.iter().filter(|one| ![SSL_CERT_DIR, JAVA_TOOL_OPTIONS].contains(&one.name))
+    {
+        if let Some(mut text) = theirs(variable, user, &system) {
+            push(&mut text, if variable.effect == Effect::Adds { bound.ca_pem() } else { &ours });
+            let file = directory.join(format!("{}.pem", variable.name.to_ascii_lowercase()));
+            std::fs::write(&file, text)?;
+            merged.insert(variable.name, file.to_string_lossy().into_owned());
+        }
     }
-    for variable in ADDING {
-        let theirs =
-            user.get(variable).and_then(|file| std::fs::read_to_string(file).ok()).unwrap_or_default();
-        variables.insert(variable, write_file(directory, variable, &theirs, bound.ca_pem())?);
-    }
-    Ok(Trust { variables })
+    Ok(trust_variables::for_container(&Container {
+        trust: &directory.to_string_lossy(),
+        proven: true,
+        java,
+        environment: user.all(),
+        merged: &merged,
+    }))
 }
 
-fn everything_public() -> String {
-    let system = SYSTEM_STORES.iter().find_map(|file| std::fs::read_to_string(file).ok());
-    let mut all = publish::public_roots_pem();
-    push(&mut all, &system.unwrap_or_default());
-    all
-}
-
-fn write_file(directory: &Path, name: &str, theirs: &str, ours: &str) -> io::Result<PathBuf> {
-    let file = directory.join(format!("{}.pem", name.to_ascii_lowercase()));
-    let mut text = theirs.to_owned();
-    push(&mut text, ours);
-    std::fs::write(&file, text)?;
-    Ok(file)
+/// What the variable's readers trust by the user's own setting of it, or of one that they turn to without it.
+fn theirs(variable: &TrustVariable, user: &UserEnvironment, system: &str) -> Option<String> {
+    let own = std::iter::once(variable.name);
+    let (name, file) = own
+        .chain(variable.instead_of.iter().copied().filter(|name| *name != SSL_CERT_DIR))
+        .find_map(|name| Some((name, user.get(name)?)))?;
+    let text = std::fs::read_to_string(file).ok()?;
+    let adds = trust_variables::ALL.iter().any(|one| one.name == name && one.effect == Effect::Adds);
+    if adds && variable.effect == Effect::Replaces {
+        let mut all = publish::public_roots_pem();
+        push(&mut all, system);
+        push(&mut all, &text);
+        return Some(all);
+    }
+    Some(text)
 }
 
 /// Appends PEM text on a line of its own.
