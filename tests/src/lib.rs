@@ -14,6 +14,7 @@ pub mod netns;
 pub mod otlp;
 pub mod process;
 pub mod proxy;
+pub mod sidecar;
 pub mod tls;
 
 use std::path::PathBuf;

@@ -20,7 +20,8 @@ use crate::tls::der::Certificate;
 
 /// A name that no authority of ours covers; `.invalid` is nobody's.
 const OUTSIDE: &str = "outrigger.invalid";
-const LIFETIME: Duration = Duration::from_secs(7 * 86_400);
+/// With the day by which it is backdated, a week.
+const LIFETIME: Duration = Duration::from_secs(6 * 86_400);
 /// Renewed while it is still good for everybody who just received it.
 const RENEWED_AFTER: Duration = Duration::from_secs(5 * 86_400);
 

@@ -1,0 +1,149 @@
+//! `outrigger-sidecar` as a process on loopback, with directories that outlive it as a pod's volumes do.
+
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+
+use nix::sys::signal::Signal;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+
+use crate::process::{Ended, Program, clean};
+use crate::{DEADLINE, proxy, setting};
+
+/// The volumes of a pod.
+pub struct Volumes {
+    directory: tempfile::TempDir,
+}
+
+impl Volumes {
+    /// Empty ones.
+    ///
+    /// # Panics
+    /// If no directory can be made.
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "it makes a directory")]
+    pub fn new() -> Volumes {
+        Volumes { directory: tempfile::tempdir().expect("a temporary directory") }
+    }
+
+    /// Where the issuing key is.
+    #[must_use]
+    pub fn ca(&self) -> PathBuf {
+        self.directory.path().join("ca")
+    }
+
+    /// Where the public trust files are.
+    #[must_use]
+    pub fn trust(&self) -> PathBuf {
+        self.directory.path().join("trust")
+    }
+
+    /// The published root.
+    ///
+    /// # Panics
+    /// If there is none.
+    #[must_use]
+    pub fn root_pem(&self) -> String {
+        std::fs::read_to_string(self.trust().join("ca.pem")).expect("a published root")
+    }
+
+    /// Starts a sidecar on them, with these variables, and waits until it is ready.
+    ///
+    /// # Panics
+    /// If it does not become ready.
+    #[must_use]
+    pub fn sidecar(&self, variables: &[(&str, &str)]) -> Sidecar {
+        // A umask that shows who relies on it.
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", "umask 077; exec \"$0\""]).arg(setting("OUTRIGGER_SIDECAR_BIN"));
+        clean(&mut command);
+        for (name, value) in [
+            ("OUTRIGGER_CONNECT", "127.0.0.1:0"),
+            ("OUTRIGGER_BASE_URL", "127.0.0.1:0"),
+            ("OUTRIGGER_TRANSPARENT_PORT", "0"),
+        ] {
+            command.env(name, value);
+        }
+        command.env("OUTRIGGER_CA_DIR", self.ca()).env("OUTRIGGER_TRUST_DIR", self.trust());
+        command.envs(variables.iter().copied());
+        let program = Program::start(command);
+        let Some(ready) = program.error_line(DEADLINE, |line| line.contains(" ready ")) else {
+            panic!("the sidecar is not ready: {}", program.end().errors);
+        };
+        let connect = ready
+            .split_whitespace()
+            .find_map(|word| word.strip_prefix("connect="))
+            .and_then(|address| address.parse().ok())
+            .expect("the line names the address");
+        Sidecar { program, connect }
+    }
+}
+
+/// A running sidecar.
+pub struct Sidecar {
+    program: Program,
+    connect: SocketAddr,
+}
+
+impl Sidecar {
+    /// A TLS connection to `host` by CONNECT, as by a client that trusts `root_pem` alone. The certificates it was shown.
+    ///
+    /// # Errors
+    /// The handshake failed.
+    ///
+    /// # Panics
+    /// If the tunnel does.
+    pub fn handshake(&self, host: &str, root_pem: &str) -> std::io::Result<Vec<CertificateDer<'static>>> {
+        use std::io::Write;
+        let mut stream = TcpStream::connect(self.connect).expect("the sidecar listens");
+        stream.set_read_timeout(Some(DEADLINE)).expect("a deadline");
+        write!(stream, "CONNECT {host}:443 HTTP/1.1\r\nHost: {host}:443\r\n\r\n").expect("the sidecar reads");
+        let head = proxy::head(&mut stream).expect("the sidecar answers");
+        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+        let mut tls = StreamOwned::new(client(host, root_pem), stream);
+        while tls.conn.is_handshaking() {
+            tls.conn.complete_io(&mut tls.sock)?;
+        }
+        Ok(tls.conn.peer_certificates().unwrap_or_default().to_vec())
+    }
+
+    /// Ends it as a kubelet does.
+    #[must_use]
+    pub fn end(self) -> Ended {
+        self.program.signal(Signal::SIGTERM);
+        self.program.end()
+    }
+}
+
+/// A client of `host` that trusts `root_pem` alone.
+///
+/// # Panics
+/// If it is no certificate.
+#[must_use]
+pub fn client(host: &str, root_pem: &str) -> ClientConnection {
+    let mut roots = RootCertStore::empty();
+    let root = CertificateDer::from_pem_slice(root_pem.as_bytes()).expect("a certificate");
+    roots.add(root).expect("an authority");
+    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_protocol_versions(rustls::ALL_VERSIONS)
+        .expect("versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = ServerName::try_from(host.to_owned()).expect("a host name or an address");
+    ClientConnection::new(Arc::new(config), name).expect("a valid configuration")
+}
+
+/// Writes a certificate as PEM, for tools that read files.
+///
+/// # Panics
+/// If the file cannot be written.
+pub fn write_pem(file: &Path, certificate: &CertificateDer<'_>) {
+    let mut openssl = Command::new("openssl");
+    openssl.args(["x509", "-inform", "DER", "-out"]).arg(file);
+    let mut child = openssl.stdin(std::process::Stdio::piped()).spawn().expect("openssl is installed");
+    std::io::Write::write_all(&mut child.stdin.take().expect("stdin is piped"), certificate).expect("it reads");
+    assert!(child.wait().expect("it ends").success(), "openssl reads the certificate");
+}
