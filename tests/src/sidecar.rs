@@ -144,6 +144,7 @@ pub fn write_pem(file: &Path, certificate: &CertificateDer<'_>) {
     let mut openssl = Command::new("openssl");
     openssl.args(["x509", "-inform", "DER", "-out"]).arg(file);
     let mut child = openssl.stdin(std::process::Stdio::piped()).spawn().expect("openssl is installed");
-    std::io::Write::write_all(&mut child.stdin.take().expect("stdin is piped"), certificate).expect("it reads");
+    std::io::Write::write_all(&mut child.stdin.take().expect("stdin is piped"), certificate)
+        .expect("it reads");
     assert!(child.wait().expect("it ends").success(), "openssl reads the certificate");
 }

@@ -111,9 +111,8 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let (connect, base_url) = (bound.connect_address(), bound.base_url_address());
     let running = bound.serve(recorder)?;
     let admin = open_admin(&settings);
-    tracing::info!(%connect, %base_url, ca, "ready");
-
-    let seen = control(running, admin, settings.grace())?;
+    let seen =
+        control(running, admin, settings.grace(), || tracing::info!(%connect, %base_url, ca, "ready"))?;
     tracing::info!(?seen, "drained");
     if let Some(exporter) = exporter {
         let counts = exporter.shutdown(LAST_EXPORT);
@@ -129,11 +128,17 @@ fn open_admin(settings: &Settings) -> Option<Admin> {
         .ok()
 }
 
-/// The control thread's work: answers on the admin socket, waits for the end, drains.
-fn control(running: Running, admin: Option<Admin>, grace: Duration) -> std::io::Result<Seen> {
+/// The control thread's work: answers on the admin socket, waits for the end, drains. It is `ready` once the end can be heard.
+fn control(
+    running: Running,
+    admin: Option<Admin>,
+    grace: Duration,
+    ready: impl FnOnce(),
+) -> std::io::Result<Seen> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
+        ready();
         if let Some(admin) = admin {
             let observer = running.observer();
             tokio::spawn(async move {

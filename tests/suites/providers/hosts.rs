@@ -35,7 +35,16 @@ fn a_client_that_does_not_trust_us_is_named_with_the_mend() {
     let simulator = simulator(Answer::default());
     let script = file("clients/python/certificate.py").display().to_string();
     let python = setting("OUTRIGGER_TEST_PYTHON");
-    let ended = exec(&simulator).run(&["env", "-u", "SSL_CERT_FILE", "-u", "SSL_CERT_DIR", &python, &script, "api.openai.com"]);
+    let ended = exec(&simulator).run(&[
+        "env",
+        "-u",
+        "SSL_CERT_FILE",
+        "-u",
+        "SSL_CERT_DIR",
+        &python,
+        &script,
+        "api.openai.com",
+    ]);
     assert!(
         !ended.status.success() && ended.errors.contains("CERTIFICATE_VERIFY_FAILED"),
         "{}",

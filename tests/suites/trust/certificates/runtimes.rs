@@ -31,7 +31,8 @@ impl Servers {
         let volumes = Volumes::new();
         assert!(volumes.sidecar(&[]).end().status.success());
         let stored = std::fs::read_to_string(volumes.ca().join("authority.pem")).expect("a stored authority");
-        let issuing = CertificateDer::from_pem_slice(stored.as_bytes()).expect("the issuing certificate comes first");
+        let issuing =
+            CertificateDer::from_pem_slice(stored.as_bytes()).expect("the issuing certificate comes first");
         let mut name = CertificateParams::default();
         name.distinguished_name = rcgen::DistinguishedName::new();
         name.distinguished_name.push(DnType::CommonName, "Outrigger issuing CA");
@@ -131,7 +132,9 @@ fn node() {
     let servers = Servers::start();
     let node = std::path::Path::new(&setting("OUTRIGGER_TEST_NODE_DIR")).join("node_modules/.bin/node");
     let mut command = program(&super::text(&node), &[]);
-    command.arg(file("clients/certificate/check.mjs")).env("NODE_EXTRA_CA_CERTS", servers.published("ca.pem"));
+    command
+        .arg(file("clients/certificate/check.mjs"))
+        .env("NODE_EXTRA_CA_CERTS", servers.published("ca.pem"));
     judge("Node", &servers.told_by(command));
 }
 

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use outrigger_tests::sidecar::Volumes;
 use outrigger_tests::file;
+use outrigger_tests::sidecar::Volumes;
 
 use super::{Chain, HOST, ask, openssl, say, text};
 
@@ -46,12 +46,12 @@ fn java_reads_every_authority_from_its_stores() {
     assert_eq!(java("PKCS12", &jks, Some("changeit")), all);
     assert_eq!(java("PKCS12", &p12, Some("changeit")), all);
     for store in [&jks, &p12] {
-        let listed = ask(Command::new("keytool")
-            .args(["-list", "-storepass", "changeit", "-keystore"])
-            .arg(store));
+        let listed =
+            ask(Command::new("keytool").args(["-list", "-storepass", "changeit", "-keystore"]).arg(store));
         assert_eq!(listed.matches("trustedCertEntry").count(), all, "{listed}");
     }
-    let wrong = say(Command::new("keytool").args(["-list", "-storepass", "wrong-one", "-keystore"]).arg(&p12));
+    let wrong =
+        say(Command::new("keytool").args(["-list", "-storepass", "wrong-one", "-keystore"]).arg(&p12));
     assert!(!wrong.success, "the password is checked");
 }
 
@@ -91,7 +91,10 @@ fn the_directory_alone_is_enough_and_so_is_the_list_read_as_one_path() {
     let chain = Chain::shown(&volumes, &shown);
     let list = outrigger_contract::trust_files::SYSTEM_DIRECTORIES.join(":");
     let directory = text(&volumes.trust().join("hashed"));
-    assert!(Path::new(&format!("{directory}:{list}")).join("..").is_dir(), "a reader that does not split the list");
+    assert!(
+        Path::new(&format!("{directory}:{list}")).join("..").is_dir(),
+        "a reader that does not split the list"
+    );
     for arguments in [["-CApath", directory.as_str()], ["-CApath", &format!("{directory}:{list}")]] {
         ask(openssl(&["verify", "-x509_strict", "-no-CAfile"])
             .args(arguments)
