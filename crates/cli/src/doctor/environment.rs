@@ -43,7 +43,7 @@ mod tests {
         ]);
         let findings = judge(&user);
         let ids: Vec<_> = findings.iter().map(|finding| finding.id).collect();
-        assert_eq!(ids, ["proxy-kept", "trust-kept", "trust-nowhere"]);
+        assert_eq!(ids, ["proxy-kept", "trust-nowhere", "trust-kept"]);
         assert!(findings[0].text.contains("proxy.example:3128") && !findings[0].text.contains("hunter2"));
         assert_eq!(judge(&UserEnvironment::default()), []);
     }
