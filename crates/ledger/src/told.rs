@@ -1,7 +1,7 @@
 //! Reads what a record's JSON says that a price depends on: the way back from `call_json`, and from the same record as an
 //! OTLP log. Once per command.
 
-use outrigger_pricing::{Atto, Charge, Meter, Region, Tier, TokenUsage};
+use outrigger_pricing::{Atto, Charge, Meter, PriceBook, Region, Tier, TokenUsage};
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -13,6 +13,8 @@ pub struct ToldCall {
     pub id: Option<String>,
     /// Provider id.
     pub provider: String,
+    /// The host that was asked, where the record has one.
+    pub host: Option<String>,
     /// The model that answered, else the one asked for.
     pub model: String,
     /// When it began, seconds since 1970.
@@ -85,6 +87,9 @@ impl ToldCall {
         ToldCall {
             id: text(record, "id"),
             provider: text(record, "provider").ok_or(member("provider", "is missing"))?,
+            host: record
+                .get("attempts")
+                .and_then(|attempts| attempts.get(0)?.get("host")?.as_str().map(str::to_owned)),
             model: text(record, "model")
                 .ok_or(member("model", "is missing: without it there is no price"))?,
             at: at.unix_timestamp(),
@@ -112,6 +117,7 @@ impl ToldCall {
             id: text(log, "outrigger.call.id"),
             provider: text(log, "gen_ai.provider.name")
                 .ok_or(member("gen_ai.provider.name", "is missing"))?,
+            host: text(log, "server.address"),
             model: model
                 .ok_or(member("gen_ai.response.model", "is missing: without it there is no price"))?,
             at: i64::try_from(started / 1_000_000_000).unwrap_or(i64::MAX),
@@ -141,8 +147,9 @@ impl ToldCall {
 
     /// What is to be priced.
     #[must_use]
-    pub fn charge(&self) -> Charge<'_> {
-        let standard = Charge::standard(&self.provider, &self.model, self.at, &self.usage);
+    pub fn charge<'a>(&'a self, book: &'a PriceBook) -> Charge<'a> {
+        let provider = book.seller(&self.provider, self.host.as_deref().unwrap_or(""));
+        let standard = Charge::standard(provider, &self.model, self.at, &self.usage);
         Charge { tier: self.tier, region: self.region, ..standard }
     }
 }

@@ -70,7 +70,7 @@ fn what_a_price_depends_on_is_read_back() {
                 (record.provider, record.model())
             );
             assert_eq!(told.at, record.times.started.unix_seconds());
-            let cost = PriceBook::builtin().cost(&told.charge());
+            let cost = PriceBook::builtin().cost(&told.charge(PriceBook::builtin()));
             assert_eq!((cost.total, cost.lines), (record.cost.total, record.cost.lines.clone()));
         }
     }
@@ -91,7 +91,7 @@ fn a_log_record_of_otlp_is_read_too() {
         {"key": "outrigger.usage.output", "value": {"intValue": "10000"}},
         {"key": "outrigger.usage.provenance", "value": {"stringValue": "exact"}}]}]}]}]}"#;
     let told = ToldCall::read(log).unwrap();
-    let cost = PriceBook::builtin().cost(&told.charge());
+    let cost = PriceBook::builtin().cost(&told.charge(PriceBook::builtin()));
     assert_eq!(cost.total, told.recorded);
     assert_eq!(cost.total.map(|total| total.to_string()).as_deref(), Some("0.165"));
 }

@@ -55,7 +55,7 @@ fn shown(arguments: &Arguments) -> Result<String, String> {
             .with_own_prices(&read(prices)?)
             .map_err(|faults| format!("{}: {faults}", prices.display()))?,
     };
-    let charge = call.charge();
+    let charge = call.charge(&book);
     let mut cost = book.cost(&charge);
     if let (Some(_), Some(doubt)) = (cost.total, &call.doubt) {
         cost.completeness = Completeness::Partial;

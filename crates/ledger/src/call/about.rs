@@ -169,7 +169,7 @@ impl About {
             return Cost::unpriced("neither request nor response names a model".to_owned());
         };
         let mut cost = book.cost(&Charge {
-            provider: self.service.id,
+            provider: book.seller(self.service.id, &self.host),
             model,
             at: seen.times.started.unix_seconds(),
             tier,

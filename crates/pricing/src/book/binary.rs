@@ -104,9 +104,9 @@ impl<'a> Bytes<'a> {
         self.0.starts_with(MAGIC) && self.0.len() >= HEADER && (0..TABLES).all(whole)
     }
 
-    fn text(self, start: u32, length: u32) -> &'a str {
+    fn raw(self, start: u32, length: u32) -> &'a [u8] {
         let at = self.table(Table::Texts).start as usize + start as usize;
-        self.0.get(at..at + length as usize).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or("")
+        self.0.get(at..at + length as usize).unwrap_or(&[])
     }
 
     /// The place of a text in a stretch of records that begin with a text and are sorted by it.
@@ -114,7 +114,7 @@ impl<'a> Bytes<'a> {
         let mut places = range.places();
         while !places.is_empty() {
             let middle = places.start + (places.end - places.start) / 2;
-            match self.record(table, middle).text(0).cmp(text) {
+            match self.record(table, middle).raw(0).cmp(text.as_bytes()) {
                 std::cmp::Ordering::Less => places.start = middle + 1,
                 std::cmp::Ordering::Greater => places.end = middle,
                 std::cmp::Ordering::Equal => return Some(middle),
@@ -150,7 +150,21 @@ impl<'a> Record<'a> {
     }
 
     pub(super) fn text(self, at: usize) -> &'a str {
-        self.book.text(self.word(at), self.word(at + 4))
+        std::str::from_utf8(self.raw(at)).unwrap_or("")
+    }
+
+    /// A text that is only compared need not be proven to be one.
+    pub(super) fn raw(self, at: usize) -> &'a [u8] {
+        self.book.raw(self.word(at), self.word(at + 4))
+    }
+
+    pub(super) fn has_text(self, at: usize) -> bool {
+        self.word(at + 4) != 0
+    }
+
+    /// Whether a condition on a feature holds: it asks for none, or for this one.
+    pub(super) fn allows(self, at: usize, given: Option<&str>) -> bool {
+        !self.has_text(at) || given.is_some_and(|given| given.as_bytes() == self.raw(at))
     }
 }
 

@@ -78,7 +78,9 @@ impl<'a> ProviderRow<'a> {
         let mut pointers =
             self.record.range(24).places().map(|place| self.book.record(Table::Pointers, place));
         pointers
-            .find(|pointer| pointer.text(0) == name && pointer.second(8) <= at && at < pointer.second(16))
+            .find(|pointer| {
+                pointer.raw(0) == name.as_bytes() && pointer.second(8) <= at && at < pointer.second(16)
+            })
             .map(|pointer| pointer.text(24))
     }
 

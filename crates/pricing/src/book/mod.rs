@@ -19,6 +19,7 @@ use sha2::{Digest, Sha256};
 pub(crate) use check::check;
 pub use explain::{Explanation, FreeQuantity};
 pub use facts::{Capability, ModelFacts};
+pub(crate) use per::PERS;
 
 use crate::document::{BookError, Document};
 use crate::{Charge, Cost};
@@ -97,7 +98,14 @@ impl PriceBook {
     /// # Errors
     /// Every fault of the operator's text; this book is then unchanged.
     pub fn with_own_prices(&self, text: &str) -> Result<PriceBook, BookError> {
-        let document = Document::parse_override(text)?;
+        let mut document = Document::parse_override(text)?;
+        // Whichever of its names the operator calls a provider by, it is the one of the book.
+        for provider in &mut document.providers {
+            if let Some(known) = ProviderRow::find(Bytes(&self.base), &provider.id) {
+                known.id().clone_into(&mut provider.id);
+            }
+        }
+        check(&document, false)?;
         let hash = hash([self.hash.as_bytes(), text.as_bytes()]);
         let own = compile::compile(&document, &hash);
         Ok(PriceBook { own: Some(own.into()), base: self.base.clone(), hash: hash.into() })
@@ -157,6 +165,14 @@ impl PriceBook {
         })
     }
 
+    /// The provider whose prices apply: the one of this id or alias, else the one at this host; where the book knows
+    /// neither, the id.
+    #[must_use]
+    pub fn seller<'a>(&'a self, provider: &'a str, host: &str) -> &'a str {
+        let is_known = self.provider(provider).iter().any(Option::is_some);
+        if is_known { provider } else { self.provider_at(host).unwrap_or(provider) }
+    }
+
     fn layers(&self) -> impl Iterator<Item = Bytes<'_>> {
         self.own.as_deref().into_iter().chain(std::iter::once(&*self.base)).map(Bytes)
     }
@@ -168,7 +184,7 @@ impl PriceBook {
             ProviderRow::find(Bytes(own), name)
                 .or_else(|| base.and_then(|base| ProviderRow::find(Bytes(own), base.id())))
         });
-        // A name that only the operator gave may be another name of a provider of the book.
+        // An alias that only the operator gave may be that of a provider of the book.
         [own, base.or_else(|| own.and_then(|own| ProviderRow::find(Bytes(&self.base), own.id())))]
     }
 
@@ -202,7 +218,11 @@ impl PriceBook {
         charge: &Charge<'_>,
     ) -> Option<Found<'a>> {
         let (model, how) = find::find(providers, charge.model, charge.at)?;
-        let models = providers.map(|provider| provider?.exact(model.id()));
+        // The layer in which it was found needs no second search.
+        let models = providers.map(|provider| {
+            let book = provider?.book;
+            if std::ptr::eq(book.0, model.book.0) { Some(model) } else { provider?.exact(model.id()) }
+        });
         let borrowed = (how == How::Resembling)
             .then(|| format!("`{}` is priced as `{}`, which its name resembles", charge.model, model.id()));
         Some(Found { providers, models, borrowed, foreign: false })

@@ -3,7 +3,7 @@
 use crate::{Kind, Meter};
 
 /// What a price can be per.
-pub(super) const PERS: [u64; 5] = [1, 1_000, 3_600, 1_000_000, 1_000_000_000];
+pub(crate) const PERS: [u64; 5] = [1, 1_000, 3_600, 1_000_000, 1_000_000_000];
 
 /// What a meter's price is per where the book does not say.
 pub(super) const fn usual(meter: Meter) -> u64 {

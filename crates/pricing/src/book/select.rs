@@ -40,13 +40,9 @@ impl<'a> Card<'a> {
 
     fn fits(self, charge: &Charge<'_>) -> bool {
         let region = self.record.byte(33);
-        let feature = |at: usize, given: Option<&str>| {
-            let asked = self.record.text(at);
-            asked.is_empty() || given == Some(asked)
-        };
         (region == ANY || region == charge.region as u8)
-            && feature(40, charge.route)
-            && feature(48, charge.variant)
+            && self.record.allows(40, charge.route)
+            && self.record.allows(48, charge.variant)
             && self.is_scheduled(charge.at)
     }
 
@@ -68,8 +64,8 @@ impl<'a> Card<'a> {
     fn rank(self) -> Rank {
         let conditions = [
             self.record.byte(33) != ANY,
-            !self.record.text(40).is_empty(),
-            !self.record.text(48).is_empty(),
+            self.record.has_text(40),
+            self.record.has_text(48),
             self.record.word(36) != NONE,
         ];
         let (low, high) = self.lengths();
@@ -164,19 +160,15 @@ pub(super) fn factor(
     range.places().map(|place| book.record(Table::Factors, place)).try_fold(
         (1_u64, 1_u64),
         |product, factor| {
-            let (tier, region, named) = (factor.byte(32), factor.byte(33), factor.text(52));
-            let feature = |at: usize, given: Option<&str>| {
-                let asked = factor.text(at);
-                asked.is_empty() || given == Some(asked)
-            };
+            let (tier, region) = (factor.byte(32), factor.byte(33));
             let applies = factor.second(0) <= charge.at
                 && charge.at < factor.second(8)
                 && factor.long(16) & (1 << meter as u8) != 0
                 && (tier == ANY || tier == charge.tier as u8)
                 && (region == ANY || region == charge.region as u8)
-                && feature(36, charge.route)
-                && feature(44, charge.variant)
-                && (named.is_empty() || named == model);
+                && factor.allows(36, charge.route)
+                && factor.allows(44, charge.variant)
+                && factor.allows(52, Some(model));
             if !applies {
                 return Some(product);
             }

@@ -5,12 +5,11 @@ mod dates;
 mod node;
 mod read;
 mod read_model;
+mod write;
 
 use std::collections::BTreeMap;
-use std::fmt;
 
-use serde::ser::SerializeMap as _;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::{Meter, Region, Tier};
 
@@ -167,10 +166,10 @@ pub struct Card {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub valid_until: Option<String>,
     /// How sure it is.
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "write::is_default")]
     pub status: Status,
     /// Which calls it is for.
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "write::is_default")]
     pub when: When,
     /// Lengths of the whole prompt, cached parts included. The card prices every token of the call.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -281,7 +280,7 @@ pub struct Factor {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub valid_until: Option<String>,
     /// Which calls it is for.
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "write::is_default")]
     pub when: When,
     /// Of a provider's factor: ids of the models it is for; empty: all.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -351,66 +350,4 @@ pub struct Facts {
     /// Where that is known from.
     #[serde(flatten)]
     pub origin: Origin,
-}
-
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
-}
-
-impl Serialize for When {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        match self.tier {
-            None => {}
-            Some(Tier::Batch) => map.serialize_entry("processing", "batch")?,
-            Some(Tier::Fast) => map.serialize_entry("speed", "fast")?,
-            Some(tier) => map.serialize_entry("tier", tier.as_str())?,
-        }
-        if let Some(region) = self.region {
-            map.serialize_entry("region", region.as_str())?;
-        }
-        if let Some(route) = &self.route {
-            map.serialize_entry("route", route)?;
-        }
-        if let Some(variant) = &self.variant {
-            map.serialize_entry("variant", variant)?;
-        }
-        if let Some(schedule) = &self.schedule {
-            map.serialize_entry("schedule", schedule)?;
-        }
-        map.end()
-    }
-}
-
-impl Serialize for Threshold {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(3))?;
-        map.serialize_entry("basis", "total_prompt")?;
-        map.serialize_entry("op", &self.op)?;
-        map.serialize_entry("tokens", &self.tokens)?;
-        map.end()
-    }
-}
-
-impl Serialize for Price {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.per {
-            None => serializer.serialize_str(&self.amount),
-            Some(per) => {
-                let mut map = serializer.serialize_map(Some(2))?;
-                map.serialize_entry("amount", &self.amount)?;
-                map.serialize_entry("per", &per)?;
-                map.end()
-            }
-        }
-    }
-}
-
-/// The words of a card's condition, for messages: `batch`, `standard, resident`.
-impl fmt::Display for When {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.tier.unwrap_or_default().as_str())?;
-        let words = [self.region.map(Region::as_str), self.route.as_deref(), self.variant.as_deref()];
-        words.into_iter().flatten().try_for_each(|word| write!(f, ", {word}"))
-    }
 }

@@ -8,6 +8,7 @@ use super::read::{Members, Reader};
 use super::{
     Allowance, Card, Clause, Factor, Facts, Minimum, Model, Op, Price, Schedule, Status, Threshold, When,
 };
+use crate::book::PERS;
 use crate::{Atto, Capability, Meter, Rate, Region, Tier};
 
 /// The dearest price taken, in dollars, and the largest part of a factor: with counts up to the limit no product leaves
@@ -16,8 +17,6 @@ const PRICE_LIMIT: i128 = 1_000_000 * 10_i128.pow(18);
 const FACTOR_LIMIT: u64 = 10_000;
 /// Prices are kept in units of 1e-12 dollars.
 const UNIT: i128 = 10_i128.pow(6);
-/// What prices are per.
-const PERS: [u64; 5] = [1, 1_000, 3_600, 1_000_000, 1_000_000_000];
 
 impl Price {
     /// The price as numbers.

@@ -1,5 +1,8 @@
 //! Reads the open data set of genai-prices (the JSON inside its published crate) and rewrites it as price cards.
 
+mod foreign;
+mod names;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use outrigger_pricing::document::{
@@ -9,106 +12,10 @@ use outrigger_pricing::{Meter, Tier};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use self::foreign::{Constraint, ForeignModel, ForeignProvider, Rates, Variant};
+use self::names::{flatten, hosts};
 use crate::Failure;
 use crate::decimal::Decimal;
-
-#[derive(Deserialize)]
-struct ForeignProvider {
-    id: String,
-    api_pattern: String,
-    #[serde(default)]
-    fallback_model_providers: Vec<String>,
-    models: Vec<ForeignModel>,
-}
-
-#[derive(Deserialize)]
-struct ForeignModel {
-    id: String,
-    #[serde(rename = "match")]
-    matches: ForeignClause,
-    context_window: Option<u64>,
-    prices: ForeignPrices,
-    #[serde(default)]
-    price_variants: Vec<Variant>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum ForeignClause {
-    Equals(String),
-    StartsWith(String),
-    EndsWith(String),
-    Contains(String),
-    Regex(String),
-    Or(Vec<ForeignClause>),
-    And(Vec<ForeignClause>),
-}
-
-type Rates = BTreeMap<String, Box<RawValue>>;
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Constraint {
-    Date { start_date: String },
-    Hours { start_time: String, end_time: String },
-}
-
-struct Entry {
-    constraint: Option<Constraint>,
-    prices: Rates,
-}
-
-struct ForeignPrices(Vec<Entry>);
-
-struct Variant {
-    when: BTreeMap<String, String>,
-    constraint: Option<Constraint>,
-    prices: Rates,
-}
-
-/// Raw values do not pass through serde's untagged forms, so these are read from their own text.
-impl<'de> Deserialize<'de> for ForeignPrices {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<ForeignPrices, D::Error> {
-        use serde::de::Error;
-
-        #[derive(Deserialize)]
-        struct Row {
-            constraint: Option<Box<RawValue>>,
-            prices: Rates,
-        }
-        let raw = Box::<RawValue>::deserialize(deserializer)?;
-        if raw.get().trim_start().starts_with('{') {
-            let prices = serde_json::from_str(raw.get()).map_err(D::Error::custom)?;
-            return Ok(ForeignPrices(vec![Entry { constraint: None, prices }]));
-        }
-        let rows: Vec<Row> = serde_json::from_str(raw.get()).map_err(D::Error::custom)?;
-        let entries = rows.into_iter().map(|row| {
-            let constraint = constraint(row.constraint.as_deref()).map_err(D::Error::custom)?;
-            Ok(Entry { constraint, prices: row.prices })
-        });
-        entries.collect::<Result<_, _>>().map(ForeignPrices)
-    }
-}
-
-impl<'de> Deserialize<'de> for Variant {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Variant, D::Error> {
-        use serde::de::Error;
-
-        #[derive(Deserialize)]
-        struct Row {
-            when: BTreeMap<String, String>,
-            constraint: Option<Box<RawValue>>,
-            prices: Rates,
-        }
-        let row = Row::deserialize(deserializer)?;
-        let constraint = constraint(row.constraint.as_deref()).map_err(D::Error::custom)?;
-        Ok(Variant { when: row.when, constraint, prices: row.prices })
-    }
-}
-
-fn constraint(raw: Option<&RawValue>) -> Result<Option<Constraint>, serde_json::Error> {
-    raw.map(|raw| serde_json::from_str(raw.get())).transpose()
-}
 
 /// Prices of one meter by prompt length: from more than so many tokens on, so much.
 type Steps = Vec<(u64, String)>;
@@ -172,60 +79,6 @@ pub(crate) fn read(text: &str, origin: &Origin, notes: &mut Notes) -> Result<Doc
     }
     providers.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(Document { providers, ..Document::default() })
-}
-
-/// The host of a URL pattern that names one; others are in the overlay.
-fn hosts(pattern: &str) -> Vec<String> {
-    let Some(rest) = pattern.strip_prefix("https://") else { return Vec::new() };
-    let host = rest.split('/').next().unwrap_or(rest).replace("(?:", "").replace("\\.", ".");
-    let is_host =
-        host.contains('.') && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte));
-    // Several providers behind one host are told apart by path, which hosts cannot do.
-    let shared = ["router.huggingface.co", "api.cloudflare.com"].contains(&host.as_str());
-    if is_host && !shared && !host.ends_with('.') { vec![host] } else { Vec::new() }
-}
-
-/// An `or` is a list of clauses; a pattern becomes plain tests.
-fn flatten(clause: &ForeignClause, place: &str, into: &mut Vec<Clause>) -> Result<(), Failure> {
-    match clause {
-        ForeignClause::Or(parts) => parts.iter().try_for_each(|part| flatten(part, place, into))?,
-        // A fine-tune is found by the row of its base's fine-tunes.
-        ForeignClause::StartsWith(text) if text.starts_with("ft:") => {}
-        ForeignClause::And(parts) => {
-            let mut all = Vec::new();
-            parts.iter().try_for_each(|part| flatten(part, place, &mut all))?;
-            into.push(Clause::All(all));
-        }
-        ForeignClause::Equals(text) => into.push(Clause::Equals(text.clone())),
-        ForeignClause::StartsWith(text) => into.push(Clause::StartsWith(text.clone())),
-        ForeignClause::EndsWith(text) => into.push(Clause::EndsWith(text.clone())),
-        ForeignClause::Contains(text) => into.push(Clause::Contains(text.clone())),
-        ForeignClause::Regex(pattern) => into.push(plain(pattern).ok_or_else(|| {
-            Failure::Row(format!("{place}: the pattern `{pattern}` has no plain form; teach it to genai.rs"))
-        })?),
-    }
-    Ok(())
-}
-
-/// The patterns in use are few: a name with a date (which every name may have), a name with a number, no speech.
-fn plain(pattern: &str) -> Option<Clause> {
-    if pattern == "^(?!.*-[tT][tT][sS](?:$|-))" {
-        return Some(Clause::Not(Box::new(Clause::Contains("-tts".to_owned()))));
-    }
-    let body = pattern.strip_prefix('^')?;
-    let literal = |text: &str| {
-        let text = text.replace("\\.", ".").replace("\\[", "[").replace("\\]", "]");
-        (!text.contains(['\\', '(', '*', '+', '?'])).then_some(text)
-    };
-    let dated = ["-\\d{8}$", "[-@]\\d{8}$", "-\\d{4}-\\d{2}-\\d{2}$"];
-    if let Some(name) = dated.iter().find_map(|end| body.strip_suffix(end)) {
-        return literal(name).map(Clause::Equals);
-    }
-    match (body.strip_suffix("\\d"), body.strip_suffix('$')) {
-        (Some(name), _) => literal(name).map(Clause::StartsWith),
-        (_, Some(name)) => literal(name).map(Clause::Equals),
-        _ => None,
-    }
 }
 
 struct Importer<'a> {
@@ -506,3 +359,6 @@ impl Importer<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
