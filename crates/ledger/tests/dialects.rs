@@ -135,3 +135,40 @@ fn a_model_that_only_the_request_names_makes_a_doubtful_price() {
     assert_eq!(record.cost.completeness, Completeness::Partial);
     assert_eq!(record.cost.reasons, ["the answer names no model: priced as the one asked for"]);
 }
+
+#[test]
+fn a_cloud_is_priced_by_the_model_and_region_of_its_address() {
+    let converse = r#"{"output":{"message":{"role":"assistant","content":[{"text":"Hi"}]}},"stopReason":"end_turn","usage":{"inputTokens":10000,"outputTokens":1000,"totalTokens":11000}}"#;
+    let claude = r#"{"id":"msg_1","type":"message","role":"assistant","model":"claude-opus-5-5","content":[{"type":"text","text":"Hi"}],"stop_reason":"end_turn","usage":{"input_tokens":10000,"output_tokens":1000}}"#;
+    for (host, path, body, model, cost) in [
+        // 10,000 × 3 + 1,000 × 15 per million, and a tenth more in the region's profile.
+        (
+            "bedrock-runtime.eu-central-1.amazonaws.com",
+            "/model/eu.anthropic.claude-sonnet-4-5-20250929-v1%3A0/converse",
+            converse,
+            "eu.anthropic.claude-sonnet-4-5-20250929-v1:0",
+            "0.0495",
+        ),
+        // 10,000 × 4 + 1,000 × 20 per million, and a tenth more in a region.
+        (
+            "us-east5-aiplatform.googleapis.com",
+            "/v1/projects/p/locations/us-east5/publishers/anthropic/models/claude-opus-5-5:rawPredict",
+            claude,
+            "claude-opus-5-5",
+            "0.066",
+        ),
+        (
+            "aiplatform.googleapis.com",
+            "/v1/projects/p/locations/global/publishers/anthropic/models/claude-opus-5-5:rawPredict",
+            claude,
+            "claude-opus-5-5",
+            "0.06",
+        ),
+    ] {
+        let record = support::Script::new(host, path, "{}", body).run();
+        assert_eq!(record.facts.model.as_deref(), Some(model), "{path}");
+        assert_eq!(record.outcome, Outcome::Answered, "{path}: {:?}", record.cause);
+        assert_eq!(record.cost.total.map(|total| total.to_string()).as_deref(), Some(cost), "{path}");
+        assert_eq!(record.cost.completeness, Completeness::Exact, "{path}: {:?}", record.cost.reasons);
+    }
+}

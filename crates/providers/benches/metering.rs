@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use outrigger_providers::dialects::openai_chat::OPENAI_CHAT;
 use outrigger_providers::dialects::openai_responses::OpenAiResponses;
 use outrigger_providers::framing::{Deflate, FrameReader, Messages};
-use outrigger_providers::{Dialect, Peer, SocketMeter};
+use outrigger_providers::{Dialect, Peer, SocketMeter, dialects};
 
 const EVENT: &[u8] = b"data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1794830400,\"model\":\"gpt-5-mini\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"harbour\"},\"finish_reason\":null}],\"usage\":null,\"obfuscation\":\"a\"}\n\n";
 
@@ -23,6 +23,84 @@ fn metering(criterion: &mut Criterion) {
     let mut meter = OPENAI_CHAT.response_meter(StatusCode::OK, &headers);
     meter.chunk(EVENT);
     group.bench_function("an event of 200 bytes", |bencher| bencher.iter(|| meter.chunk(black_box(EVENT))));
+    group.finish();
+}
+
+/// Per wire format an event of its own in the middle of an answer.
+const EVENTS: [(&str, &str, &str); 6] = [
+    (
+        "openai_responses",
+        "text/event-stream",
+        "event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"item_id\":\"msg_01\",\"output_index\":0,\"content_index\":0,\"delta\":\"harbour\",\"logprobs\":[],\"sequence_number\":17}\n\n",
+    ),
+    (
+        "anthropic_messages",
+        "text/event-stream",
+        "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"harbour\"}}\n\n",
+    ),
+    (
+        "gemini",
+        "text/event-stream",
+        "data: {\"candidates\": [{\"content\": {\"parts\": [{\"text\": \"harbour\"}],\"role\": \"model\"},\"index\": 0}],\"usageMetadata\": {\"promptTokenCount\": 900,\"candidatesTokenCount\": 12,\"totalTokenCount\": 912},\"modelVersion\": \"gemini-3.5-flash\",\"responseId\": \"abc\"}\r\n\r\n",
+    ),
+    (
+        "gemini_interactions",
+        "text/event-stream",
+        "event: step.delta\ndata: {\"event_type\":\"step.delta\",\"index\":0,\"delta\":{\"type\":\"text\",\"text\":\"harbour\"},\"event_id\":\"e17\"}\n\n",
+    ),
+    (
+        "cohere",
+        "text/event-stream",
+        "event: content-delta\ndata: {\"type\":\"content-delta\",\"index\":0,\"delta\":{\"message\":{\"content\":{\"text\":\"harbour\"}}}}\n\n",
+    ),
+    (
+        "ollama",
+        "application/x-ndjson",
+        "{\"model\":\"gpt-oss:120b\",\"created_at\":\"2026-11-25T12:00:00.123456Z\",\"message\":{\"role\":\"assistant\",\"content\":\"harbour\"},\"done\":false}\n",
+    ),
+];
+
+/// A message of AWS's framing.
+fn aws_message(event: &str, payload: &str) -> Vec<u8> {
+    let mut headers = Vec::new();
+    for (name, value) in [(":event-type", event), (":message-type", "event")] {
+        headers.push(u8::try_from(name.len()).unwrap_or_default());
+        headers.extend(name.bytes());
+        headers.push(7);
+        headers.extend(u16::try_from(value.len()).unwrap_or_default().to_be_bytes());
+        headers.extend(value.bytes());
+    }
+    let length = |length: usize| u32::try_from(length).unwrap_or_default().to_be_bytes();
+    let mut bytes = length(12 + headers.len() + payload.len() + 4).to_vec();
+    bytes.extend(length(headers.len()));
+    bytes.extend(crc32fast::hash(&bytes).to_be_bytes());
+    bytes.extend(headers);
+    bytes.extend(payload.bytes());
+    bytes.extend(crc32fast::hash(&bytes).to_be_bytes());
+    bytes
+}
+
+fn formats(criterion: &mut Criterion) {
+    let delta = r#"{"contentBlockIndex":0,"delta":{"text":"harbour"},"p":"abcdefghijklmnopqrstuvwxyz"}"#;
+    // {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"harbour"}}
+    let chunk = r#"{"bytes":"eyJ0eXBlIjoiY29udGVudF9ibG9ja19kZWx0YSIsImluZGV4IjowLCJkZWx0YSI6eyJ0eXBlIjoidGV4dF9kZWx0YSIsInRleHQiOiJoYXJib3VyIn19","p":"abcdef"}"#;
+    let aws = "application/vnd.amazon.eventstream";
+    let framed = [
+        ("bedrock_converse", aws, aws_message("contentBlockDelta", delta)),
+        ("bedrock_invoke", aws, aws_message("chunk", chunk)),
+    ];
+    let mut group = criterion.benchmark_group("an event of");
+    group.throughput(Throughput::Elements(1));
+    let events = EVENTS.into_iter().map(|(name, kind, event)| (name, kind, event.as_bytes().to_vec()));
+    for (name, kind, event) in events.chain(framed) {
+        let Some(dialect) = dialects::ALL.into_iter().find(|dialect| dialect.name() == name) else {
+            continue;
+        };
+        let headers: HeaderMap = [(CONTENT_TYPE, HeaderValue::from_static(kind))].into_iter().collect();
+        let mut meter = dialect.response_meter(StatusCode::OK, &headers);
+        meter.chunk(&event);
+        group.bench_function(name, |bencher| bencher.iter(|| meter.chunk(black_box(&event))));
+    }
     group.finish();
 }
 
@@ -91,5 +169,5 @@ fn facts(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, metering, socket, facts);
+criterion_group!(benches, metering, formats, socket, facts);
 criterion_main!(benches);

@@ -59,6 +59,9 @@ pub struct Service {
     /// Domains of the provider under which every customer has a host of its own. Only domains that hold nothing else
     /// may stand here: the pod's authority is good for all of their hosts.
     pub domains: &'static [&'static str],
+    /// Whether a host that an operator lists is one of this provider's, such as that of a region that is newer than
+    /// `hosts`.
+    pub is_kin: fn(&str) -> bool,
     /// Base-URL mode: environment variable and what follows the listener's address in it
     /// (`OPENAI_BASE_URL`, `/openai/v1`); `None` where no variable is known to lead its clients there.
     pub base_url: Option<(&'static str, &'static str)>,
@@ -85,6 +88,7 @@ impl Service {
         otel_name: "",
         hosts: &[],
         domains: &[],
+        is_kin: |_| false,
         base_url: None,
         key_variable: "",
         key_headers: &["authorization"],

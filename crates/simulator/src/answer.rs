@@ -15,7 +15,7 @@ use crate::providers::{self, Provider};
 use crate::received::{Received, Reported};
 use crate::script::{Answer, Asked, Cut, ErrorKind, Usage};
 use crate::server::Shared;
-use crate::{other, socket};
+use crate::{other, sigv4, socket};
 
 /// What one call asks, as far as the templates need it.
 pub(crate) struct Ask {
@@ -61,6 +61,7 @@ pub(crate) async fn respond(
         sent: Vec::new(),
         ended: false,
         abandoned: false,
+        signature_holds: None,
         reported: None,
     };
     let at = shared.log.add(received);
@@ -127,6 +128,8 @@ async fn answer(
     let mut response = if let Some(raw) = &answer.raw_body {
         let kind = answer.content_type.as_deref().unwrap_or("text/html");
         whole(shared, at, answer.status.unwrap_or(200), kind, raw.clone().into_bytes(), zip)
+    } else if wrongly_signed(shared, at, headers, uri, body) {
+        error(shared, at, provider, ErrorKind::Authentication, Some("signature"), &answer)
     } else if let Some(refused) = refused_key(shared, provider, headers, uri) {
         error(shared, at, provider, ErrorKind::Authentication, Some(&refused), &answer)
     } else if let Some(kind) = answer.error.filter(|_| answer.error_after.is_none()) {
@@ -148,6 +151,17 @@ async fn answer(
         }
     }
     response
+}
+
+/// Whether a request is signed with a key that is known, and its signature does not hold.
+fn wrongly_signed(shared: &Shared, at: usize, headers: &HeaderMap, uri: &Uri, body: &[u8]) -> bool {
+    let mut holds = None;
+    shared.log.change(at, |received| {
+        let Ok(method) = received.method.parse() else { return };
+        holds = sigv4::holds(&shared.aws_keys, &method, uri, &received.authority, headers, body);
+        received.signature_holds = holds;
+    });
+    holds == Some(false)
 }
 
 /// The key of a request, if it is not one of the valid ones.
@@ -242,25 +256,25 @@ fn good(
         broken_end,
     };
     let mut response = Response::new(stream(events, pace, Arc::clone(&shared.log), at));
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(provider.stream_type()));
     if zip {
         response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
     response
 }
 
-type Events = Box<dyn Iterator<Item = String> + Send>;
+type Events = Box<dyn Iterator<Item = Bytes> + Send>;
 
 /// The events as the script wants them, and whether the connection breaks at their end.
 fn scripted(
     provider: Provider,
-    mut events: Vec<String>,
+    mut events: Vec<Bytes>,
     deltas: std::ops::Range<usize>,
     answer: &Answer,
     at: usize,
 ) -> (Events, bool) {
     if let Some(after) = answer.garbage_after {
-        events.insert(after.min(events.len()), "data: {\"id\": \u{1f}broken <<<\n\n".to_owned());
+        events.insert(after.min(events.len()), Bytes::from_static(b"data: {\"id\": \x1fbroken <<<\n\n"));
     }
     if let Some(after) = answer.error_after {
         events.truncate(after);
@@ -272,7 +286,7 @@ fn scripted(
         return (Box::new(events.into_iter()), answer.cut == Cut::Broken);
     }
     if answer.endless {
-        let repeated = events.get(deltas).map(<[String]>::to_vec).unwrap_or_default();
+        let repeated = events.get(deltas).map(<[Bytes]>::to_vec).unwrap_or_default();
         events.truncate(2);
         return (Box::new(events.into_iter().chain(repeated.into_iter().cycle().take(100_000))), true);
     }

@@ -73,7 +73,7 @@ pub(crate) struct Pace {
 
 /// Sends `pieces` one by one; records what has gone out under `at`.
 pub(crate) fn stream(
-    pieces: impl Iterator<Item = String> + Send + 'static,
+    pieces: impl Iterator<Item = Bytes> + Send + 'static,
     pace: Pace,
     log: Arc<Log>,
     at: usize,
@@ -99,14 +99,14 @@ pub(crate) fn stream(
                 }
             }
             let bytes = match &mut encoder {
-                None => Bytes::from(piece.clone()),
-                Some(encoder) => flushed(encoder, piece.as_bytes()),
+                None => piece.clone(),
+                Some(encoder) => flushed(encoder, &piece),
             };
             if sender.send(Ok(bytes)).await.is_err() {
                 abandoned = true;
                 break;
             }
-            log.change(at, |received| received.sent.extend_from_slice(piece.as_bytes()));
+            log.change(at, |received| received.sent.extend_from_slice(&piece));
             if !pace.between.is_zero() {
                 tokio::time::sleep(pace.between).await;
             }

@@ -12,6 +12,7 @@ mod providers;
 mod received;
 mod script;
 mod server;
+mod sigv4;
 mod socket;
 
 pub use authority::Certificate;
@@ -35,6 +36,8 @@ pub struct Config {
     pub listen: Option<SocketAddr>,
     /// Keys that are accepted; with none any key is.
     pub valid_keys: Vec<String>,
+    /// AWS access keys, ids with their secrets: what is signed with one of them is verified.
+    pub aws_keys: Vec<(String, String)>,
     /// What to answer; a good answer where nothing matches.
     pub script: Script,
     /// Names served beside the providers' own.

@@ -30,6 +30,8 @@ pub struct Received {
     pub sent: Vec<u8>,
     /// Whether the answer is through: sent whole, cut as the script says, or given up by the client.
     pub ended: bool,
+    /// Whether its AWS signature holds; `None` without one of a known key.
+    pub signature_holds: Option<bool>,
     /// Whether the client left before the answer was through.
     pub abandoned: bool,
     /// What was reported as used, if anything.

@@ -22,6 +22,7 @@ use crate::{Config, Script};
 /// What all connections share.
 pub(crate) struct Shared {
     pub(crate) valid_keys: Vec<String>,
+    pub(crate) aws_keys: Vec<(String, String)>,
     pub(crate) script: Script,
     pub(crate) gateways: Vec<String>,
     /// Calls seen per rule.
@@ -34,6 +35,7 @@ impl Shared {
     pub(crate) fn new(config: Config, log: Arc<Log>, gate: Arc<Semaphore>) -> Shared {
         Shared {
             valid_keys: config.valid_keys,
+            aws_keys: config.aws_keys,
             script: config.script,
             gateways: config.gateways,
             seen: Mutex::default(),

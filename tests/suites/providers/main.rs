@@ -8,6 +8,7 @@
 
 mod bill;
 mod bytes;
+mod clouds;
 mod doctor;
 mod failures;
 mod hosts;

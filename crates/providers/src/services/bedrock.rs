@@ -45,6 +45,13 @@ pub(super) static SERVICE: Service = Service {
         "ap-southeast-3" "ap-southeast-4" "ap-southeast-5" "ap-southeast-7"
         ; fips "us-east-1" "us-east-2" "us-west-2" "us-gov-east-1" "us-gov-west-1" "ca-central-1" "ca-west-1"
     ],
+    is_kin: |host| {
+        let aws =
+            [".amazonaws.com", ".amazonaws.com.cn", ".api.aws"].iter().any(|domain| host.ends_with(domain));
+        aws && ["bedrock-runtime.", "bedrock-runtime-fips.", "bedrock-mantle."]
+            .iter()
+            .any(|name| host.starts_with(name))
+    },
     key_variable: "AWS_ACCESS_KEY_ID or AWS_BEARER_TOKEN_BEDROCK",
     key_headers: &["authorization", "x-api-key"],
     request_id_header: "x-amzn-requestid",
@@ -111,7 +118,12 @@ pub(super) fn addressed(_host: &str, path: &str) -> Addressed {
         .iter()
         .find_map(|kind| model.rsplit_once(kind).filter(|(before, _)| before.ends_with(':')))
         .map_or(model.as_str(), |(_, name)| name);
-    let region = if named.starts_with("global.") { Region::Global } else { Region::Resident };
+    // A profile is named by the group of regions that it spans, a model by its vendor.
+    let region = match named.split_once('.') {
+        Some(("global", _)) => Region::Global,
+        Some(("us" | "us-gov" | "eu" | "apac" | "jp" | "au" | "ca", _)) => Region::Zone,
+        _ => Region::Resident,
+    };
     Addressed { model: Some(named.to_owned()), stream: Some(operation.ends_with("-stream")), region }
 }
 
@@ -129,7 +141,7 @@ mod tests {
                 Operation::Chat,
                 "eu.anthropic.claude-sonnet-5-5-v1:0",
                 true,
-                Region::Resident,
+                Region::Zone,
             ),
             (
                 format!("/model/{arn}inference-profile%2Fglobal.anthropic.claude-opus-5-5/converse"),
@@ -161,7 +173,7 @@ mod tests {
                 Operation::CountTokens,
                 "us.anthropic.claude-opus-5-5",
                 false,
-                Region::Resident,
+                Region::Zone,
             ),
         ] {
             let recognised = recognise(&Method::POST, &path);

@@ -69,6 +69,12 @@ pub fn by_host(host: &str) -> Option<&'static Service> {
         .or_else(|| ALL.into_iter().find(|service| service.domains.iter().any(|domain| is_in(&host, domain))))
 }
 
+/// The provider of a host that an operator lists: a known one where the name says so.
+#[must_use]
+pub fn of_listed(host: &str) -> &'static Service {
+    ALL.into_iter().find(|service| (service.is_kin)(host)).unwrap_or(&OPERATOR_LISTED)
+}
+
 /// Whether a host stands in a domain, one label or more below it.
 #[must_use]
 pub fn is_in(host: &str, domain: &str) -> bool {
@@ -113,6 +119,19 @@ mod tests {
             "",
         ] {
             assert!(by_host(other).is_none(), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_region_newer_than_this_table_is_known_once_it_is_listed() {
+        for (host, service) in [
+            ("bedrock-runtime.xx-north-9.amazonaws.com", "bedrock"),
+            ("xx-north9-aiplatform.googleapis.com", "vertex"),
+            ("llm.intranet.example", "operator_listed"),
+            ("s3.xx-north-9.amazonaws.com", "operator_listed"),
+        ] {
+            assert!(by_host(host).is_none(), "{host}");
+            assert_eq!(of_listed(host).id, service, "{host}");
         }
     }
 

@@ -35,6 +35,7 @@ pub(super) static SERVICE: Service = Service {
         "me-west1" "northamerica-northeast1" "northamerica-northeast2" "southamerica-east1" "southamerica-west1"
         "us-central1" "us-east1" "us-east4" "us-east5" "us-south1" "us-west1" "us-west2" "us-west3" "us-west4"
     ],
+    is_kin: |host| host.ends_with("-aiplatform.googleapis.com"),
     key_variable: "GOOGLE_APPLICATION_CREDENTIALS",
     key_headers: &["authorization", "x-goog-api-key"],
     key_parameter: Some("key"),

@@ -135,7 +135,13 @@ impl Classifier {
         covered: Box<dyn Fn(&str) -> bool>,
     ) -> Classifier {
         Classifier {
-            added: settings.added_hosts().map(|host| (host, &services::OPERATOR_LISTED)).collect(),
+            added: settings
+                .added_hosts()
+                .map(|host| {
+                    let service = services::of_listed(&host);
+                    (host, service)
+                })
+                .collect(),
             passthrough: settings.passthrough_hosts.iter().map(|host| plain(host)).collect(),
             covered,
             learned,

@@ -1,14 +1,21 @@
-//! Bedrock's Converse, not streamed. The model stands in the path, percent-encoded.
+//! Bedrock's Converse and Claude by InvokeModel, plain and streamed. The model stands in the path, percent-encoded.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::answer::{Ask, Told};
-use crate::providers::Parts;
+use crate::providers::{Parts, anthropic, words};
 use crate::script::{ErrorKind, Usage};
 
-/// The model of `/model/MODEL/converse`.
-pub(super) fn model(path: &str) -> Option<String> {
-    let encoded = path.strip_prefix("/model/")?.strip_suffix("/converse")?;
+/// Model and operation of `/model/MODEL/OPERATION`.
+pub(super) fn target(path: &str) -> Option<(String, &str)> {
+    let (encoded, operation) = path.strip_prefix("/model/")?.rsplit_once('/')?;
+    Some((decoded(encoded)?, operation))
+}
+
+fn decoded(encoded: &str) -> Option<String> {
     let mut model = Vec::with_capacity(encoded.len());
     let mut rest = encoded.as_bytes();
     while let Some((first, tail)) = rest.split_first() {
@@ -40,26 +47,122 @@ fn usage(used: &Usage) -> Value {
         "inputTokens": used.input, "outputTokens": output,
         "totalTokens": used.input + used.cache_read + written + output,
         "cacheReadInputTokens": used.cache_read, "cacheWriteInputTokens": written,
+        "cacheDetails": [
+            {"ttl": "5m", "inputTokens": used.cache_write_short},
+            {"ttl": "1h", "inputTokens": used.cache_write_long},
+        ],
     })
 }
 
-pub(super) fn answer(ask: &Ask, told: &Told) -> Parts {
+/// One message of the event stream; every header is a string.
+fn message(headers: &[(&str, &str)], payload: &[u8]) -> Bytes {
+    let mut written = Vec::new();
+    for (name, value) in headers {
+        written.push(name.len() as u8);
+        written.extend_from_slice(name.as_bytes());
+        written.push(7);
+        written.extend_from_slice(&(value.len() as u16).to_be_bytes());
+        written.extend_from_slice(value.as_bytes());
+    }
+    let total = 12 + written.len() + payload.len() + 4;
+    let mut bytes = Vec::with_capacity(total);
+    bytes.extend_from_slice(&(total as u32).to_be_bytes());
+    bytes.extend_from_slice(&(written.len() as u32).to_be_bytes());
+    bytes.extend_from_slice(&crc32fast::hash(&bytes).to_be_bytes());
+    bytes.extend_from_slice(&written);
+    bytes.extend_from_slice(payload);
+    bytes.extend_from_slice(&crc32fast::hash(&bytes).to_be_bytes());
+    bytes.into()
+}
+
+fn event(name: &str, payload: &Value) -> Bytes {
+    let headers = [(":event-type", name), (":content-type", "application/json"), (":message-type", "event")];
+    message(&headers, payload.to_string().as_bytes())
+}
+
+/// An error inside a stream: an exception whose name begins in lower case.
+pub(super) fn exception(kind: ErrorKind) -> Bytes {
+    let (_, word, text) = fault(kind);
+    let name = format!("{}{}", word[..1].to_ascii_lowercase(), &word[1..]);
+    let headers = [
+        (":exception-type", name.as_str()),
+        (":content-type", "application/json"),
+        (":message-type", "exception"),
+    ];
+    message(&headers, json!({"message": text}).to_string().as_bytes())
+}
+
+pub(super) fn answer(path: &str, ask: &Ask, told: &Told) -> Option<Parts> {
+    match target(path)?.1 {
+        "converse" | "converse-stream" => Some(converse(ask, told)),
+        "invoke" | "invoke-with-response-stream" => Some(invoke(ask, told)),
+        _ => None,
+    }
+}
+
+fn converse(ask: &Ask, told: &Told) -> Parts {
+    let id = format!("tooluse_{:022x}", ask.serial);
     let (block, stop) = match &ask.tool {
         None => (json!({"text": told.text}), "end_turn"),
-        Some(tool) => (
-            json!({"toolUse": {"toolUseId": format!("tooluse_{:022x}", ask.serial), "name": tool, "input": {"place": "Kiel"}}}),
-            "tool_use",
-        ),
+        Some(tool) => {
+            (json!({"toolUse": {"toolUseId": id, "name": tool, "input": {"place": "Kiel"}}}), "tool_use")
+        }
     };
-    let mut whole = json!({
-        "metrics": {"latencyMs": 411},
-        "output": {"message": {"content": [block], "role": "assistant"}},
-        "stopReason": stop,
-    });
+    let mut metadata = json!({"metrics": {"latencyMs": 411}});
     if let Some(used) = &told.usage {
-        whole["usage"] = usage(used);
+        metadata["usage"] = usage(used);
     }
-    Parts { whole, events: Vec::new(), deltas: 0..0 }
+    if let Some(tier) = &told.tier {
+        metadata["serviceTier"] = json!({"type": tier});
+    }
+    let mut whole = metadata.clone();
+    whole["output"] = json!({"message": {"content": [block], "role": "assistant"}});
+    whole["stopReason"] = json!(stop);
+
+    let mut events = vec![event("messageStart", &json!({"role": "assistant", "p": "abcdefgh"}))];
+    let delta = |delta: Value| {
+        event("contentBlockDelta", &json!({"contentBlockIndex": 0, "delta": delta, "p": "abcd"}))
+    };
+    if let Some(tool) = &ask.tool {
+        let start = json!({"toolUse": {"toolUseId": id, "name": tool}});
+        events.push(event("contentBlockStart", &json!({"contentBlockIndex": 0, "start": start, "p": "ab"})));
+    }
+    let first = events.len();
+    match &ask.tool {
+        None => events.extend(words(&told.text).into_iter().map(|word| delta(json!({"text": word})))),
+        Some(_) => events.push(delta(json!({"toolUse": {"input": "{\"place\": \"Kiel\"}"}}))),
+    }
+    let deltas = first..events.len();
+    events.push(event("contentBlockStop", &json!({"contentBlockIndex": 0, "p": "abc"})));
+    events.push(event("messageStop", &json!({"stopReason": stop, "p": "abcdef"})));
+    metadata["p"] = json!("ab");
+    events.push(event("metadata", &metadata));
+    Parts { whole, events, deltas }
+}
+
+/// Claude's own format: as it is, or event by event inside chunks.
+fn invoke(ask: &Ask, told: &Told) -> Parts {
+    let parts = anthropic::answer(ask, told);
+    let last = parts.events.len().saturating_sub(1);
+    let wrapped = |(at, sse): (usize, &Bytes)| {
+        let text = String::from_utf8_lossy(sse);
+        let data = text.split_once("data: ").map_or("{}", |(_, data)| data.trim_end());
+        let mut value: Value = serde_json::from_str(data).unwrap_or_default();
+        if let Some(used) = told.usage.filter(|_| at == last) {
+            value["amazon-bedrock-invocationMetrics"] = json!({
+                "inputTokenCount": used.input, "outputTokenCount": used.output + used.reasoning,
+                "invocationLatency": 411, "firstByteLatency": 120,
+                "cacheReadInputTokenCount": used.cache_read,
+                "cacheWriteInputTokenCount": used.cache_write_short + used.cache_write_long,
+            });
+        }
+        event("chunk", &json!({"bytes": STANDARD.encode(value.to_string()), "p": "abcdefghijkl"}))
+    };
+    Parts {
+        events: parts.events.iter().enumerate().map(wrapped).collect(),
+        whole: parts.whole,
+        deltas: parts.deltas,
+    }
 }
 
 /// Status, the word of `x-amzn-errortype` and the message.
@@ -107,11 +210,11 @@ mod tests {
     fn the_model_is_read_out_of_the_path() {
         for (path, expected) in [
             ("/model/us.anthropic.claude-v1%3A0/converse", Some("us.anthropic.claude-v1:0")),
-            ("/model/arn%3Aaws%2Fx/converse", Some("arn:aws/x")),
+            ("/model/arn%3Aaws%2Fx/converse-stream", Some("arn:aws/x")),
             ("/model/odd%/converse", Some("odd%")),
-            ("/model/x/invoke", None),
+            ("/guardrail/x/apply", None),
         ] {
-            assert_eq!(model(path).as_deref(), expected, "{path}");
+            assert_eq!(target(path).map(|(model, _)| model).as_deref(), expected, "{path}");
         }
     }
 

@@ -80,7 +80,7 @@ pub(super) fn answer(path: &str, ask: &Ask, told: &Told) -> Option<Parts> {
     chunks.push(chunk(json!([{"text": ""}]), true));
     // Without `alt=sse` one JSON array comes, and it streams no events.
     let events = if ask.server_sent {
-        chunks.iter().map(|chunk| format!("data: {chunk}\r\n\r\n")).collect()
+        chunks.iter().map(|chunk| format!("data: {chunk}\r\n\r\n").into()).collect()
     } else {
         Vec::new()
     };

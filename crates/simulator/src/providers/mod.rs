@@ -1,6 +1,7 @@
 //! The providers' wire formats as templates.
 
 mod anthropic;
+mod azure;
 mod bedrock;
 mod gemini;
 mod openai;
@@ -8,6 +9,7 @@ mod openai_chat;
 pub(crate) mod openai_responses;
 pub(crate) mod realtime;
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Uri};
 use serde_json::Value;
 
@@ -21,6 +23,8 @@ pub(crate) enum Provider {
     Anthropic,
     Gemini,
     Bedrock,
+    /// OpenAI's formats under paths of its own.
+    Azure,
 }
 
 /// An answer in both of its forms.
@@ -28,7 +32,7 @@ pub(crate) struct Parts {
     /// Not streamed.
     pub(crate) whole: Value,
     /// Streamed, event by event; empty where the path does not stream.
-    pub(crate) events: Vec<String>,
+    pub(crate) events: Vec<Bytes>,
     /// Which of the events are content.
     pub(crate) deltas: std::ops::Range<usize>,
 }
@@ -41,6 +45,7 @@ impl Provider {
             "api.anthropic.com" => Some(Provider::Anthropic),
             "generativelanguage.googleapis.com" => Some(Provider::Gemini),
             "bedrock-runtime.us-east-1.amazonaws.com" => Some(Provider::Bedrock),
+            host if host.ends_with(".openai.azure.com") => Some(Provider::Azure),
             host if host.ends_with("api.openai.com") => Some(Provider::Openai),
             host if gateway || host == "localhost" || host == "127.0.0.1" => Provider::of_path(path),
             _ => None,
@@ -65,12 +70,17 @@ impl Provider {
             Provider::Anthropic => "anthropic",
             Provider::Gemini => "gemini",
             Provider::Bedrock => "bedrock",
+            Provider::Azure => "azure",
         }
     }
 
     /// The model, and whether a stream is asked for: some providers read the body, others the path.
     pub(crate) fn asked(self, path: &str, body: &Value) -> (String, bool) {
         match self {
+            Provider::Azure => (
+                azure::deployment(path).unwrap_or_default().to_owned(),
+                body["stream"].as_bool().unwrap_or(false),
+            ),
             Provider::Openai | Provider::Anthropic => (
                 body["model"].as_str().unwrap_or_default().to_owned(),
                 body["stream"].as_bool().unwrap_or(false),
@@ -79,7 +89,9 @@ impl Provider {
                 let (model, method) = gemini::target(path).unwrap_or_default();
                 (model.to_owned(), method == "streamGenerateContent")
             }
-            Provider::Bedrock => (bedrock::model(path).unwrap_or_default(), false),
+            Provider::Bedrock => bedrock::target(path)
+                .map(|(model, operation)| (model, operation.ends_with("-stream")))
+                .unwrap_or_default(),
         }
     }
 
@@ -89,6 +101,7 @@ impl Provider {
         let bearer = text("authorization").and_then(|value| value.strip_prefix("Bearer "));
         match self {
             Provider::Openai => bearer,
+            Provider::Azure => text("api-key").or(bearer),
             Provider::Anthropic => text("x-api-key").or(bearer),
             Provider::Gemini => text("x-goog-api-key")
                 .or_else(|| uri.query()?.split('&').find_map(|pair| pair.strip_prefix("key="))),
@@ -105,15 +118,26 @@ impl Provider {
             (Provider::Anthropic, "/v1/messages") => Some(anthropic::answer(ask, told)),
             (Provider::Anthropic, "/v1/messages/count_tokens") => Some(anthropic::count(told)),
             (Provider::Gemini, path) => gemini::answer(path, ask, told),
-            (Provider::Bedrock, path) if bedrock::model(path).is_some() => Some(bedrock::answer(ask, told)),
+            (Provider::Bedrock, path) => bedrock::answer(path, ask, told),
+            (Provider::Azure, path) if path.ends_with("/chat/completions") => {
+                Some(azure::with_filters(openai_chat::answer(ask, told)))
+            }
             _ => None,
+        }
+    }
+
+    /// The content type of a stream.
+    pub(crate) const fn stream_type(self) -> &'static str {
+        match self {
+            Provider::Bedrock => "application/vnd.amazon.eventstream",
+            _ => "text/event-stream; charset=utf-8",
         }
     }
 
     /// An error's status and body.
     pub(crate) fn error(self, kind: ErrorKind, key: Option<&str>, serial: usize) -> (u16, Value) {
         match self {
-            Provider::Openai => openai::error(kind, key),
+            Provider::Openai | Provider::Azure => openai::error(kind, key),
             Provider::Anthropic => anthropic::error(kind, serial),
             Provider::Gemini => gemini::error(kind),
             Provider::Bedrock => bedrock::error(kind),
@@ -123,21 +147,22 @@ impl Provider {
     /// Headers of an error.
     pub(crate) fn error_headers(self, kind: ErrorKind) -> Vec<(&'static str, String)> {
         match self {
-            Provider::Openai | Provider::Anthropic if kind == ErrorKind::RateLimit => {
+            Provider::Openai | Provider::Anthropic | Provider::Azure if kind == ErrorKind::RateLimit => {
                 vec![("retry-after", "1".to_owned())]
             }
             Provider::Bedrock => bedrock::error_headers(kind),
-            Provider::Openai | Provider::Anthropic | Provider::Gemini => Vec::new(),
+            Provider::Openai | Provider::Anthropic | Provider::Gemini | Provider::Azure => Vec::new(),
         }
     }
 
     /// An error inside a stream.
-    pub(crate) fn error_event(self, kind: ErrorKind, serial: usize) -> String {
+    pub(crate) fn error_event(self, kind: ErrorKind, serial: usize) -> Bytes {
         let (_, body) = self.error(kind, None, serial);
         match self {
-            Provider::Openai => format!("data: {body}\n\n"),
-            Provider::Gemini | Provider::Bedrock => format!("data: {body}\r\n\r\n"),
-            Provider::Anthropic => format!("event: error\ndata: {body}\n\n"),
+            Provider::Openai | Provider::Azure => format!("data: {body}\n\n").into(),
+            Provider::Gemini => format!("data: {body}\r\n\r\n").into(),
+            Provider::Bedrock => bedrock::exception(kind),
+            Provider::Anthropic => format!("event: error\ndata: {body}\n\n").into(),
         }
     }
 
@@ -145,6 +170,7 @@ impl Provider {
     pub(crate) fn common_headers(self, headers: &mut HeaderMap, serial: usize) {
         let pairs = match self {
             Provider::Openai => openai::headers(serial),
+            Provider::Azure => azure::headers(serial),
             Provider::Anthropic => anthropic::headers(serial),
             Provider::Gemini => gemini::headers(),
             Provider::Bedrock => bedrock::headers(serial),
@@ -176,11 +202,11 @@ pub(crate) fn words(text: &str) -> Vec<&str> {
 }
 
 /// `data:` alone, as OpenAI's chat streams.
-pub(crate) fn unnamed(data: &Value) -> String {
-    format!("data: {data}\n\n")
+pub(crate) fn unnamed(data: &Value) -> Bytes {
+    format!("data: {data}\n\n").into()
 }
 
 /// `event:` and `data:`, the name being the data's type.
-pub(crate) fn named(data: &Value) -> String {
-    format!("event: {}\ndata: {data}\n\n", data["type"].as_str().unwrap_or_default())
+pub(crate) fn named(data: &Value) -> Bytes {
+    format!("event: {}\ndata: {data}\n\n", data["type"].as_str().unwrap_or_default()).into()
 }

@@ -1,5 +1,6 @@
 //! Chat Completions.
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::answer::{Ask, Told};
@@ -89,6 +90,6 @@ pub(super) fn answer(ask: &Ask, told: &Told) -> Parts {
             "service_tier": tier, "system_fingerprint": "fp_5b1c7a0e42", "choices": [], "usage": usage(used), "obfuscation": "",
         })));
     }
-    events.push("data: [DONE]\n\n".to_owned());
+    events.push(Bytes::from_static(b"data: [DONE]\n\n"));
     Parts { whole, events, deltas }
 }

@@ -164,6 +164,7 @@ fn tier(word: &str) -> Tier {
         "default" | "standard" => Tier::Standard,
         "flex" => Tier::Flex,
         "priority" => Tier::Priority,
+        "reserved" => Tier::Provisioned,
         _ => Tier::Unknown,
     }
 }
