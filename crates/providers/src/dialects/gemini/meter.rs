@@ -1,5 +1,5 @@
-//! Reads a generated content as it passes. Per frame: a chunk's candidates are stepped over unless they end or begin the
-//! answer; its usage, which comes with nearly every chunk and is cumulative, is read without allocating.
+//! Reads a generated content as it passes. Per frame: usage comes with nearly every chunk and is cumulative, so a chunk in
+//! the middle of the answer is set aside in a buffer that is reused, and read only where no other follows it.
 
 use http::HeaderMap;
 use outrigger_pricing::Meter;
@@ -40,10 +40,13 @@ const BLOCKS: [&str; 8] = [
 
 /// More candidates than any request may ask for are not followed.
 const CANDIDATES: usize = 128;
+/// A buffer that one large chunk made bigger than this is given back.
+const KEPT: usize = 16 * 1024;
 /// What a turn that ends in tool calls is told by: the wire says `STOP`.
 pub(super) const TOOL_CALL: &str = "functionCall";
 
 static FINISH: Mark = Mark::new(|| memchr::memmem::Finder::new("\"finishReason\""));
+static BLOCKED: Mark = Mark::new(|| memchr::memmem::Finder::new("\"blockReason\""));
 static CALL: Mark = Mark::new(|| memchr::memmem::Finder::new("\"functionCall\""));
 static QUERIES: Mark = Mark::new(|| memchr::memmem::Finder::new("\"webSearchQueries\""));
 
@@ -121,6 +124,8 @@ enum Form {
 struct StreamState {
     reading: Reading,
     usage: Option<UsageMetadata>,
+    /// A chunk in the middle of the answer, of which nothing but the usage can matter, and that only if it is the last.
+    pending: Vec<u8>,
     calls_tool: bool,
     searches: u64,
     content_seen: bool,
@@ -159,6 +164,7 @@ impl ResponseMeter for GeminiMeter {
 
     fn finish(&mut self) -> Reading {
         let stream = &mut self.stream;
+        stream.read_pending();
         let (too_long, broken) = match &self.form {
             Form::Events(splitter) => (splitter.skipped() > 0, None),
             Form::Elements(values) if values.is_malformed() => {
@@ -223,6 +229,36 @@ impl StreamState {
     }
 
     fn element(&mut self, data: &[u8]) {
+        let wanted = !self.content_seen
+            || FINISH.has_value(data)
+            || marks::ERROR.has_value(data)
+            || BLOCKED.has_value(data)
+            || QUERIES.has_value(data)
+            || (!self.calls_tool && CALL.has_value(data));
+        if wanted {
+            self.read_pending();
+            self.read_chunk(data);
+        } else {
+            // Its usage replaces that of the chunk before, which told nothing else.
+            self.pending.clear();
+            self.pending.extend_from_slice(data);
+        }
+    }
+
+    /// Reads the last chunk that was set aside.
+    fn read_pending(&mut self) {
+        if self.pending.is_empty() {
+            return;
+        }
+        let mut pending = std::mem::take(&mut self.pending);
+        self.read_chunk(&pending);
+        if pending.capacity() <= KEPT {
+            pending.clear();
+            self.pending = pending;
+        }
+    }
+
+    fn read_chunk(&mut self, data: &[u8]) {
         match serde_json::from_slice::<Chunk<'_>>(data) {
             Ok(chunk) => self.chunk(&chunk),
             Err(_) => self.stumble("an event is not a chunk of content"),

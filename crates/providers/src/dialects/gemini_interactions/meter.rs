@@ -181,6 +181,11 @@ impl StreamState {
             self.stumble("an event is not a JSON object");
             return;
         }
+        // The event's name repeats its type.
+        if let Some(name) = std::str::from_utf8(event.name).ok().filter(|name| !name.is_empty()) {
+            self.named(name, event.data);
+            return;
+        }
         match serde_json::from_slice::<Typed<'_>>(event.data) {
             Ok(typed) => self.named(&typed.event_type, event.data),
             Err(_) => self.stumble("an event has no type"),
