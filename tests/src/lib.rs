@@ -8,6 +8,8 @@
     reason = "a harness fails its test by panicking, with the reason"
 )]
 
+pub mod app;
+pub mod h2;
 pub mod http;
 pub mod jaeger;
 pub mod netns;

@@ -26,6 +26,15 @@ impl TlsServer {
     /// If no certificate can be made.
     #[must_use]
     pub fn listen(name: &str) -> TlsServer {
+        TlsServer::on(TcpListener::bind("127.0.0.1:0").expect("a free port"), name, &[])
+    }
+
+    /// The same on a listener that is bound elsewhere, speaking these protocols.
+    ///
+    /// # Panics
+    /// If no certificate can be made.
+    #[must_use]
+    pub fn on(listener: TcpListener, name: &str, protocols: &[&[u8]]) -> TlsServer {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         let authority =
@@ -34,17 +43,15 @@ impl TlsServer {
         let mut params = CertificateParams::new([name.to_owned()]).expect("a name");
         params.use_authority_key_identifier_extension = true;
         let leaf = params.signed_by(&key, &authority).expect("a certificate");
-        let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_protocol_versions(rustls::ALL_VERSIONS)
-            .expect("versions")
-            .with_no_client_auth()
-            .with_single_cert(vec![leaf.der().clone()], PrivateKeyDer::Pkcs8(key.serialize_der().into()))
-            .expect("a matching key");
-        TlsServer {
-            listener: TcpListener::bind("127.0.0.1:0").expect("a free port"),
-            config: Arc::new(config),
-            ca_pem: authority.pem(),
-        }
+        let mut config =
+            ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+                .with_protocol_versions(rustls::ALL_VERSIONS)
+                .expect("versions")
+                .with_no_client_auth()
+                .with_single_cert(vec![leaf.der().clone()], PrivateKeyDer::Pkcs8(key.serialize_der().into()))
+                .expect("a matching key");
+        config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+        TlsServer { listener, config: Arc::new(config), ca_pem: authority.pem() }
     }
 
     /// Where it listens.

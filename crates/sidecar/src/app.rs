@@ -254,6 +254,8 @@ impl Bound {
         drop(token);
         // A dropped handle asks for an end without grace.
         let grace = stopped.await.unwrap_or_default();
+        let tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+        tracing::info!(tasks, grace_seconds = grace.as_secs(), "draining");
         if !drain.finish(grace).await {
             tracing::warn!(
                 grace_seconds = grace.as_secs(),

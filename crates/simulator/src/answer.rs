@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderName};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use serde_json::Value;
@@ -98,6 +98,10 @@ pub(crate) async fn respond(
     shared.log.change(at, |received| received.body = body.to_vec());
     let mut response = answer(&shared, at, provider, &head.headers, &head.uri, &body).await;
     provider.common_headers(response.headers_mut(), at);
+    if head.method == Method::HEAD {
+        // hyper leaves it out over HTTP/1 only.
+        *response.body_mut() = Sent::Whole(None);
+    }
     response
 }
 

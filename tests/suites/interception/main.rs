@@ -9,6 +9,7 @@ mod app;
 mod capture;
 mod dead_mans_switch;
 mod first_bytes;
+mod hostile;
 mod learned;
 mod names;
 mod program;

@@ -118,6 +118,24 @@ mod tests {
         assert_eq!(name_after_cuts(&bytes, &every).as_deref(), Some("api.openai.com"));
     }
 
+    #[test]
+    fn a_hello_in_records_of_any_size_is_read_to_its_end() {
+        let bytes = hello("api.openai.com");
+        for size in [1, 2, 3, 5, 64, bytes.len()] {
+            let records: Vec<u8> = bytes[5..]
+                .chunks(size)
+                .flat_map(|part| [&[22, 3, 1], (part.len() as u16).to_be_bytes().as_slice(), part].concat())
+                .collect();
+            for cut in 0..=records.len() {
+                assert_eq!(
+                    name_after_cuts(&records, &[cut]).as_deref(),
+                    Some("api.openai.com"),
+                    "records of {size}, cut at {cut}"
+                );
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn what_is_no_hello_is_never_taken_for_one(bytes in prop::collection::vec(any::<u8>(), 0..2000)) {

@@ -27,6 +27,7 @@ use crate::panics::PanicCount;
 use crate::seen::Counters;
 use crate::tls::accept::{Protocol, TlsAcceptor};
 use crate::upstream::Target;
+use crate::upstream::client::OwnH2;
 use crate::upstream::dial::configure_app;
 
 /// A client that is silent this long may be waiting for the server to speak first.
@@ -127,6 +128,7 @@ impl Edge {
             protocol,
             after: Rc::default(),
             tunnel: RefCell::default(),
+            own_h2: OwnH2::default(),
         })
     }
 

@@ -8,6 +8,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
+use crate::downstream::framing::Framed;
 use crate::drain::Token;
 use crate::exchange::after_flush::FlushNoted;
 use crate::exchange::{self, Connection};
@@ -25,6 +26,8 @@ pub(crate) async fn serve_h1<I>(connection: Rc<Connection>, io: I, mut token: To
 where
     I: AsyncRead + AsyncWrite + Unpin + 'static,
 {
+    let answered = Rc::clone(&connection);
+    let io = Framed::new(io, move || answered.tunnel.borrow().is_some());
     let io = TokioIo::new(FlushNoted::new(io, Rc::clone(&connection.after)));
     let serving = Rc::clone(&connection);
     let mut http = http1::Builder::new()
@@ -45,7 +48,7 @@ where
     };
     ended.map_err(io::Error::other)?;
     let parts = http.into_parts();
-    let mut io = parts.io.into_inner().into_inner();
+    let mut io = parts.io.into_inner().into_inner().into_inner();
     let tunnel = connection.tunnel.take();
     match tunnel {
         Some(tunnel) => Box::pin(tunnel.run(io, parts.read_buf)).await,

@@ -4,6 +4,7 @@ pub(crate) mod classify;
 mod client_hello;
 pub(crate) mod connect;
 pub(crate) mod connection;
+mod framing;
 mod http;
 pub(crate) mod learned;
 pub(crate) mod listener;

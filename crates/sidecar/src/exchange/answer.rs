@@ -27,9 +27,10 @@ pub(crate) fn error(
     response
 }
 
-/// The status with which the app learns that its provider was not reached.
+/// The status with which the app learns that its provider was not reached, or its own request not read.
 pub(crate) const fn status_for(class: FailureClass) -> u16 {
     match class {
+        FailureClass::InvalidRequest => 400,
         FailureClass::Timeout => 504,
         _ => 502,
     }

@@ -28,7 +28,7 @@ use crate::exchange::tunnel::Tunnel;
 use crate::exchange::watch::{Records, Watch};
 use crate::seen::Counters;
 use crate::tls::accept::Protocol;
-use crate::upstream::client::SharedClient;
+use crate::upstream::client::{OwnH2, SharedClient};
 
 /// How much of a request that goes nowhere is taken in, and for how long.
 const SWALLOWED: usize = 1024 * 1024;
@@ -49,6 +49,16 @@ pub(crate) struct Connection {
     pub(crate) after: Rc<AfterFlush>,
     /// Set when a request of this connection was answered with 101: the connection then becomes a tunnel.
     pub(crate) tunnel: RefCell<Option<Tunnel>>,
+    /// Its requests over HTTP/2 go here.
+    pub(crate) own_h2: OwnH2<ForwardedBody>,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if let Binding::Named { target, .. } = &self.binding {
+            self.own_h2.put_back(&self.shared.client, target);
+        }
+    }
 }
 
 /// Serves one request. The app always gets an answer; what fails is told in its provider's format.
@@ -108,7 +118,10 @@ async fn forward(
     let head = outgoing(head, &route, connection.protocol, &connection.binding);
     let body = ForwardedBody::new(body, watch.clone(), Rc::clone(&request_sent));
     let request = Request::from_parts(head, body);
-    let sent = shared.client.send(&route.target, route.original, connection.protocol, request).await;
+    let sent = shared
+        .client
+        .send(&route.target, route.original, connection.protocol, &connection.own_h2, request)
+        .await;
     let sent = match sent {
         Ok(sent) => sent,
         Err(error) => {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use http::header::HOST;
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderValue, Request, Uri, Version, request};
+use http::{HeaderValue, Method, Request, Uri, Version, request};
 use hyper::body::Incoming;
 use outrigger_providers::{FailureClass, Service, services};
 
@@ -42,6 +42,15 @@ pub(crate) struct Misrouted {
 impl Binding {
     /// Finds where a request goes.
     pub(crate) fn route(&self, request: &Request<Incoming>) -> Result<Route, Misrouted> {
+        if request.method() == Method::CONNECT {
+            return Err(Misrouted {
+                service: None,
+                status: 405,
+                class: FailureClass::InvalidRequest,
+                text: "CONNECT is for the proxy listener; this connection already leads to a provider"
+                    .to_owned(),
+            });
+        }
         let authority = authority(request);
         let path = request.uri().path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
         match self {
@@ -106,7 +115,11 @@ fn base_url_route(port: u16, authority: Option<&Authority>, path: &PathAndQuery)
 }
 
 fn authority(request: &Request<Incoming>) -> Option<Authority> {
-    let in_header = || request.headers().get(HOST)?.to_str().ok()?.parse().ok();
+    let in_header = || {
+        let mut named = request.headers().get_all(HOST).iter();
+        let one = named.next().filter(|_| named.next().is_none())?;
+        one.to_str().ok()?.parse().ok()
+    };
     match (request.uri().authority(), request.headers().contains_key(HOST)) {
         (Some(in_uri), false) => Some(in_uri.clone()),
         // Two different answers to the same question are none.

@@ -9,7 +9,8 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::Body;
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
@@ -60,6 +61,31 @@ pub(crate) struct Sent<B> {
     pub(crate) response: Response<Incoming>,
     pub(crate) peer: Option<SocketAddr>,
     pub(crate) lease: Lease<B>,
+}
+
+/// The HTTP/2 connection that a connection of the app has to itself, once it needs one.
+pub(crate) struct OwnH2<B>(RefCell<Option<Held<B>>>);
+
+type Held<B> = (http2::SendRequest<B>, Option<SocketAddr>);
+
+impl<B> Default for OwnH2<B> {
+    fn default() -> OwnH2<B> {
+        OwnH2(RefCell::default())
+    }
+}
+
+impl<B> OwnH2<B> {
+    /// The connection of the app has ended; the next one may have it.
+    pub(crate) fn put_back(&self, client: &Client<B>, target: &Target) {
+        if let Some((sender, peer)) = self.0.take() {
+            client.pool.put_h2(target, sender, peer);
+        }
+    }
+
+    /// Another request may have opened one in the meantime; that one stays.
+    fn hold(&self, opened: Held<B>) -> Held<B> {
+        self.0.borrow_mut().get_or_insert(opened).clone()
+    }
 }
 
 /// The right to put a connection back once its exchange is complete. Dropped, the connection closes
@@ -148,11 +174,12 @@ impl<B: RequestBody> Client<B> {
         target: &Target,
         original: Option<SocketAddr>,
         protocol: Protocol,
+        own: &OwnH2<B>,
         request: Request<B>,
     ) -> Result<Sent<B>, DialError> {
         match protocol {
             Protocol::H1 => self.send_h1(target, original, request).await,
-            Protocol::H2 => self.send_h2(target, original, request).await,
+            Protocol::H2 => self.send_h2(target, original, own, request).await,
         }
     }
 
@@ -176,6 +203,11 @@ impl<B: RequestBody> Client<B> {
             }
             match sender.try_send_request(request).await {
                 Ok(response) => {
+                    if response.status() == StatusCode::SWITCHING_PROTOCOLS
+                        || !is_plainly_framed(response.headers())
+                    {
+                        return Err(ambiguous(target));
+                    }
                     let lease = Lease { h1: Some((sender, target.clone(), peer)) };
                     return Ok(Sent { response, peer, lease });
                 }
@@ -192,34 +224,46 @@ impl<B: RequestBody> Client<B> {
         &self,
         target: &Target,
         original: Option<SocketAddr>,
+        own: &OwnH2<B>,
         mut request: Request<B>,
     ) -> Result<Sent<B>, DialError> {
         loop {
-            let (mut sender, peer, fresh) = match self.pool.h2(target) {
-                Some((sender, peer)) => (sender, peer, false),
-                None => {
-                    let (tls, peer, protocol) = Box::pin(self.open(target, original, Offer::H2)).await?;
-                    if protocol != Protocol::H2 {
-                        return Err(DialError {
-                            class: FailureClass::Tls,
-                            text: format!(
-                                "{target} does not speak HTTP/2, and the client offered nothing else"
-                            ),
-                        });
+            let held = own.0.borrow_mut().take_if(|(sender, _)| sender.is_closed());
+            drop(held);
+            let held = own.0.borrow().clone();
+            let ((mut sender, peer), fresh) = match held {
+                Some(held) => (held, false),
+                None => match self.pool.take_h2(target) {
+                    Some(idle) => (own.hold((idle.sender, idle.peer)), false),
+                    None => {
+                        let held = Box::pin(self.open_h2(target, original)).await?;
+                        (own.hold(held), true)
                     }
-                    let sender = self.start_h2(tls).await.map_err(|error| broken(target, &error))?;
-                    self.pool.put_h2(target, sender.clone(), peer);
-                    (sender, peer, true)
-                }
+                },
             };
             match sender.try_send_request(request).await {
                 Ok(response) => return Ok(Sent { response, peer, lease: Lease::none() }),
                 Err(mut error) => match error.take_message() {
-                    Some(unsent) if !fresh => request = unsent,
+                    Some(unsent) if !fresh => {
+                        request = unsent;
+                        own.0.take();
+                    }
                     _ => return Err(broken(target, error.error())),
                 },
             }
         }
+    }
+
+    async fn open_h2(&self, target: &Target, original: Option<SocketAddr>) -> Result<Held<B>, DialError> {
+        let (tls, peer, protocol) = self.open(target, original, Offer::H2).await?;
+        if protocol != Protocol::H2 {
+            return Err(DialError {
+                class: FailureClass::Tls,
+                text: format!("{target} does not speak HTTP/2, and the client offered nothing else"),
+            });
+        }
+        let sender = self.start_h2(tls).await.map_err(|error| broken(target, &error))?;
+        Ok((sender, peer))
     }
 
     /// A connection of its own for an upgrade; its raw form comes back once the response's head has been read.
@@ -318,7 +362,31 @@ fn h1_builder() -> http1::Builder {
     builder
 }
 
+/// Whether an answer's end can be seen in one place only. Another coding than chunked would be lost on the way to the app.
+fn is_plainly_framed(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    match codings.next() {
+        None => true,
+        Some(coding) => {
+            coding.as_bytes().eq_ignore_ascii_case(b"chunked")
+                && codings.next().is_none()
+                && !headers.contains_key(CONTENT_LENGTH)
+        }
+    }
+}
+
+fn ambiguous(target: &Target) -> DialError {
+    DialError {
+        class: FailureClass::ServerError,
+        text: format!("{target} sent an answer whose end cannot be told for certain; it is not passed on"),
+    }
+}
+
 fn broken(target: &Target, error: &hyper::Error) -> DialError {
+    if error.is_user() {
+        let text = "the request's body broke off, or its framing is wrong".to_owned();
+        return DialError { class: FailureClass::InvalidRequest, text };
+    }
     let text = if error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
         format!("{target} closed the connection before it answered")
     } else {

@@ -21,17 +21,18 @@ pub(crate) struct IdleH1<B> {
     since: Instant,
 }
 
-/// An HTTP/2 connection: shared, never taken out.
-pub(crate) struct SharedH2<B> {
+/// An HTTP/2 connection. One connection of the app has it to itself: streams that it leaves unread fill the window of
+/// the whole connection, which must not be another's.
+pub(crate) struct IdleH2<B> {
     pub(crate) sender: http2::SendRequest<B>,
     pub(crate) peer: Option<SocketAddr>,
-    used: Instant,
+    since: Instant,
 }
 
 /// The idle connections.
 pub(crate) struct Pool<B> {
     h1: RefCell<HashMap<Target, Vec<IdleH1<B>>>>,
-    h2: RefCell<HashMap<Target, SharedH2<B>>>,
+    h2: RefCell<HashMap<Target, Vec<IdleH2<B>>>>,
 }
 
 impl<B> Pool<B> {
@@ -66,19 +67,27 @@ impl<B> Pool<B> {
         }
     }
 
-    pub(crate) fn h2(&self, target: &Target) -> Option<(http2::SendRequest<B>, Option<SocketAddr>)> {
+    /// As with HTTP/1.1.
+    pub(crate) fn take_h2(&self, target: &Target) -> Option<IdleH2<B>> {
         let mut all = self.h2.borrow_mut();
-        let shared = all.get_mut(target)?;
-        if shared.sender.is_closed() {
-            all.remove(target);
-            return None;
+        let idle = all.get_mut(target)?;
+        while let Some(one) = idle.pop() {
+            if !one.sender.is_closed() && one.since.elapsed() < IDLE {
+                return Some(one);
+            }
         }
-        shared.used = Instant::now();
-        Some((shared.sender.clone(), shared.peer))
+        None
     }
 
     pub(crate) fn put_h2(&self, target: &Target, sender: http2::SendRequest<B>, peer: Option<SocketAddr>) {
-        self.h2.borrow_mut().insert(target.clone(), SharedH2 { sender, peer, used: Instant::now() });
+        if sender.is_closed() {
+            return;
+        }
+        let mut all = self.h2.borrow_mut();
+        let kept = all.entry(target.clone()).or_default();
+        if kept.len() < KEPT {
+            kept.push(IdleH2 { sender, peer, since: Instant::now() });
+        }
     }
 
     /// Closes what nobody used for a while, and gives the memory back.
@@ -88,6 +97,9 @@ impl<B> Pool<B> {
             idle.shrink_to_fit();
             !idle.is_empty()
         });
-        self.h2.borrow_mut().retain(|_, one| !one.sender.is_closed() && one.used.elapsed() < IDLE);
+        self.h2.borrow_mut().retain(|_, idle| {
+            idle.retain(|one| !one.sender.is_closed() && one.since.elapsed() < IDLE);
+            !idle.is_empty()
+        });
     }
 }
