@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use outrigger_contract::trust_files;
 use rustls::crypto::CryptoProvider;
 
 use crate::StartError;
@@ -125,7 +124,7 @@ fn find(
             .and_then(|authority| checked(authority, provider)),
         Err(error) => Err(error.to_string()),
     };
-    let published = settings.trust_dir.as_ref().and_then(|dir| std::fs::read(dir.join(trust_files::CA)).ok());
+    let published = settings.trust_dir.as_deref().and_then(publish::published_root);
     match (stored, published) {
         (Ok(leaves), None) => Ok((leaves, Ca::Kept)),
         (Ok(leaves), Some(theirs)) if theirs == leaves.root_pem().as_bytes() => Ok((leaves, Ca::Kept)),
@@ -188,6 +187,8 @@ fn publish(settings: &Settings, root_pem: &str) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
+
+    use outrigger_contract::trust_files;
 
     use super::*;
     use crate::tls::provider;
@@ -302,6 +303,21 @@ mod tests {
         assert_eq!(custody.ca, Ca::Fresh);
         assert!(leaves.covers(HOST));
         assert_eq!(pod.start(&[HOST]).unwrap().1.ca, Ca::Kept);
+    }
+
+    #[test]
+    fn what_was_published_before_the_machine_booted_binds_nobody() {
+        let pod = Pod::new();
+        let (first, _) = pod.start(&[HOST]).unwrap();
+        // The key's volume is in memory, the other one may be on disk.
+        std::fs::remove_dir_all(pod.settings.ca_dir.as_ref().unwrap()).unwrap();
+        let origin = pod.settings.trust_dir.as_ref().unwrap().join("..data/origin");
+        std::fs::remove_file(&origin).unwrap();
+        std::fs::write(&origin, "another boot\n").unwrap();
+        let (second, custody) = pod.start(&[HOST]).unwrap();
+        assert_eq!(custody.ca, Ca::Fresh);
+        assert_ne!(second.root_pem(), first.root_pem());
+        assert_eq!(pod.published(), second.root_pem());
     }
 
     #[test]

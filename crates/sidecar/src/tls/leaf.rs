@@ -22,6 +22,8 @@ use crate::tls::der::Certificate;
 const OUTSIDE: &str = "outrigger.invalid";
 /// With the day by which it is backdated, a week.
 const LIFETIME: Duration = Duration::from_secs(6 * 86_400);
+/// How many leaves are kept at a time; past that the oldest is minted anew when it is asked for.
+const KEPT: usize = 512;
 /// Renewed while it is still good for everybody who just received it.
 const RENEWED_AFTER: Duration = Duration::from_secs(5 * 86_400);
 
@@ -30,7 +32,7 @@ pub(crate) struct Leaves {
     authority: Authority,
     key: KeyPair,
     signing: Arc<dyn SigningKey>,
-    // Locked once per handshake; it holds at most one entry per listed host, since nobody else reaches `resolve`.
+    // Locked once per handshake. An app may call any number of names below a listed domain, so it is bounded.
     minted: Mutex<HashMap<String, (Instant, Arc<CertifiedKey>)>>,
 }
 
@@ -106,6 +108,10 @@ impl Leaves {
                 return None;
             }
         };
+        if minted.len() >= KEPT {
+            let oldest = minted.iter().min_by_key(|(_, (at, _))| *at).map(|(host, _)| host.clone());
+            oldest.and_then(|oldest| minted.remove(&oldest));
+        }
         minted.insert(host.to_owned(), (Instant::now(), Arc::clone(&leaf)));
         Some(leaf)
     }
@@ -177,6 +183,17 @@ mod tests {
         let leaves = leaves();
         let foreign = leaves.mint("www.example.com").unwrap();
         assert!(verify(&leaves, &foreign, "www.example.com").is_err());
+    }
+
+    #[test]
+    fn no_more_leaves_are_kept_than_that() {
+        let leaves = leaves();
+        let first = leaves.leaf("0.api.openai.com").unwrap();
+        for number in 1..=KEPT {
+            leaves.leaf(&format!("{number}.api.openai.com")).unwrap();
+        }
+        assert_eq!(leaves.minted.lock().unwrap().len(), KEPT);
+        assert!(!Arc::ptr_eq(&first, &leaves.leaf("0.api.openai.com").unwrap()), "the oldest made room");
     }
 
     #[test]

@@ -7,6 +7,9 @@
 //! ```text
 //! ca.pem -> ..data/ca.pem        hashed -> ..data/hashed        ..data -> ..1a2b3c4d
 //! ```
+//!
+//! Nothing waits for the disk: what a crash of the machine tears is published anew before any program starts again, and is
+//! known by its boot to be of no use.
 
 mod hashed;
 mod jks;
@@ -14,7 +17,7 @@ pub(crate) mod pem;
 mod pkcs12;
 
 use std::collections::HashSet;
-use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{DirBuilder, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, symlink};
 use std::path::Path;
@@ -27,6 +30,8 @@ use crate::tls::der::Certificate;
 
 /// The link that is switched.
 const CURRENT: &str = "..data";
+/// In each version, during which boot of the machine it was published, and by which version of ours.
+const ORIGIN: &str = "origin";
 /// Everyone reads them, whatever the umask says.
 const FILE_MODE: u32 = 0o444;
 const DIRECTORY_MODE: u32 = 0o755;
@@ -53,11 +58,36 @@ pub fn write(dir: &Path, root_pem: &str, extra_pem: &str) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(dir)?;
     // The mount point of a volume may belong to somebody else; it is readable then by the volume's own rules.
     let _theirs = std::fs::set_permissions(dir, Permissions::from_mode(DIRECTORY_MODE));
+    let forms = anchors.forms(&ours);
+    if let Some(current) =
+        std::fs::read_link(dir.join(CURRENT)).ok().filter(|_| forms.are_in(&dir.join(CURRENT)))
+    {
+        return switch(dir, &current.to_string_lossy());
+    }
     let version = format!("..{:08x}", random()?);
-    let written = anchors.write(&dir.join(&version), &ours).and_then(|()| switch(dir, &version));
+    let written = anchors.write(&dir.join(&version), &forms).and_then(|()| switch(dir, &version));
     // On success every version but this one, else this one.
     tidy(dir);
     written
+}
+
+/// The root that programs may have read by now: what `ca.pem` held when it was published during this boot. After a boot every
+/// program has started anew, too.
+pub(crate) fn published_root(dir: &Path) -> Option<Vec<u8>> {
+    let root = std::fs::read(dir.join(trust_files::CA)).ok()?;
+    match std::fs::read_to_string(dir.join(CURRENT).join(ORIGIN)) {
+        Ok(then) if boot().is_some_and(|now| !then.starts_with(&now)) => None,
+        _ => Some(root),
+    }
+}
+
+fn origin() -> String {
+    format!("{}{}\n", boot().unwrap_or_default(), outrigger_contract::VERSION)
+}
+
+/// Which boot of the machine this is.
+fn boot() -> Option<String> {
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()
 }
 
 fn parse(pem: &str) -> Vec<CertificateDer<'static>> {
@@ -97,27 +127,54 @@ impl<'a> Anchors<'a> {
         Anchors(anchors)
     }
 
-    fn write(&self, version: &Path, ours: &[CertificateDer<'_>]) -> io::Result<()> {
+    fn forms(&self, ours: &[CertificateDer<'_>]) -> Forms {
+        let each: Vec<String> = self.0.iter().map(|(_, der, _)| pem::text(der)).collect();
+        Forms {
+            ca: ours.iter().map(|der| pem::text(der)).collect(),
+            bundle: each.concat(),
+            each,
+            origin: origin(),
+        }
+    }
+
+    fn write(&self, version: &Path, forms: &Forms) -> io::Result<()> {
         make_directory(version)?;
         let entries: Vec<(String, &[u8])> =
             self.0.iter().map(|(alias, der, _)| (alias.clone(), *der)).collect();
-        let texts: Vec<String> = entries.iter().map(|(_, der)| pem::text(der)).collect();
-        let ca: String = ours.iter().map(|der| pem::text(der)).collect();
         for (name, bytes) in [
-            (trust_files::CA, ca.as_bytes()),
-            (trust_files::BUNDLE, texts.concat().as_bytes()),
+            (trust_files::CA, forms.ca.as_bytes()),
+            (trust_files::BUNDLE, forms.bundle.as_bytes()),
             (trust_files::TRUSTSTORE_JKS, &jks::store(&entries)),
             (trust_files::TRUSTSTORE_P12, &pkcs12::store(&entries)?),
+            (ORIGIN, forms.origin.as_bytes()),
         ] {
-            write_file(&version.join(name), bytes)?.sync_data()?;
+            write_file(&version.join(name), bytes)?;
         }
         let directory = version.join(trust_files::HASHED);
         make_directory(&directory)?;
         let mut names = hashed::Names::default();
-        for ((_, _, certificate), text) in self.0.iter().zip(&texts) {
+        for ((_, _, certificate), text) in self.0.iter().zip(&forms.each) {
             write_file(&directory.join(names.next(certificate)), text.as_bytes())?;
         }
         make_unsplit_list(version)
+    }
+}
+
+/// The texts from which everything else follows.
+struct Forms {
+    ca: String,
+    bundle: String,
+    /// Of the bundle, one by one.
+    each: Vec<String>,
+    origin: String,
+}
+
+impl Forms {
+    /// Whether a version holds them already. It does after most restarts, and some two hundred files need not be written.
+    fn are_in(&self, version: &Path) -> bool {
+        [(trust_files::CA, &self.ca), (trust_files::BUNDLE, &self.bundle), (ORIGIN, &self.origin)]
+            .into_iter()
+            .all(|(name, text)| std::fs::read(version.join(name)).is_ok_and(|there| there == text.as_bytes()))
     }
 }
 
@@ -146,11 +203,10 @@ fn make_directory(directory: &Path) -> io::Result<()> {
     std::fs::set_permissions(directory, Permissions::from_mode(DIRECTORY_MODE))
 }
 
-fn write_file(path: &Path, bytes: &[u8]) -> io::Result<File> {
+fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path)?;
     file.set_permissions(Permissions::from_mode(FILE_MODE))?;
-    file.write_all(bytes)?;
-    Ok(file)
+    file.write_all(bytes)
 }
 
 /// The moment at which everything appears.
@@ -166,8 +222,7 @@ fn switch(dir: &Path, version: &str) -> io::Result<()> {
     ] {
         link(dir, name, &format!("{CURRENT}/{name}"))?;
     }
-    link(dir, CURRENT, version)?;
-    File::open(dir)?.sync_all()
+    link(dir, CURRENT, version)
 }
 
 /// Makes `name` a link to `target`, in one step where it exists.
@@ -246,6 +301,25 @@ mod tests {
             8,
             "six names, the switch and one version"
         );
+    }
+
+    #[test]
+    fn what_has_not_changed_is_not_written_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let ours = ours();
+        let current = || std::fs::read_link(dir.path().join(CURRENT)).unwrap();
+        write(dir.path(), &ours, "").unwrap();
+        let first = current();
+        std::fs::remove_file(dir.path().join(trust_files::CA)).unwrap();
+        write(dir.path(), &ours, "").unwrap();
+        assert_eq!(current(), first);
+        assert_eq!(count(dir.path().join(trust_files::CA)), 1, "its name is there again");
+        // Another boot, or another version of ours, may have written less.
+        let origin = dir.path().join(CURRENT).join(ORIGIN);
+        std::fs::remove_file(&origin).unwrap();
+        std::fs::write(&origin, "another\n").unwrap();
+        write(dir.path(), &ours, "").unwrap();
+        assert_ne!(current(), first);
     }
 
     #[test]
