@@ -255,6 +255,8 @@ fn a_crowd_leaves_nothing_behind() {
         let setting = format!("net.netfilter.nf_conntrack_tcp_timeout_{timer}=1");
         pod.network.pod.run("sysctl", &["--write", &setting]);
     }
+    // Three rounds of connections and of the sidecar's own, all of which the kernel remembers for a minute.
+    pod.network.pod.run("sysctl", &["--write", "net.ipv4.ip_local_port_range=20000 65000"]);
     let arrivals = hold(&pod.network, ELSEWHERE[0]);
     serve(&pod.network, ELSEWHERE[1], echo);
     serve(&pod.network, PROVIDER[1], speak);
