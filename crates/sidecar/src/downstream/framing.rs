@@ -203,6 +203,10 @@ impl Framing {
         self.state = match (self.state, line.is_empty()) {
             (State::Start, true) => State::Start,
             (State::Start, false) => {
+                // No target has a fragment; the URI parser behind would cut it off and change the target in silence.
+                if memchr(b'#', line).is_some() {
+                    return Err(Ambiguous);
+                }
                 (self.old, self.length, self.chunked) = (line.ends_with(b"HTTP/1.0"), None, false);
                 State::Head
             }
@@ -338,6 +342,7 @@ mod tests {
             ("GET / HTTP/1.1\r\nA: b\r\n", " folded: c\r\n\r\n"),
             ("GET / HTTP/1.1\r\n", "A: b\n\r\n"),
             ("", "GET / HTTP/1.1\nA: b\n\n"),
+            ("", "GET /a#b HTTP/1.1\r\n\r\n"),
             ("GET / HTTP/1.1\r\n", "A: b\rC: d\r\n\r\n"),
             ("GET / HTTP/1.1\r\nA: b\r\n", "\n"),
             ("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", "5 \r\nhello\r\n0\r\n\r\n"),

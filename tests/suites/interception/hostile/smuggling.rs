@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use outrigger_tests::app::{NAME, Pod, answer};
 use proptest::prelude::*;
-use proptest::test_runner::{Config as Cases, TestRunner};
+use proptest::test_runner::{Config as Cases, RngSeed, TestRunner};
 
 use super::strict::{self, Request, Rest};
 use super::upstream::{self, Upstream, agree};
 
-/// Long for an answer that a healthy sidecar gives at once.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Longer than a head may take: what is wrong in one that does not end is answered when its time is over.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Sends bytes and reads as many answers as there are whole requests, or up to the end where something was wrong. The answers'
 /// statuses.
@@ -366,11 +366,17 @@ fn what_arrives_is_what_a_strict_reader_reads() {
         prop::collection::vec(request(), 1..4),
         prop::option::weighted(0.3, (any::<prop::sample::Index>(), any::<u8>())),
     );
+    let cases = Cases::default();
     let mut runner = TestRunner::new(Cases {
         cases: 400,
         failure_persistence: None,
         max_shrink_iters: 100,
-        ..Cases::default()
+        // The same cases in every run, unless PROPTEST_RNG_SEED asks for others.
+        rng_seed: match cases.rng_seed {
+            RngSeed::Random => RngSeed::Fixed(46),
+            asked_for => asked_for,
+        },
+        ..cases
     });
     let (answered, refused) = (Cell::new(0), Cell::new(0));
     let run = runner.run(&strategy, |(parts, flaw)| {
