@@ -17,6 +17,7 @@ use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use outrigger_providers::FailureClass;
 use tokio::net::TcpStream;
+use tokio::sync::OnceCell;
 use tokio_rustls::client::TlsStream;
 
 use crate::tls::accept::Protocol;
@@ -63,9 +64,11 @@ pub(crate) struct Sent<B> {
     pub(crate) lease: Lease<B>,
 }
 
-/// The HTTP/2 connection that a connection of the app has to itself, once it needs one.
-pub(crate) struct OwnH2<B>(RefCell<Option<Held<B>>>);
+/// The HTTP/2 connection that a connection of the app has to itself, once it needs one. Requests that come while it is
+/// being opened wait for it, and share its failure.
+pub(crate) struct OwnH2<B>(RefCell<Option<Opening<B>>>);
 
+type Opening<B> = Rc<OnceCell<Result<Held<B>, DialError>>>;
 type Held<B> = (http2::SendRequest<B>, Option<SocketAddr>);
 
 impl<B> Default for OwnH2<B> {
@@ -77,14 +80,20 @@ impl<B> Default for OwnH2<B> {
 impl<B> OwnH2<B> {
     /// The connection of the app has ended; the next one may have it.
     pub(crate) fn put_back(&self, client: &Client<B>, target: &Target) {
-        if let Some((sender, peer)) = self.0.take() {
-            client.pool.put_h2(target, sender, peer);
+        if let Some(opening) = self.0.take()
+            && let Some(Ok((sender, peer))) = opening.get()
+        {
+            client.pool.put_h2(target, sender.clone(), *peer);
         }
     }
 
-    /// Another request may have opened one in the meantime; that one stays.
-    fn hold(&self, opened: Held<B>) -> Held<B> {
-        self.0.borrow_mut().get_or_insert(opened).clone()
+    fn opening(&self) -> Opening<B> {
+        Rc::clone(self.0.borrow_mut().get_or_insert_default())
+    }
+
+    /// The next request opens another one, unless somebody has begun to.
+    fn forget(&self, opening: &Opening<B>) {
+        self.0.borrow_mut().take_if(|current| Rc::ptr_eq(current, opening));
     }
 }
 
@@ -228,25 +237,32 @@ impl<B: RequestBody> Client<B> {
         mut request: Request<B>,
     ) -> Result<Sent<B>, DialError> {
         loop {
-            let held = own.0.borrow_mut().take_if(|(sender, _)| sender.is_closed());
-            drop(held);
-            let held = own.0.borrow().clone();
-            let ((mut sender, peer), fresh) = match held {
-                Some(held) => (held, false),
-                None => match self.pool.take_h2(target) {
-                    Some(idle) => (own.hold((idle.sender, idle.peer)), false),
-                    None => {
-                        let held = Box::pin(self.open_h2(target, original)).await?;
-                        (own.hold(held), true)
-                    }
-                },
+            let opening = own.opening();
+            let mut fresh = false;
+            let opened = opening.get_or_init(async || match self.pool.take_h2(target) {
+                Some(idle) => Ok((idle.sender, idle.peer)),
+                None => {
+                    fresh = true;
+                    Box::pin(self.open_h2(target, original)).await
+                }
+            });
+            let (mut sender, peer) = match opened.await {
+                Ok((sender, peer)) => (sender.clone(), *peer),
+                Err(error) => {
+                    own.forget(&opening);
+                    return Err(error.clone());
+                }
             };
+            if sender.is_closed() && !fresh {
+                own.forget(&opening);
+                continue;
+            }
             match sender.try_send_request(request).await {
                 Ok(response) => return Ok(Sent { response, peer, lease: Lease::none() }),
                 Err(mut error) => match error.take_message() {
                     Some(unsent) if !fresh => {
                         request = unsent;
-                        own.0.take();
+                        own.forget(&opening);
                     }
                     _ => return Err(broken(target, error.error())),
                 },

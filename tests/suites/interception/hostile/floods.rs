@@ -11,6 +11,7 @@ use outrigger_tests::h2::{
     self, ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, OK, PING, PREFACE, PRIORITY,
     RST_STREAM, SETTINGS, WINDOW_UPDATE, answered, block, frame, get, json_block, next, stream,
 };
+use outrigger_tests::netns::PROVIDER;
 
 use super::upstream;
 use super::{CALM, GROWTH};
@@ -285,6 +286,12 @@ fn streams_that_nobody_reads_hold_back_nobody_else() {
             heads += 1;
         }
     }
+    // All of it came over one connection to the provider, as it would without us.
+    let connections = pod.network.pod.run("ss", &["-Htnp", "state", "established"]);
+    let to_provider =
+        |line: &&str| line.contains(&format!(" {}:443", PROVIDER[0])) && line.contains("outrigger-sidec");
+    let over = connections.lines().filter(to_provider).count();
+    assert!((1..=3).contains(&over), "one, and the neighbour's: {connections}");
     // Another connection gets the same answers whole.
     for _ in 0..2 {
         let mut app = open(&pod, &[0, 4, 0x7f, 0xff, 0xff, 0xff]);
