@@ -68,6 +68,7 @@ pub fn call_json(record: &CallRecord) -> Value {
         "mode": record.mode.as_str(),
         "model": record.model(),
         "requested_model": record.facts.model,
+        "deployed_model": record.deployed_model,
         "served_tier": record.served_tier,
         "stream": record.facts.stream,
         "step": record.step,

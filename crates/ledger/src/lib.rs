@@ -4,6 +4,7 @@
 mod call;
 mod cause;
 mod decode;
+mod deployments;
 mod identity;
 mod ids;
 mod json;
@@ -12,6 +13,7 @@ mod record;
 mod told;
 
 pub use call::{Call, CallStart, End, Socket};
+pub use deployments::Deployments;
 pub use ids::{CallId, SpanContext};
 pub use json::call_json;
 pub use key::KeyHint;

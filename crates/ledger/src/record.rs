@@ -213,6 +213,8 @@ pub struct CallRecord {
     pub key: Option<crate::KeyHint>,
     /// The model that answered.
     pub served_model: Option<String>,
+    /// The model behind the deployment that was asked for, where a setting names it; it was priced as that.
+    pub deployed_model: Option<String>,
     /// The provider's word for the tier it served.
     pub served_tier: Option<String>,
     /// The response's id.
@@ -244,9 +246,10 @@ pub struct CallRecord {
 }
 
 impl CallRecord {
-    /// The model to show: the one that answered, else the one asked for.
+    /// The model to show: the one that answered, else the one behind the deployment, else the one asked for.
     #[must_use]
     pub fn model(&self) -> Option<&str> {
-        self.served_model.as_deref().or(self.facts.model.as_deref())
+        let named = self.served_model.as_deref().or(self.deployed_model.as_deref());
+        named.or(self.facts.model.as_deref())
     }
 }

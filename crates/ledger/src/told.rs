@@ -15,7 +15,7 @@ pub struct ToldCall {
     pub provider: String,
     /// The host that was asked, where the record has one.
     pub host: Option<String>,
-    /// The model that answered, else the one asked for.
+    /// The model that was priced: the one behind a deployment, else the one that answered, else the one asked for.
     pub model: String,
     /// When it began, seconds since 1970.
     pub at: i64,
@@ -90,7 +90,8 @@ impl ToldCall {
             host: record
                 .get("attempts")
                 .and_then(|attempts| attempts.get(0)?.get("host")?.as_str().map(str::to_owned)),
-            model: text(record, "model")
+            model: text(record, "deployed_model")
+                .or_else(|| text(record, "model"))
                 .ok_or(member("model", "is missing: without it there is no price"))?,
             at: at.unix_timestamp(),
             tier: text(record, "tier").map_or(Tier::Standard, |word| Tier::from_word(&word)),
@@ -112,7 +113,8 @@ impl ToldCall {
         let usage = TokenUsage::from_told(told.collect::<Result<Vec<_>, _>>()?);
         let started = log.get("outrigger.time.started").and_then(whole);
         let started = started.ok_or(member("outrigger.time.started", "is missing"))?;
-        let model = text(log, "gen_ai.response.model").or_else(|| text(log, "gen_ai.request.model"));
+        let model = ["outrigger.cost.model", "gen_ai.response.model", "gen_ai.request.model"];
+        let model = model.into_iter().find_map(|key| text(log, key));
         ToldCall {
             id: text(log, "outrigger.call.id"),
             provider: text(log, "gen_ai.provider.name")

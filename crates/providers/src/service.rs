@@ -77,6 +77,9 @@ pub struct Service {
     pub recognise: fn(&Method, &str) -> Recognised,
     /// What host and path say of a call.
     pub addressed: fn(&str, &str) -> Addressed,
+    /// Whether a model is asked for by a name that its customer gave it: what stands behind it only a setting or the
+    /// answer can say.
+    pub is_deployment: fn(&str) -> bool,
     /// Recognises a request to speak WebSocket by its path; `None` where nothing is known of what is said there.
     pub recognise_socket: fn(&str) -> Option<Recognised>,
 }
@@ -96,6 +99,7 @@ impl Service {
         request_id_header: "x-request-id",
         recognise: |_, _| Recognised { dialect: &openai_chat::OPENAI_CHAT, operation: Operation::Other },
         addressed: |_, _| Addressed { model: None, stream: None, region: Region::Global },
+        is_deployment: |_| false,
         recognise_socket: |_| None,
     };
 

@@ -20,6 +20,7 @@ use crate::exchange::Shared;
 use crate::exchange::watch::Records;
 use crate::prices;
 use crate::seen::{Counters, Seen};
+use crate::settings::deployments;
 use crate::status::{Listeners, Observer};
 use crate::tls::accept::TlsAcceptor;
 use crate::tls::custody::{self, Custody};
@@ -199,7 +200,8 @@ impl Bound {
         stopped: oneshot::Receiver<Duration>,
     ) {
         let book = prices::book(self.settings.prices.as_deref());
-        let records = Rc::new(Records::new(recorder, book, Arc::clone(&counters)));
+        let deployments = Arc::new(deployments::table(&self.settings.deployments));
+        let records = Rc::new(Records::new(recorder, book, deployments, Arc::clone(&counters)));
         let client = Rc::new(Client::new(self.dialer, self.connector));
         let shared = Rc::new(Shared { client: Rc::clone(&client), records: Rc::clone(&records) });
         let leaves = self.leaves;

@@ -24,6 +24,6 @@ pub use admin::Admin;
 pub use app::{Bound, Running, bind};
 pub use error::StartError;
 pub use seen::Seen;
-pub use settings::{FailurePolicy, Settings, UpstreamOverride};
+pub use settings::{Deployment, FailurePolicy, Settings, UpstreamOverride};
 pub use tls::custody::{Ca, Custody};
 pub use tls::publish;

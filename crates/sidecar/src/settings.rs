@@ -9,6 +9,10 @@ use serde::Deserialize;
 
 use crate::StartError;
 
+pub(crate) mod deployments;
+
+pub use deployments::Deployment;
+
 /// The sidecar's settings. Unknown keys are errors.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -46,6 +50,10 @@ pub struct Settings {
     pub admin_socket: Option<PathBuf>,
     /// File with prices of one's own (docs/prices.md), laid over the built-in book.
     pub prices: Option<PathBuf>,
+    /// Which models stand behind names that the customer gave, deployments of Azure and ARNs of Bedrock: per resource, the
+    /// first label of its host or `*`, the names and their models.
+    #[serde(deserialize_with = "deployments::read")]
+    pub deployments: Vec<Deployment>,
     /// How long streams may run on after a SIGTERM, in seconds.
     pub grace_seconds: u64,
 }
@@ -80,6 +88,7 @@ impl Default for Settings {
             failure_policy: FailurePolicy::Open,
             admin_socket: None,
             prices: None,
+            deployments: Vec::new(),
             grace_seconds: 30,
         }
     }
@@ -105,6 +114,7 @@ impl Settings {
                     .with_list_parse_key("hosts")
                     .with_list_parse_key("passthrough_hosts")
                     .with_list_parse_key("extra_cas")
+                    .with_list_parse_key("deployments")
                     .try_parsing(true)
                     .source(Some(std::env::vars().filter(|(name, _)| is_setting(name)).collect())),
             )
@@ -165,6 +175,7 @@ fn is_setting(name: &str) -> bool {
         "FAILURE_POLICY",
         "ADMIN_SOCKET",
         "PRICES",
+        "DEPLOYMENTS",
         "GRACE_SECONDS",
     ];
     name.strip_prefix(outrigger_contract::ENV_PREFIX)
@@ -253,5 +264,28 @@ mod tests {
         std::fs::write(&file, "grace_seconds: 5\nupstreams: [\"api.openai.com=127.0.0.1:9\"]\n").unwrap();
         let settings = Settings::load(Some(&file)).unwrap();
         assert_eq!((settings.grace_seconds, settings.upstreams.len()), (5, 1));
+    }
+
+    #[test]
+    fn deployments_are_a_table_or_a_list() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("sidecar.yaml");
+        let arn = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc123";
+        for text in [
+            format!(
+                "deployments:\n  \"*\":\n    \"{arn}\": claude-sonnet-5-5\n  Team-A:\n    Our.GPT: gpt-5-mini\n"
+            ),
+            format!("deployments: [\"*/{arn}=claude-sonnet-5-5\", \"Team-A/Our.GPT=gpt-5-mini\"]\n"),
+        ] {
+            std::fs::write(&file, &text).unwrap();
+            let table = deployments::table(&Settings::load(Some(&file)).unwrap().deployments);
+            let model = |host, name| table.model(host, name);
+            assert_eq!(model("team-a.openai.azure.com", "our.gpt"), Some("gpt-5-mini"), "{text}");
+            assert_eq!(model("bedrock-runtime.us-east-1.amazonaws.com", arn), Some("claude-sonnet-5-5"));
+            assert_eq!(model("team-b.openai.azure.com", "our.gpt"), None);
+        }
+        std::fs::write(&file, "deployments: {team-a.openai.azure.com: {x: gpt-5}}\n").unwrap();
+        let error = Settings::load(Some(&file)).unwrap_err().to_string();
+        assert!(error.contains("`deployments`") && error.contains("first label"), "{error}");
     }
 }

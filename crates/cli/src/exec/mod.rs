@@ -16,7 +16,7 @@ use std::time::Duration;
 use outrigger_contract::trust_variables::Trust;
 use outrigger_exporter::Exporter;
 use outrigger_ledger::{CallRecord, Recorder};
-use outrigger_sidecar::{Bound, Running, Settings, UpstreamOverride};
+use outrigger_sidecar::{Bound, Deployment, Running, Settings, UpstreamOverride};
 
 use crate::bill::{Bill, Telemetry};
 use crate::exec::environment::{Listeners, UserEnvironment};
@@ -49,6 +49,9 @@ pub(crate) struct Arguments {
     /// Reach a provider's name at this address; its certificate is checked as always.
     #[arg(long, value_name = "HOST=ADDR")]
     upstream: Vec<UpstreamOverride>,
+    /// What model stands behind a deployment of Azure or an ARN of Bedrock; RESOURCE is the first label of the host, or `*`.
+    #[arg(long, value_name = "RESOURCE/NAME=MODEL")]
+    deployment: Vec<Deployment>,
     /// PEM file with certificate authorities to trust upstream, beside the public ones.
     #[arg(long, value_name = "FILE")]
     extra_ca: Vec<PathBuf>,
@@ -131,7 +134,10 @@ fn start(arguments: &Arguments, bill: &Arc<Bill>) -> Result<Aboard, Box<dyn std:
     let telemetry =
         outrigger_exporter::Settings::from_env(arguments.otlp.as_deref(), |name| std::env::var(name).ok())?
             .map(|settings| settings.default_service_name(&service_name(arguments)));
-    let bound = outrigger_sidecar::bind(&settings(&arguments.upstream, &arguments.extra_ca, &user))?;
+    let bound = outrigger_sidecar::bind(&Settings {
+        deployments: arguments.deployment.clone(),
+        ..settings(&arguments.upstream, &arguments.extra_ca, &user)
+    })?;
     let directory = tempfile::Builder::new().prefix("outrigger-").tempdir()?;
     let trust = trust::write(directory.path(), &bound, &arguments.extra_ca, &user, arguments.trust_java)?;
     let trust = without_java_unless_it_runs(trust, arguments);

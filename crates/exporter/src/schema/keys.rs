@@ -85,6 +85,7 @@ pub(super) const USAGE_PROVENANCE: &str = "outrigger.usage.provenance";
 pub(super) const USAGE_REASON: &str = "outrigger.usage.reason";
 pub(super) const COST: &str = "outrigger.cost.usd";
 pub(super) const COST_STATUS: &str = "outrigger.cost.status";
+pub(super) const COST_MODEL: &str = "outrigger.cost.model";
 pub(super) const COST_TIER: &str = "outrigger.cost.tier";
 pub(super) const COST_REGION: &str = "outrigger.cost.region";
 pub(super) const COST_REASONS: &str = "outrigger.cost.reasons";

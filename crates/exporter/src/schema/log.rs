@@ -61,6 +61,7 @@ fn attributes(attributes: &mut Attributes<'_>, call: &CallRecord) {
     attributes.text(keys::USAGE_PROVENANCE, call.tokens.provenance.as_str());
     attributes.text_if(keys::USAGE_REASON, call.tokens.reason);
 
+    attributes.text_if(keys::COST_MODEL, call.deployed_model.as_deref());
     attributes.text(keys::COST_TIER, call.tier.as_str());
     attributes.text(keys::COST_REGION, call.region.as_str());
     span::amount(attributes, call);

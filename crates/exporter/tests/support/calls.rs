@@ -63,6 +63,7 @@ pub(crate) fn answered() -> CallRecord {
         session: Some("conv_42".to_owned()),
         key: Some(KeyHint { fingerprint: "3f9c21d0".to_owned(), ending: Some("x7Qa".to_owned()) }),
         served_model: Some("gpt-5.1-2025-11-13".to_owned()),
+        deployed_model: None,
         served_tier: Some("default".to_owned()),
         response_id: Some("chatcmpl-1".to_owned()),
         request_id: Some("req_1".to_owned()),

@@ -12,7 +12,8 @@ use crate::call::{CallStart, End};
 use crate::cause::is_good;
 use crate::identity::{Identity, tidy};
 use crate::{
-    Accounted, Attempt, CallId, CallRecord, KeyHint, Mode, Provenance, SpanContext, Times, Transport,
+    Accounted, Attempt, CallId, CallRecord, Deployments, KeyHint, Mode, Provenance, SpanContext, Times,
+    Transport,
 };
 
 /// Who asks whom, and by which way. The responses of one WebSocket have it in common.
@@ -31,6 +32,8 @@ pub(super) struct About {
     pub(super) http_version: &'static str,
     pub(super) identity: Identity,
     pub(super) key: Option<KeyHint>,
+    /// What stands behind names that the customer gave; nothing is known without it.
+    pub(super) deployments: Option<Arc<Deployments>>,
 }
 
 /// A response's head, as far as a record needs it.
@@ -88,6 +91,7 @@ impl About {
                 .filter(|credential| !credential.secret.is_empty())
                 .as_ref()
                 .map(KeyHint::of),
+            deployments: None,
         }
     }
 
@@ -98,7 +102,8 @@ impl About {
         let verdict = self.verdict(&seen);
         let tier = seen.reading.tier.unwrap_or_default();
         let region = if seen.reading.resident { Region::Resident } else { addressed.region };
-        let cost = self.cost(&verdict.tokens, &seen, (tier, region), &addressed, book);
+        let deployed = self.deployed(&seen.facts);
+        let cost = self.cost(&verdict.tokens, &seen, (tier, region), &addressed, deployed.as_deref(), book);
         let Seen { operation, facts, reading, head, times, transport, .. } = seen;
         let status = head.map(|head| head.status);
         let attempt = Attempt {
@@ -133,6 +138,7 @@ impl About {
             session: self.identity.session.clone().or_else(|| facts.conversation.clone()),
             key: self.key.clone(),
             served_model: reading.model.and_then(tidy),
+            deployed_model: deployed,
             served_tier: reading.tier_word.and_then(tidy),
             response_id: reading.response_id.and_then(tidy),
             request_id: head.and_then(|head| head.request_id.clone()),
@@ -151,12 +157,19 @@ impl About {
         }
     }
 
+    /// The model behind the deployment that was asked for, where a setting names it.
+    fn deployed(&self, facts: &RequestFacts) -> Option<String> {
+        let name = facts.model.as_deref().filter(|name| (self.service.is_deployment)(name))?;
+        self.deployments.as_ref()?.model(&self.host, name).map(str::to_owned)
+    }
+
     fn cost(
         &self,
         tokens: &Accounted,
         seen: &Seen<'_>,
         (tier, region): (Tier, Region),
         addressed: &Addressed,
+        deployed: Option<&str>,
         book: &PriceBook,
     ) -> Cost {
         let (reading, facts) = (&seen.reading, &seen.facts);
@@ -165,9 +178,16 @@ impl About {
             let total = Some(Atto::ZERO);
             return Cost { total, lines: Vec::new(), completeness: Completeness::Exact, reasons: Vec::new() };
         }
-        let Some(model) = reading.model.as_deref().or(facts.model.as_deref()) else {
+        let asked = facts.model.as_deref();
+        let Some(model) = deployed.or(reading.model.as_deref()).or(asked) else {
             return Cost::unpriced("neither request nor response names a model".to_owned());
         };
+        // The name of a deployment says nothing, even where it looks like that of a model.
+        if deployed.is_none() && reading.model.is_none() && (self.service.is_deployment)(model) {
+            return Cost::unpriced(format!(
+                "`{model}` is a deployment, and the answer names no model: say what stands behind it by the setting `deployments`"
+            ));
+        }
         let mut cost = book.cost(&Charge {
             provider: book.seller(self.service.id, &self.host),
             model,
@@ -179,7 +199,7 @@ impl About {
             usage: &tokens.usage,
         });
         let doubts = [
-            (reading.model.is_none() && addressed.model.is_none())
+            (reading.model.is_none() && addressed.model.is_none() && deployed.is_none())
                 .then_some("the answer names no model: priced as the one asked for"),
             tokens.reason.filter(|_| tokens.provenance != Provenance::Exact),
         ];

@@ -5,6 +5,7 @@ mod socket;
 mod verdict;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use http::{HeaderMap, Method, StatusCode};
 use outrigger_pricing::PriceBook;
@@ -13,7 +14,7 @@ use outrigger_providers::{FailureClass, Reading, Recognised, RequestReader, Resp
 use self::about::{About, Head, Seen, tidied};
 pub use self::socket::Socket;
 use crate::decode::{Consumer, Decoder};
-use crate::{CallId, CallRecord, Mode, Times, Timestamp, Transport};
+use crate::{CallId, CallRecord, Deployments, Mode, Times, Timestamp, Transport};
 
 /// What is known when a request's head has been read.
 pub struct CallStart<'a> {
@@ -110,6 +111,13 @@ impl Call {
             transport: Transport::default(),
             about: About::new(start),
         }
+    }
+
+    /// Says what stands behind the names that the customer gave to models.
+    #[must_use]
+    pub fn with_deployments(mut self, deployments: &Arc<Deployments>) -> Call {
+        self.about.deployments = Some(Arc::clone(deployments));
+        self
     }
 
     /// The next bytes of the request body, as the app sent them.

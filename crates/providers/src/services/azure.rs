@@ -1,6 +1,6 @@
 //! Azure OpenAI and Foundry (wire formats, section 1.6). Every customer has a host of its own under domains that hold
-//! nothing but AI services, so the domains are covered. A path names the customer's deployment, not a model; what stands
-//! behind it is a setting's to say.
+//! nothing but AI services, so the domains are covered. Path or body name the customer's deployment, not a model; what
+//! stands behind it is a setting's to say.
 
 use http::Method;
 
@@ -37,6 +37,7 @@ pub(super) static SERVICE: Service = Service {
     request_id_header: "apim-request-id",
     recognise,
     addressed,
+    is_deployment: |_| true,
     recognise_socket: recognised_socket,
     ..Service::ROW
 };
@@ -79,6 +80,7 @@ mod tests {
             ("/openai/v1/chat/completions", "openai_chat", Operation::Chat, None),
             ("/models/chat/completions", "openai_chat", Operation::Chat, None),
             ("/anthropic/v1/messages", "anthropic_messages", Operation::Chat, None),
+            ("/anthropic/v1/messages/count_tokens", "anthropic_messages", Operation::CountTokens, None),
             ("/openai/files", "openai_chat", Operation::Other, None),
             ("/speechtotext/v3.2/transcriptions", "openai_chat", Operation::Other, None),
         ] {

@@ -13,9 +13,14 @@ use crate::dialects::bedrock_invoke;
 use crate::dialects::openai_chat::OPENAI_CHAT;
 use crate::dialects::openai_responses::OpenAiResponses;
 use crate::service::percent_decoded;
+use crate::services::aws_regions::aws_regions;
 use crate::{Addressed, Dialect, Operation, Recognised, Service};
 
-macro_rules! regional {
+macro_rules! hosts {
+    ($($region:literal)*) => {
+        hosts![$($region)* ; fips "us-east-1" "us-east-2" "us-west-2" "us-gov-east-1" "us-gov-west-1" "ca-central-1"
+            "ca-west-1"]
+    };
     ($first:literal $($region:literal)* ; fips $($fips:literal)*) => {
         &[
             concat!("bedrock-runtime.", $first, ".amazonaws.com"),
@@ -37,14 +42,7 @@ macro_rules! regional {
 pub(super) static SERVICE: Service = Service {
     id: "bedrock",
     otel_name: "aws.bedrock",
-    hosts: regional![
-        "us-east-1" "us-east-2" "us-west-1" "us-west-2" "us-gov-east-1" "us-gov-west-1" "ca-central-1" "ca-west-1"
-        "sa-east-1" "mx-central-1" "eu-central-1" "eu-central-2" "eu-north-1" "eu-south-1" "eu-south-2" "eu-west-1"
-        "eu-west-2" "eu-west-3" "af-south-1" "me-central-1" "me-south-1" "il-central-1" "ap-east-1" "ap-east-2"
-        "ap-northeast-1" "ap-northeast-2" "ap-northeast-3" "ap-south-1" "ap-south-2" "ap-southeast-1" "ap-southeast-2"
-        "ap-southeast-3" "ap-southeast-4" "ap-southeast-5" "ap-southeast-7"
-        ; fips "us-east-1" "us-east-2" "us-west-2" "us-gov-east-1" "us-gov-west-1" "ca-central-1" "ca-west-1"
-    ],
+    hosts: aws_regions!(hosts),
     is_kin: |host| {
         let aws =
             [".amazonaws.com", ".amazonaws.com.cn", ".api.aws"].iter().any(|domain| host.ends_with(domain));
@@ -57,6 +55,8 @@ pub(super) static SERVICE: Service = Service {
     request_id_header: "x-amzn-requestid",
     recognise,
     addressed,
+    // A profile of an application, provisioned throughput, an imported model.
+    is_deployment: |model| model.starts_with("arn:"),
     ..Service::ROW
 };
 

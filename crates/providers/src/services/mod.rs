@@ -5,6 +5,7 @@
 //! that service alone, the domain stands in the constraint and covers them all.
 
 mod anthropic;
+mod aws_regions;
 mod azure;
 mod bedrock;
 mod cerebras;
@@ -105,6 +106,9 @@ mod tests {
         assert_eq!(by_host("team-a.openai.azure.com").map(|service| service.id), Some("azure"));
         let fips = "bedrock-runtime-fips.us-west-2.amazonaws.com";
         assert_eq!(by_host(fips).map(|service| service.id), Some("bedrock"));
+        for host in ["claude.googleapis.com", "aws-external-anthropic.eu-central-1.api.aws"] {
+            assert_eq!(by_host(host).map(|service| service.id), Some("anthropic"), "{host}");
+        }
         assert_eq!(by_host("us-east5-aiplatform.googleapis.com").map(|service| service.id), Some("vertex"));
         for other in [
             "mtls.api.openai.com",
@@ -116,6 +120,7 @@ mod tests {
             "team-a.azure.com",
             "s3.us-east-1.amazonaws.com",
             "bedrock-agent-runtime.us-east-1.amazonaws.com",
+            "chatgpt.com",
             "",
         ] {
             assert!(by_host(other).is_none(), "{other}");
@@ -127,6 +132,9 @@ mod tests {
         for (host, service) in [
             ("bedrock-runtime.xx-north-9.amazonaws.com", "bedrock"),
             ("xx-north9-aiplatform.googleapis.com", "vertex"),
+            ("aws-external-anthropic.xx-north-9.api.aws", "anthropic"),
+            // It is paid by subscription: what a call would cost at the API's prices is not what it costs.
+            ("chatgpt.com", "operator_listed"),
             ("llm.intranet.example", "operator_listed"),
             ("s3.xx-north-9.amazonaws.com", "operator_listed"),
         ] {

@@ -88,6 +88,10 @@ mod tests {
         assert_eq!(socket("/gateway/v1/realtime"), Some("openai_realtime"));
         assert_eq!(socket("/openai/v1/responses"), Some("openai_responses"));
         assert_eq!(socket("/v1/chat/completions"), None);
+        let codex = "/backend-api/codex/responses";
+        assert_eq!(operation(codex), Operation::Chat);
+        assert_eq!(recognise(&Method::POST, codex).dialect.name(), "openai_responses");
+        assert_eq!(socket(codex), Some("openai_responses"));
         let converse = "/aws/model/us.amazon.nova-pro-v1%3A0/converse";
         assert_eq!(operation(converse), Operation::Chat);
         assert_eq!(addressed("", converse).model.as_deref(), Some("us.amazon.nova-pro-v1:0"));

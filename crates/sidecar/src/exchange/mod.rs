@@ -166,6 +166,7 @@ fn watch<B>(
     recognised: Recognised,
     clock: CallClock,
 ) -> Rc<Watch> {
+    let records = &connection.shared.records;
     let call = Call::begin(CallStart {
         id: call_id(),
         service: route.service,
@@ -180,7 +181,7 @@ fn watch<B>(
         http_version: connection.protocol.version(),
         at: clock.started(),
     });
-    Rc::new(Watch::new(call, clock, Rc::clone(&connection.shared.records)))
+    Rc::new(Watch::new(call.with_deployments(&records.deployments), clock, Rc::clone(records)))
 }
 
 /// Random; where the system has no randomness to give, the time is better than no id.

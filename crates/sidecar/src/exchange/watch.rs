@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use http::HeaderMap;
-use outrigger_ledger::{Call, CallRecord, End, Recorder, Socket, Timestamp};
+use outrigger_ledger::{Call, CallRecord, Deployments, End, Recorder, Socket, Timestamp};
 use outrigger_pricing::PriceBook;
 use outrigger_providers::Peer;
 
@@ -17,6 +17,7 @@ use crate::seen::Counters;
 pub(crate) struct Records {
     recorder: Arc<dyn Recorder>,
     book: Arc<PriceBook>,
+    pub(crate) deployments: Arc<Deployments>,
     pub(crate) counters: Arc<Counters>,
     ending: Cell<bool>,
 }
@@ -25,9 +26,10 @@ impl Records {
     pub(crate) const fn new(
         recorder: Arc<dyn Recorder>,
         book: Arc<PriceBook>,
+        deployments: Arc<Deployments>,
         counters: Arc<Counters>,
     ) -> Records {
-        Records { recorder, book, counters, ending: Cell::new(false) }
+        Records { recorder, book, deployments, counters, ending: Cell::new(false) }
     }
 
     /// Hands a finished record over.
@@ -172,6 +174,7 @@ mod tests {
         let records = Rc::new(Records::new(
             Arc::clone(&kept) as _,
             Arc::new(PriceBook::builtin().clone()),
+            Arc::default(),
             Arc::default(),
         ));
         let service = services::by_host("api.openai.com").unwrap();
