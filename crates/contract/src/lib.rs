@@ -65,6 +65,10 @@ pub mod headers {
     pub const USER: &str = "x-outrigger-user";
     /// The conversation or session.
     pub const SESSION: &str = "x-outrigger-session";
+    /// The agent.
+    pub const AGENT: &str = "x-outrigger-agent";
+    /// Whose account it is: a customer, a team.
+    pub const TENANT: &str = "x-outrigger-tenant";
     /// Every header of our own starts with this.
     pub const PREFIX: &str = "x-outrigger-";
 }

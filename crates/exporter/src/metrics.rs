@@ -250,6 +250,12 @@ pub(crate) const COST: Metric = own(
     &["provider", "model"],
     "Cost of priced calls in US dollars, summed exactly and rounded once per export.",
 );
+pub(crate) const COST_WITHOUT_USER: Metric = own(
+    "outrigger.cost_without_user",
+    "{USD}",
+    &["provider", "model"],
+    "Cost of priced calls for which the app named no user; part of outrigger.cost.",
+);
 pub(crate) const UNPRICED: Metric = own(
     "outrigger.unpriced_calls",
     "{call}",
@@ -298,6 +304,7 @@ pub const METRICS: &[Metric] = &[
     HTTP,
     CALLS,
     COST,
+    COST_WITHOUT_USER,
     UNPRICED,
     UNACCOUNTED,
     ATTEMPTS,

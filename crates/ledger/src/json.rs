@@ -1,5 +1,6 @@
 //! The one JSON shape of a call, for every command that prints calls.
 
+use outrigger_providers::Who;
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -12,6 +13,7 @@ use crate::{CallRecord, Timestamp};
 /// Money is decimal text (US dollars), times are RFC 3339 in UTC, durations are milliseconds; what is unknown is `null`.
 /// `tokens` has `provenance`, `reason`, `input_total`, `output_total` and `meters` (per meter `count` and `provenance`;
 /// which are left out is said at [`TokenUsage::told`](outrigger_pricing::TokenUsage::told));
+/// `named_by` says of `user`, `session`, `step`, `agent` and `tenant` where those that are known were found;
 /// `cause` is `null` or an object with `class`, `error_type`, `status` and `message`.
 #[must_use]
 pub fn call_json(record: &CallRecord) -> Value {
@@ -71,9 +73,12 @@ pub fn call_json(record: &CallRecord) -> Value {
         "deployed_model": record.deployed_model,
         "served_tier": record.served_tier,
         "stream": record.facts.stream,
-        "step": record.step,
-        "user": record.user,
-        "session": record.session,
+        "user": record.identity.get(Who::User),
+        "session": record.identity.get(Who::Session),
+        "step": record.identity.get(Who::Step),
+        "agent": record.identity.get(Who::Agent),
+        "tenant": record.identity.get(Who::Tenant),
+        "named_by": named_by(record),
         "outcome": record.outcome.as_str(),
         "cause": cause,
         "finish_reasons": record.finish_reasons,
@@ -98,6 +103,15 @@ pub fn call_json(record: &CallRecord) -> Value {
         "bytes": {"request": record.transport.request_bytes, "response": record.transport.response_bytes},
         "attempts": attempts,
     })
+}
+
+/// Where each name was found.
+fn named_by(record: &CallRecord) -> Value {
+    let known = record.identity.known().map(|(who, named)| {
+        let found = json!({"source": named.source.as_str(), "place": named.place, "hashed": named.hashed});
+        (who.as_str().to_owned(), found)
+    });
+    Value::Object(known.collect())
 }
 
 fn tokens(record: &CallRecord) -> Value {

@@ -14,6 +14,7 @@ mod told;
 
 pub use call::{Call, CallStart, End, Socket};
 pub use deployments::Deployments;
+pub use identity::{Hashing, Identity, IdentityRules, Named, Source, hashing_key};
 pub use ids::{CallId, SpanContext};
 pub use json::call_json;
 pub use key::KeyHint;

@@ -3,7 +3,7 @@
 use outrigger_pricing::{Cost, Meter, Region, Tier, TokenUsage};
 use outrigger_providers::{FailureClass, Operation, RequestFacts};
 
-use crate::{CallId, SpanContext};
+use crate::{CallId, Identity, SpanContext};
 
 /// Nanoseconds since 1970 (UTC).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -203,12 +203,8 @@ pub struct CallRecord {
     pub operation: Operation,
     /// What the request said.
     pub facts: RequestFacts,
-    /// Name of the workflow step, if the app gave one.
-    pub step: Option<String>,
-    /// The end user, if the app gave one.
-    pub user: Option<String>,
-    /// The session, if the app gave one.
-    pub session: Option<String>,
+    /// User, session, step, agent and tenant, as far as the app named them, each with where it was found.
+    pub identity: Identity,
     /// Fingerprint (and ending, for long keys) of the credential.
     pub key: Option<crate::KeyHint>,
     /// The model that answered.

@@ -40,6 +40,7 @@ fn record(host: &str, path: &str, request: &str, answer: &str, known: &Arc<Deplo
         host,
         port: 443,
         http_version: "1.1",
+        identity: &Arc::default(),
         at: at(0),
     })
     .with_deployments(known);

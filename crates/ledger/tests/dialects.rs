@@ -2,8 +2,9 @@
 
 mod support;
 
-use outrigger_ledger::{Call, End, Outcome, Provenance, Timestamp};
+use outrigger_ledger::{Call, CallRecord, End, Outcome, Provenance, Timestamp};
 use outrigger_pricing::{Completeness, Meter, TokenUsage};
+use outrigger_providers::Who;
 use support::bodies::{self, CHAT_STREAM, chat, messages, responses};
 use support::{START, STEP};
 
@@ -75,22 +76,25 @@ fn times_are_those_of_the_head_the_first_content_and_the_end() {
     );
 }
 
+/// User, session, step.
+fn names(record: &CallRecord) -> [Option<&str>; 3] {
+    [Who::User, Who::Session, Who::Step].map(|who| record.identity.get(who))
+}
+
 #[test]
 fn the_apps_headers_name_it_before_the_body_does() {
     let record = chat(CHAT_STREAM).run();
-    assert_eq!((record.user.as_deref(), record.step, record.session), (Some("u_81"), None, None));
+    assert_eq!(names(&record), [Some("u_81"), None, None]);
     let record = messages(&bodies::messages_stream()).run();
-    assert_eq!(record.user.as_deref(), Some("u_81"));
+    assert_eq!(record.identity.get(Who::User), Some("u_81"));
     let record = responses(bodies::RESPONSES_STREAM).run();
-    assert_eq!(record.session.as_deref(), Some("conv_42"));
+    assert_eq!(record.identity.get(Who::Session), Some("conv_42"));
     let record = responses(bodies::RESPONSES_STREAM)
         .request_header("x-outrigger-step", " plan ")
         .request_header("x-outrigger-user", "zoë\t1")
         .request_header("x-outrigger-session", &"s".repeat(1000))
         .run();
-    assert_eq!(record.step.as_deref(), Some("plan"));
-    assert_eq!(record.user.as_deref(), Some("zoë1"));
-    assert_eq!(record.session, Some("s".repeat(128)));
+    assert_eq!(names(&record), [Some("zoë1"), Some(&*"s".repeat(128)), Some("plan")]);
 }
 
 #[test]

@@ -4,12 +4,14 @@
 
 mod support;
 
+use std::sync::Arc;
+
 use http::{HeaderMap, Method, StatusCode};
 use outrigger_ledger::{
     Call, CallId, CallRecord, CallStart, End, Mode, Outcome, Provenance, Socket, Timestamp,
 };
 use outrigger_pricing::{Meter, PriceBook};
-use outrigger_providers::{FailureClass, Operation, Peer, services};
+use outrigger_providers::{FailureClass, Operation, Peer, Who, services};
 use support::START;
 
 const MASK: [u8; 4] = [0x5a, 0x11, 0xf3, 0x08];
@@ -55,6 +57,7 @@ impl Bench {
             host: "api.openai.com",
             port: 443,
             http_version: "1.1",
+            identity: &Arc::default(),
             at: Timestamp(START),
         });
         call.response_head(StatusCode::SWITCHING_PROTOCOLS, response, Timestamp(START));
@@ -126,7 +129,7 @@ fn each_response_is_a_call_with_its_own_times_tokens_and_dollars() {
         // 2,000 × $0.25, 1,000 × $0.025 and 600 × $2, per million.
         assert_eq!(record.cost.total.unwrap().to_string(), "0.001725");
         assert_eq!(record.facts.max_tokens, Some(64));
-        assert_eq!((record.facts.stream, record.user.as_deref()), (true, Some("u_81")));
+        assert_eq!((record.facts.stream, record.identity.get(Who::User)), (true, Some("u_81")));
         assert_eq!(record.finish_reasons, ["stop"]);
         assert_eq!(record.transport.request_bytes, frame(Peer::Client, CREATE).len() as u64);
         let attempt = &record.attempts[0];
@@ -146,7 +149,7 @@ fn the_handshakes_headers_name_and_place_all_its_calls() {
     }
     let records = bench.end(&End::Cancelled);
     for record in &records {
-        assert_eq!(record.step.as_deref(), Some("plan"));
+        assert_eq!(record.identity.get(Who::Step), Some("plan"));
         assert_eq!(record.span.trace_id, 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736_u128.to_be_bytes());
         assert!(record.span.parent_span_id.is_some());
     }

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, StatusCode};
 
-use crate::{Failure, OwnError, Reading, SocketMeter};
+use crate::{Failure, Names, OwnError, Reading, SocketMeter};
 
 /// What a call asks the provider to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -90,8 +90,8 @@ pub struct RequestFacts {
     pub output_type: Option<&'static str>,
     /// Id of the response this one continues.
     pub previous_response_id: Option<String>,
-    /// The end user as named in the provider's own body field.
-    pub user: Option<String>,
+    /// Who and what the call is for, as far as the body says so.
+    pub names: Names,
     /// The conversation as named in the provider's own body field.
     pub conversation: Option<String>,
 }

@@ -5,6 +5,7 @@ pub mod dialects;
 mod failure;
 pub mod framing;
 mod media;
+mod names;
 mod reading;
 mod scrub;
 mod service;
@@ -13,6 +14,7 @@ mod socket;
 
 pub use dialect::{Dialect, Operation, RequestFacts, RequestReader, ResponseMeter};
 pub use failure::{Failure, FailureClass, OwnError};
+pub use names::{Name, Names, Who};
 pub use reading::{Reading, StreamEnd};
 pub use service::{Addressed, Credential, Recognised, Service};
 pub use socket::{Ended, Peer, SocketEvent, SocketMeter};

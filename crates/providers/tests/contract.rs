@@ -9,7 +9,9 @@ use std::collections::{BTreeMap, HashSet};
 
 use cases::{Answer, Case, cases, content_type, facts};
 use http::StatusCode;
-use outrigger_providers::{FailureClass, OwnError, Reading, RequestFacts, StreamEnd, dialects, services};
+use outrigger_providers::{
+    FailureClass, OwnError, Reading, RequestFacts, StreamEnd, Who, dialects, services,
+};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -59,7 +61,11 @@ fn facts_are_the_same_however_a_request_is_cut_and_whether_or_not_it_streams() {
         let plain = case.facts(false, &[&case.request_plain]);
         assert_eq!(plain.model.as_deref(), case.expected["facts"]["model"].as_str(), "{name}");
         assert_eq!(plain.max_tokens, case.expected["facts"]["max_tokens"].as_u64(), "{name}");
-        assert_eq!(plain.user.as_deref(), case.expected["facts"]["user"].as_str(), "{name}");
+        assert_eq!(
+            plain.names.get(Who::User).map(|name| name.text.as_str()),
+            case.expected["facts"]["user"].as_str(),
+            "{name}"
+        );
         assert!(!plain.stream, "{name}: {plain:?}");
         let Some(request) = &case.request_stream else { continue };
         let whole = case.facts(true, &[request]);

@@ -7,7 +7,7 @@ use std::sync::mpsc::SyncSender;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use outrigger_ledger::Recorder;
+use outrigger_ledger::{IdentityRules, Recorder};
 use outrigger_providers::services;
 use tokio::sync::oneshot;
 
@@ -31,7 +31,7 @@ use crate::upstream::proxy::UpstreamProxy;
 use crate::upstream::reach::Reach;
 use crate::upstream::resolve::Resolver;
 use crate::upstream::tls::Connector;
-use crate::{Settings, StartError, drain, tls};
+use crate::{Settings, StartError, drain, identity, tls};
 
 /// How often idle connections to providers are looked through.
 const SWEEP: Duration = Duration::from_secs(30);
@@ -47,6 +47,7 @@ pub struct Bound {
     custody: Custody,
     acceptor: TlsAcceptor,
     settings: Settings,
+    identity: Arc<IdentityRules>,
     dialer: Dialer,
     connector: Connector,
 }
@@ -60,6 +61,7 @@ pub fn bind(settings: &Settings) -> Result<Bound, StartError> {
     let provider = tls::provider();
     let proxy = settings.upstream_proxy.as_deref().map(UpstreamProxy::parse).transpose()?;
     let connector = Connector::new(settings, Arc::clone(&provider))?;
+    let identity = Arc::new(identity::rules(settings)?);
     let hosts: Vec<String> = services::names().map(str::to_owned).chain(settings.added_hosts()).collect();
     let (leaves, custody) = custody::open(settings, &hosts, &provider)?;
     let leaves = Arc::new(leaves);
@@ -76,6 +78,7 @@ pub fn bind(settings: &Settings) -> Result<Bound, StartError> {
         custody,
         acceptor,
         settings: settings.clone(),
+        identity,
         dialer: Dialer {
             resolver: Resolver::new(&settings.upstreams),
             proxy,
@@ -201,7 +204,8 @@ impl Bound {
     ) {
         let book = prices::book(self.settings.prices.as_deref());
         let deployments = Arc::new(deployments::table(&self.settings.deployments));
-        let records = Rc::new(Records::new(recorder, book, deployments, Arc::clone(&counters)));
+        let records =
+            Rc::new(Records::new(recorder, book, deployments, self.identity, Arc::clone(&counters)));
         let client = Rc::new(Client::new(self.dialer, self.connector));
         let shared = Rc::new(Shared { client: Rc::clone(&client), records: Rc::clone(&records) });
         let leaves = self.leaves;

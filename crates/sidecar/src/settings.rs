@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use outrigger_ledger::Source;
 use serde::Deserialize;
 
 use crate::StartError;
+use crate::identity::IdentityHash;
 
 pub(crate) mod deployments;
 
@@ -54,6 +56,15 @@ pub struct Settings {
     /// first label of its host or `*`, the names and their models.
     #[serde(deserialize_with = "deployments::read")]
     pub deployments: Vec<Deployment>,
+    /// Kinds of places where apps name users, sessions and steps, the most believed first (docs/who.md); those left out are not
+    /// read.
+    pub identity_order: Vec<String>,
+    /// Headers that name them beside those that are known, each `WHO=HEADER`, such as `user=x-end-user`.
+    pub identity_headers: Vec<String>,
+    /// Which of these names are kept as hashes only.
+    pub identity_hash: IdentityHash,
+    /// File with the salt of those hashes, at least 16 bytes.
+    pub identity_salt_file: Option<PathBuf>,
     /// How long streams may run on after a SIGTERM, in seconds.
     pub grace_seconds: u64,
 }
@@ -89,6 +100,10 @@ impl Default for Settings {
             admin_socket: None,
             prices: None,
             deployments: Vec::new(),
+            identity_order: Source::ALL.map(|source| source.as_str().to_owned()).to_vec(),
+            identity_headers: Vec::new(),
+            identity_hash: IdentityHash::None,
+            identity_salt_file: None,
             grace_seconds: 30,
         }
     }
@@ -115,6 +130,8 @@ impl Settings {
                     .with_list_parse_key("passthrough_hosts")
                     .with_list_parse_key("extra_cas")
                     .with_list_parse_key("deployments")
+                    .with_list_parse_key("identity_order")
+                    .with_list_parse_key("identity_headers")
                     .try_parsing(true)
                     .source(Some(std::env::vars().filter(|(name, _)| is_setting(name)).collect())),
             )
@@ -176,6 +193,10 @@ fn is_setting(name: &str) -> bool {
         "ADMIN_SOCKET",
         "PRICES",
         "DEPLOYMENTS",
+        "IDENTITY_ORDER",
+        "IDENTITY_HEADERS",
+        "IDENTITY_HASH",
+        "IDENTITY_SALT_FILE",
         "GRACE_SECONDS",
     ];
     name.strip_prefix(outrigger_contract::ENV_PREFIX)

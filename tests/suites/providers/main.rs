@@ -14,6 +14,7 @@ mod failures;
 mod hosts;
 mod learned;
 mod lifecycle;
+mod names;
 mod secrets;
 mod sockets;
 mod tunnels;

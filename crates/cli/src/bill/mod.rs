@@ -2,6 +2,7 @@
 //! and kinds of failure, not of calls.
 
 mod failures;
+mod people;
 mod samples;
 mod summary;
 #[cfg(test)]
@@ -14,9 +15,11 @@ use std::time::Instant;
 use outrigger_exporter::Counts;
 use outrigger_ledger::{CallRecord, Outcome, Provenance, Recorder};
 use outrigger_pricing::{Atto, Completeness, Meter, TokenUsage};
+use outrigger_providers::Who;
 use outrigger_sidecar::Seen;
 
 use crate::bill::failures::Failures;
+use crate::bill::people::People;
 use crate::bill::samples::Samples;
 use crate::output;
 
@@ -44,6 +47,7 @@ struct State {
     total: Sums,
     models: BTreeMap<(&'static str, String), ModelRow>,
     steps: BTreeMap<String, Sums>,
+    people: People,
     failures: Failures,
     outcomes: BTreeMap<&'static str, u64>,
     exact: u64,
@@ -132,7 +136,8 @@ impl State {
             Provenance::Exact => self.exact += 1,
             Provenance::Unknown => self.unknown += 1,
         }
-        let step = record.step.as_deref().unwrap_or("unnamed");
+        let step = record.identity.get(Who::Step).unwrap_or("unnamed");
+        self.people.add(record);
         bounded(&mut self.steps, step.to_owned(), OTHER.to_owned()).add(record);
 
         let model = record.model().unwrap_or("(unnamed)").to_owned();

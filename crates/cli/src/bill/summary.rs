@@ -45,6 +45,7 @@ fn write_text(
     if state.total.calls > 0 {
         write_models(out, state)?;
         write_steps(out, state)?;
+        state.people.write(out, &state.total)?;
         write_failures(out, state)?;
         let also =
             |count: u64, what: &str| if count > 0 { format!(", {count} {what}") } else { String::new() };
@@ -185,7 +186,7 @@ fn outcomes(state: &State) -> String {
     parts.join(", ")
 }
 
-fn money(sums: &Sums) -> String {
+pub(super) fn money(sums: &Sums) -> String {
     let mut text = if sums.partial > 0 { "at least ".to_owned() } else { String::new() };
     text.push_str(&dollars(sums.cost));
     if sums.borrowed > 0 {
@@ -216,7 +217,7 @@ fn shown(elapsed: Duration) -> humantime::FormattedDuration {
 }
 
 /// Dollars with six decimals; the sum itself stays exact.
-fn dollars(amount: Atto) -> String {
+pub(super) fn dollars(amount: Atto) -> String {
     let shown = amount.rounded(SHOWN).unwrap_or(amount).to_string();
     let (whole, decimals) = shown.split_once('.').unwrap_or((&shown, ""));
     format!("${whole}.{decimals:0<6}")
@@ -257,6 +258,7 @@ pub(super) fn json(state: &State) -> Value {
             "input": row.input, "cached": row.cached, "output": row.output,
         })).collect::<Vec<_>>(),
         "steps": state.steps.iter().map(|(name, step)| json!({"step": name, "sums": sums(step)})).collect::<Vec<_>>(),
+        "people": state.people.json(&state.total, sums),
         "failures": state.failures.groups().iter().map(|group| json!({
             "count": group.count, "provider": group.provider, "class": group.class.as_str(), "status": group.status,
             "error_type": group.error_type, "message": group.text,

@@ -13,12 +13,18 @@ use super::*;
 const NOW: u64 = 1_794_830_400_000_000_000;
 
 fn call(status: u16, body: &str, key: &str, step: Option<&str>) -> Arc<CallRecord> {
+    named(status, body, key, &[("x-outrigger-step", step)])
+}
+
+fn named(status: u16, body: &str, key: &str, names: &[(&'static str, Option<&str>)]) -> Arc<CallRecord> {
     let service = services::by_host("api.openai.com").unwrap();
     let path = "/v1/chat/completions";
     let mut headers = HeaderMap::new();
     headers.insert("authorization", format!("Bearer {key}").parse().unwrap());
-    if let Some(step) = step {
-        headers.insert("x-outrigger-step", step.parse().unwrap());
+    for (header, name) in names {
+        if let Some(name) = name {
+            headers.insert(*header, name.parse().unwrap());
+        }
     }
     let mut call = Call::begin(CallStart {
         id: CallId([1; 16]),
@@ -32,6 +38,7 @@ fn call(status: u16, body: &str, key: &str, step: Option<&str>) -> Arc<CallRecor
         host: "api.openai.com",
         port: 443,
         http_version: "1.1",
+        identity: &Arc::default(),
         at: Timestamp(NOW),
     });
     call.request_chunk(br#"{"model":"gpt-5"}"#);
@@ -62,8 +69,42 @@ fn the_summary_adds_up_and_names_what_it_leaves_out() {
     assert!(text.contains("1 × openai 401 invalid_api_key, first 12:00:01Z: the key ending …x7Qa"), "{text}");
     assert!(text.contains("Another key in use, …Lm04, works."), "{text}");
     assert!(text.contains("unpriced") && text.contains("2,000"), "{text}");
+    assert!(text.contains("none named: 100.0 % of the cost has no user"), "{text}");
     assert!(!text.contains(BAD) && !text.contains(GOOD));
     assert_eq!(bill.json()["total"]["cost"], "0.0125");
+}
+
+#[test]
+fn who_cost_what_is_told_and_how_much_names_nobody() {
+    let bill = Bill::new(false);
+    let (user, tenant) = ("x-outrigger-user", "x-outrigger-tenant");
+    for name in ["zoe", "zoe", "abe"] {
+        bill.try_record(named(200, ANSWER, GOOD, &[(user, Some(name)), (tenant, Some("acme"))]));
+    }
+    assert!(
+        bill.summary(None, None)
+            .contains("  users      zoe 2 $0.012500 · abe 1 $0.006250 · all calls name their user\n")
+    );
+    bill.try_record(call(200, ANSWER, GOOD, None));
+    let text = bill.summary(None, None);
+    let users =
+        "  users      zoe 2 $0.012500 · abe 1 $0.006250 · without a user 1 $0.006250 (25.0 % of the cost)\n";
+    assert!(text.contains(users), "{text}");
+    assert!(text.contains("  tenants    acme 3 $0.018750\n"), "{text}");
+    let people = &bill.json()["people"];
+    assert_eq!(people["without_user"]["share_of_cost"], 0.25);
+    assert_eq!(people["users"][1]["sums"]["cost"], "0.0125");
+}
+
+#[test]
+fn a_bill_with_many_users_stays_short() {
+    let bill = Bill::new(false);
+    for number in 0..300 {
+        bill.try_record(named(200, ANSWER, GOOD, &[("x-outrigger-user", Some(&format!("u{number:03}")))]));
+    }
+    let text = bill.summary(None, None);
+    let line = text.lines().find(|line| line.starts_with("  users")).unwrap();
+    assert!(line.contains("(other) 100 $0.625000") && line.contains("196 more 196 $1.225000"), "{line}");
 }
 
 #[test]

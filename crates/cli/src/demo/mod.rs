@@ -10,6 +10,7 @@ use std::time::Duration;
 use outrigger_exporter::Exporter;
 use outrigger_ledger::{CallRecord, Recorder, call_json};
 use outrigger_pricing::PriceBook;
+use outrigger_providers::Who;
 use outrigger_sidecar::{Settings, UpstreamOverride};
 use outrigger_simulator::{Simulator, presets};
 use serde_json::json;
@@ -171,7 +172,7 @@ fn call_line(record: &CallRecord) -> String {
         "  {:<9} {:<18} {:<7} {:<6} {:>5} ms  {:>6} in {:>5} out  {cost}",
         record.outcome.as_str(),
         record.model().unwrap_or("?"),
-        record.step.as_deref().unwrap_or("–"),
+        record.identity.get(Who::Step).unwrap_or("–"),
         if record.facts.stream { "stream" } else { "whole" },
         milliseconds,
         count(usage.total_prompt()),

@@ -11,6 +11,7 @@ use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::metrics::data::ResourceMetrics;
 use outrigger_ledger::{Attempt, CallRecord, Outcome, Provenance};
 use outrigger_pricing::{Atto, Completeness, Meter as TokenMeter, Modality};
+use outrigger_providers::Who;
 
 use super::clamp::Clamp;
 use super::reader::Reader;
@@ -37,6 +38,7 @@ pub(crate) struct Metrics {
     unaccounted: Counter<u64>,
     attempts: Counter<u64>,
     money: Arc<Mutex<Money>>,
+    without_user: Arc<Mutex<Money>>,
     models: Clamp,
     words: Clamp,
 }
@@ -76,8 +78,10 @@ impl Metrics {
             .with_version(outrigger_contract::VERSION)
             .build();
         let meter = provider.meter_with_scope(scope);
-        let money = Arc::new(Mutex::new(Money::new()));
-        observe_money(&meter, Arc::clone(&money));
+        let money = || Arc::new(Mutex::new(Money::new()));
+        let (money, without_user) = (money(), money());
+        observe_money(&meter, &super::COST, Arc::clone(&money));
+        observe_money(&meter, &super::COST_WITHOUT_USER, Arc::clone(&without_user));
         observe_telemetry(&meter, &super::EXPORTED, Arc::clone(&tallies), |count| count.exported);
         observe_telemetry(&meter, &super::DROPPED, tallies, |count| count.dropped);
         Metrics {
@@ -90,6 +94,7 @@ impl Metrics {
             unaccounted: counter(&meter, &super::UNACCOUNTED),
             attempts: counter(&meter, &super::ATTEMPTS),
             money,
+            without_user,
             models: Clamp::new(MODELS),
             words: Clamp::new(OTHERS),
             _provider: provider,
@@ -171,10 +176,10 @@ impl Metrics {
             self.unpriced.add(1, &[provider, model_label, status]);
         }
         if let Some(total) = call.cost.total {
-            let mut money = self.money.lock().unwrap_or_else(PoisonError::into_inner);
-            let sum = money.entry((call.provider, model)).or_default();
-            // The range is 1.7e20 dollars.
-            *sum = sum.checked_add(total).unwrap_or(*sum);
+            if call.identity.get(Who::User).is_none() {
+                add(&self.without_user, (call.provider, Arc::clone(&model)), total);
+            }
+            add(&self.money, (call.provider, model), total);
         }
     }
 
@@ -336,9 +341,15 @@ fn bounds(row: &Metric) -> Vec<f64> {
     }
 }
 
+fn add(money: &Mutex<Money>, key: (&'static str, Arc<str>), amount: Atto) {
+    let mut money = money.lock().unwrap_or_else(PoisonError::into_inner);
+    let sum = money.entry(key).or_default();
+    // The range is 1.7e20 dollars.
+    *sum = sum.checked_add(amount).unwrap_or(*sum);
+}
+
 /// Money is summed exactly here and becomes a double only when it is read.
-fn observe_money(meter: &Meter, money: Arc<Mutex<Money>>) {
-    let row = &super::COST;
+fn observe_money(meter: &Meter, row: &Metric, money: Arc<Mutex<Money>>) {
     let _registered = meter
         .f64_observable_counter(row.name)
         .with_unit(row.unit)

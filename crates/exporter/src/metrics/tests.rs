@@ -8,7 +8,7 @@ use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
-use outrigger_ledger::{CallRecord, Outcome};
+use outrigger_ledger::{CallRecord, Identity, Outcome};
 use outrigger_pricing::{Atto, Meter};
 use prost::Message as _;
 
@@ -189,6 +189,15 @@ fn audio_is_told_apart() {
     assert_eq!(by_modality, [("audio", 66.0), ("unknown", 1234.0)]);
 }
 
+#[test]
+fn what_names_no_user_is_summed_apart() {
+    let mut unnamed = answered();
+    unnamed.identity = Identity::default();
+    let points = Bench::of(&[answered(), unnamed.clone(), unnamed]).points();
+    assert_eq!(only(&points, "outrigger.cost").1, 0.0125715);
+    assert_eq!(only(&points, "outrigger.cost_without_user").1, 0.008381);
+}
+
 /// Twenty thousand times a tenth of a nanodollar: a sum of doubles is off by then.
 #[test]
 fn money_is_summed_exactly() {
@@ -221,6 +230,7 @@ fn every_row_is_sent_and_no_point_carries_a_label_that_its_row_lacks() {
     let mut partial = answered();
     partial.tokens.usage = partial.tokens.usage.with(Meter::InputAudio, 1);
     partial.outcome = Outcome::Cancelled;
+    partial.identity = Identity::default();
     let points = Bench::of(&[answered(), failed(), partial]).points();
     assert_eq!(points.len(), METRICS.len());
     let secret = ["u_81", "conv_42", "plan", "req_1", "chatcmpl-1"];

@@ -4,6 +4,7 @@
 use std::sync::LazyLock;
 
 use outrigger_pricing::Meter;
+use outrigger_providers::Who;
 
 // General conventions.
 pub(super) const SERVICE_NAME: &str = "service.name";
@@ -27,6 +28,7 @@ pub(super) const USER: &str = "user.id";
 // GenAI conventions.
 pub(crate) const OPERATION: &str = "gen_ai.operation.name";
 pub(crate) const PROVIDER: &str = "gen_ai.provider.name";
+pub(super) const AGENT: &str = "gen_ai.agent.name";
 pub(super) const CONVERSATION: &str = "gen_ai.conversation.id";
 pub(super) const OUTPUT_TYPE: &str = "gen_ai.output.type";
 pub(crate) const REQUEST_MODEL: &str = "gen_ai.request.model";
@@ -69,6 +71,17 @@ pub(super) const CAUSE_CLASS: &str = "outrigger.cause.class";
 pub(super) const CAUSE_MESSAGE: &str = "outrigger.cause.message";
 pub(super) const CAUSE_STATUS: &str = "outrigger.cause.status_code";
 pub(super) const STEP: &str = "outrigger.step";
+pub(super) const TENANT: &str = "outrigger.tenant";
+/// Where a name was found.
+pub(super) const fn named_by(who: Who) -> &'static str {
+    match who {
+        Who::User => "outrigger.named_by.user",
+        Who::Session => "outrigger.named_by.session",
+        Who::Step => "outrigger.named_by.step",
+        Who::Agent => "outrigger.named_by.agent",
+        Who::Tenant => "outrigger.named_by.tenant",
+    }
+}
 pub(super) const KEY_FINGERPRINT: &str = "outrigger.key.fingerprint";
 pub(super) const KEY_ENDING: &str = "outrigger.key.ending";
 pub(super) const REQUEST_ID: &str = "outrigger.request_id";

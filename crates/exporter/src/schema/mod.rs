@@ -24,7 +24,7 @@ use value::delimited;
 pub(crate) use value::seconds;
 
 /// Version of the form of records and spans.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// Fields of the requests, which have one shape for all signals.
 const RESOURCE_ITEMS: u32 = 1;

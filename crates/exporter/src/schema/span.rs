@@ -3,8 +3,9 @@
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{Span, Status};
-use outrigger_ledger::{CallRecord, Outcome};
+use outrigger_ledger::{CallRecord, Outcome, Source};
 use outrigger_pricing::{Completeness, Kind};
+use outrigger_providers::Who;
 use prost::Message as _;
 
 use super::keys;
@@ -74,11 +75,18 @@ pub(super) fn identity(attributes: &mut Attributes<'_>, call: &CallRecord) {
     if call.outcome == Outcome::Failed {
         attributes.text_if(keys::ERROR_TYPE, call.cause.as_ref().map(|cause| cause.error_type.as_str()));
     }
-    let (session, conversation) = (call.session.as_deref(), call.facts.conversation.as_deref());
-    attributes.text_if(keys::CONVERSATION, conversation.or(session));
-    attributes.text_if(keys::SESSION, session.or(conversation));
-    attributes.text_if(keys::USER, call.user.as_deref().or(call.facts.user.as_deref()));
+    attributes.text_if(keys::CONVERSATION, conversation(call));
+    attributes.text_if(keys::SESSION, call.identity.get(Who::Session));
+    attributes.text_if(keys::USER, call.identity.get(Who::User));
+    attributes.text_if(keys::AGENT, call.identity.get(Who::Agent));
     attributes.text_if(keys::RESPONSE_ID, call.response_id.as_deref());
+}
+
+/// The conventions want a conversation's real id here or none: no trace, and no key of a cache.
+fn conversation(call: &CallRecord) -> Option<&str> {
+    let session = call.identity.named(Who::Session);
+    let real = session.filter(|named| !matches!(named.source, Source::Trace | Source::CacheKey));
+    call.facts.conversation.as_deref().or_else(|| real.map(|named| named.text.as_str()))
 }
 
 fn request(attributes: &mut Attributes<'_>, call: &CallRecord) {
@@ -194,7 +202,13 @@ pub(super) fn own(attributes: &mut Attributes<'_>, call: &CallRecord) {
         attributes.text(keys::CAUSE_MESSAGE, cause.text.as_str());
         attributes.count_if(keys::CAUSE_STATUS, cause.status.map(u64::from));
     }
-    attributes.text_if(keys::STEP, call.step.as_deref());
+    attributes.text_if(keys::STEP, call.identity.get(Who::Step));
+    attributes.text_if(keys::TENANT, call.identity.get(Who::Tenant));
+    for (who, named) in call.identity.known() {
+        let hashed = if named.hashed { ", hashed" } else { "" };
+        let (source, place) = (named.source.as_str(), &named.place);
+        attributes.text(keys::named_by(who), format!("{source} {place}{hashed}"));
+    }
     if let Some(key) = &call.key {
         attributes.text(keys::KEY_FINGERPRINT, key.fingerprint.as_str());
         attributes.text_if(keys::KEY_ENDING, key.ending.as_deref());

@@ -9,10 +9,11 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::Span;
-use outrigger_ledger::Outcome;
+use outrigger_ledger::{Outcome, Source};
+use outrigger_providers::Who;
 
 use super::*;
-use crate::testing::calls::{START, answered, failed};
+use crate::testing::calls::{START, answered, failed, named};
 
 fn settings(variables: &[(&str, &str)]) -> Settings {
     let get =
@@ -112,10 +113,13 @@ fn an_answered_call_is_a_client_span_by_the_conventions() {
         outrigger.key.ending = "x7Qa"
         outrigger.key.fingerprint = "3f9c21d0"
         outrigger.mode = "connect"
+        outrigger.named_by.session = "body conversation"
+        outrigger.named_by.step = "header x-outrigger-step"
+        outrigger.named_by.user = "header x-outrigger-user, hashed"
         outrigger.outcome = "answered"
         outrigger.price_book.hash = "b00c"
         outrigger.request_id = "req_1"
-        outrigger.schema.version = 2
+        outrigger.schema.version = 3
         outrigger.step = "plan"
         outrigger.usage.provenance = "exact"
         server.address = "api.openai.com"
@@ -155,7 +159,7 @@ fn a_failed_call_names_its_cause_and_knows_no_numbers() {
         outrigger.mode = "connect"
         outrigger.outcome = "failed"
         outrigger.price_book.hash = "b00c"
-        outrigger.schema.version = 2
+        outrigger.schema.version = 3
         outrigger.usage.provenance = "unknown"
         outrigger.usage.reason = "the provider refused the call"
         server.address = "api.openai.com"
@@ -288,12 +292,15 @@ fn the_record_holds_everything_but_content() {
         outrigger.key.ending = "x7Qa"
         outrigger.key.fingerprint = "3f9c21d0"
         outrigger.mode = "connect"
+        outrigger.named_by.session = "body conversation"
+        outrigger.named_by.step = "header x-outrigger-step"
+        outrigger.named_by.user = "header x-outrigger-user, hashed"
         outrigger.outcome = "answered"
         outrigger.price_book.hash = "b00c"
         outrigger.request.bytes = 2000
         outrigger.request_id = "req_1"
         outrigger.response.bytes = 9000
-        outrigger.schema.version = 2
+        outrigger.schema.version = 3
         outrigger.step = "plan"
         outrigger.tier.requested = "auto"
         outrigger.tier.served = "default"
@@ -312,6 +319,19 @@ fn the_record_holds_everything_but_content() {
         user.id = "u_81"
         "#,
     );
+}
+
+#[test]
+fn only_a_real_conversation_is_called_one() {
+    for (source, is_one) in
+        [(Source::Header, true), (Source::Agent, true), (Source::CacheKey, false), (Source::Trace, false)]
+    {
+        let mut call = failed();
+        call.identity.set(Who::Session, named(source, "x", "p"));
+        let lines = lines(&spans(&call, &[])[0].attributes);
+        assert!(lines.contains(&r#"session.id = "x""#.to_owned()), "{lines:#?}");
+        assert_eq!(lines.contains(&r#"gen_ai.conversation.id = "x""#.to_owned()), is_one, "{source:?}");
+    }
 }
 
 #[test]
@@ -337,7 +357,9 @@ fn the_record_of_a_failed_call_is_a_warning_with_its_cause() {
 #[test]
 fn no_key_is_the_beginning_of_another() {
     let mut call = failed();
-    call.session = Some("s".to_owned());
+    for who in Who::ALL {
+        call.identity.set(who, named(Source::Header, "x", "p"));
+    }
     let mut keys: Vec<String> = Vec::new();
     for call in [&answered(), &call] {
         keys.extend(spans(call, &[]).iter().flat_map(|span| &span.attributes).map(|field| field.key.clone()));

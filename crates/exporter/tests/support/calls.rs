@@ -3,14 +3,19 @@
 use std::sync::Arc;
 
 use outrigger_ledger::{
-    Accounted, Attempt, CallId, CallRecord, Cause, KeyHint, Mode, Outcome, Provenance, SpanContext, Times,
-    Timestamp, Transport,
+    Accounted, Attempt, CallId, CallRecord, Cause, Identity, KeyHint, Mode, Named, Outcome, Provenance,
+    Source, SpanContext, Times, Timestamp, Transport,
 };
 use outrigger_pricing::{Atto, Completeness, Cost, CostLine, Meter, Region, Tier, TokenUsage};
-use outrigger_providers::{FailureClass, Operation, RequestFacts};
+use outrigger_providers::{FailureClass, Operation, RequestFacts, Who};
 
 /// 2026-11-24T12:00:00Z.
 pub(crate) const START: u64 = 1_795_521_600_000_000_000;
+
+/// A name that was found there.
+pub(crate) fn named(source: Source, text: &str, place: &'static str) -> Option<Named> {
+    Some(Named { text: text.to_owned(), source, place: place.into(), hashed: false })
+}
 
 /// A streamed chat that went well, with cached and reasoning tokens, child of an app's span.
 pub(crate) fn answered() -> CallRecord {
@@ -37,6 +42,13 @@ pub(crate) fn answered() -> CallRecord {
         factor: (1, 1),
         amount: Atto::parse(amount).unwrap(),
     };
+    let mut identity = Identity::default();
+    identity.set(
+        Who::User,
+        named(Source::Header, "u_81", "x-outrigger-user").map(|user| Named { hashed: true, ..user }),
+    );
+    identity.set(Who::Session, named(Source::Body, "conv_42", "conversation"));
+    identity.set(Who::Step, named(Source::Header, "plan", "x-outrigger-step"));
     CallRecord {
         id: CallId([0xab; 16]),
         span: SpanContext { trace_id: [1; 16], span_id: [2; 8], parent_span_id: Some([9; 8]), flags: 1 },
@@ -58,9 +70,7 @@ pub(crate) fn answered() -> CallRecord {
             output_type: Some("json"),
             ..RequestFacts::default()
         },
-        step: Some("plan".to_owned()),
-        user: Some("u_81".to_owned()),
-        session: Some("conv_42".to_owned()),
+        identity,
         key: Some(KeyHint { fingerprint: "3f9c21d0".to_owned(), ending: Some("x7Qa".to_owned()) }),
         served_model: Some("gpt-5.1-2025-11-13".to_owned()),
         deployed_model: None,
@@ -110,10 +120,8 @@ pub(crate) fn failed() -> CallRecord {
     call.id = CallId([0xcd; 16]);
     call.span = SpanContext { trace_id: [4; 16], span_id: [5; 8], parent_span_id: None, flags: 1 };
     call.facts = RequestFacts { model: Some("gpt-5.1".to_owned()), ..RequestFacts::default() };
-    call.step = None;
-    call.user = None;
+    call.identity = Identity::default();
     call.key = Some(KeyHint { fingerprint: "ba7816bf".to_owned(), ending: None });
-    call.session = None;
     call.served_model = None;
     call.served_tier = None;
     call.response_id = None;

@@ -10,7 +10,7 @@ use outrigger_providers::{Addressed, Operation, Reading, Recognised, RequestFact
 
 use crate::call::{CallStart, End};
 use crate::cause::is_good;
-use crate::identity::{Identity, tidy};
+use crate::identity::{Candidates, tidy};
 use crate::{
     Accounted, Attempt, CallId, CallRecord, Deployments, KeyHint, Mode, Provenance, SpanContext, Times,
     Transport,
@@ -30,7 +30,7 @@ pub(super) struct About {
     pub(super) port: u16,
     pub(super) peer: Option<SocketAddr>,
     pub(super) http_version: &'static str,
-    pub(super) identity: Identity,
+    pub(super) identity: Candidates,
     pub(super) key: Option<KeyHint>,
     /// What stands behind names that the customer gave; nothing is known without it.
     pub(super) deployments: Option<Arc<Deployments>>,
@@ -72,9 +72,11 @@ impl Head {
 
 impl About {
     pub(super) fn new(start: CallStart<'_>) -> About {
+        let span = SpanContext::for_call(start.id, start.headers);
         About {
             id: start.id,
-            span: SpanContext::for_call(start.id, start.headers),
+            identity: Candidates::of_head(start.headers, &span, start.identity),
+            span,
             service: start.service,
             recognised: start.recognised,
             mode: start.mode,
@@ -84,7 +86,6 @@ impl About {
             port: start.port,
             peer: None,
             http_version: start.http_version,
-            identity: Identity::read(start.headers),
             key: start
                 .service
                 .credential(start.headers, start.query)
@@ -99,6 +100,7 @@ impl About {
     pub(super) fn record(&self, mut seen: Seen<'_>, book: &PriceBook) -> CallRecord {
         let addressed = (self.service.addressed)(&self.host, &self.path);
         seen.facts = addressed.complete(seen.facts);
+        let identity = self.identity.with_body(&mut seen.facts);
         let verdict = self.verdict(&seen);
         let tier = seen.reading.tier.unwrap_or_default();
         let region = if seen.reading.resident { Region::Resident } else { addressed.region };
@@ -133,9 +135,7 @@ impl About {
             dialect: self.recognised.dialect.name(),
             api_type: self.recognised.dialect.api_type(),
             operation,
-            step: self.identity.step.clone(),
-            user: self.identity.user.clone().or_else(|| facts.user.clone()),
-            session: self.identity.session.clone().or_else(|| facts.conversation.clone()),
+            identity,
             key: self.key.clone(),
             served_model: reading.model.and_then(tidy),
             deployed_model: deployed,
@@ -220,7 +220,6 @@ pub(super) fn tidied(facts: RequestFacts) -> RequestFacts {
         reasoning_level: facts.reasoning_level.and_then(tidy),
         tier_word: facts.tier_word.and_then(tidy),
         previous_response_id: facts.previous_response_id.and_then(tidy),
-        user: facts.user.and_then(tidy),
         conversation: facts.conversation.and_then(tidy),
         ..facts
     }

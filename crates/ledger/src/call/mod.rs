@@ -14,7 +14,7 @@ use outrigger_providers::{FailureClass, Reading, Recognised, RequestReader, Resp
 use self::about::{About, Head, Seen, tidied};
 pub use self::socket::Socket;
 use crate::decode::{Consumer, Decoder};
-use crate::{CallId, CallRecord, Deployments, Mode, Times, Timestamp, Transport};
+use crate::{CallId, CallRecord, Deployments, IdentityRules, Mode, Times, Timestamp, Transport};
 
 /// What is known when a request's head has been read.
 pub struct CallStart<'a> {
@@ -40,6 +40,8 @@ pub struct CallStart<'a> {
     pub port: u16,
     /// `1.1` or `2`.
     pub http_version: &'static str,
+    /// Which names of users, sessions and steps are believed, and how they are kept.
+    pub identity: &'a Arc<IdentityRules>,
     /// When the head had been read.
     pub at: Timestamp,
 }

@@ -5,6 +5,8 @@
 
 pub(crate) mod bodies;
 
+use std::sync::Arc;
+
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use outrigger_ledger::{Call, CallId, CallRecord, CallStart, End, Mode, Timestamp};
 use outrigger_pricing::PriceBook;
@@ -94,6 +96,7 @@ impl Script {
             host: self.host,
             port: 443,
             http_version: "2",
+            identity: &Arc::default(),
             at: Timestamp(START),
         });
         for chunk in &self.request {

@@ -1,7 +1,7 @@
 //! The reader that all JSON request bodies share: a scan for the fields that its dialect names.
 
 use crate::framing::{JsonScan, Path};
-use crate::{RequestFacts, RequestReader};
+use crate::{Names, RequestFacts, RequestReader, Who};
 
 /// Scans a request body; the dialect turns what was found into facts.
 pub(crate) struct FactsReader {
@@ -49,4 +49,18 @@ pub(crate) fn name_or_id(scan: &JsonScan, path: &[&str]) -> Option<String> {
         NameOrId::Name(name) => name,
         NameOrId::Object { id } => id,
     })
+}
+
+/// Who and what a body names: the plain members first, in this order, then the tags of the objects.
+pub(crate) fn names(scan: &JsonScan, plain: &[(Who, Path)], tags: &[Path]) -> Names {
+    let mut names = Names::default();
+    for (who, path) in plain {
+        names.offer(*who, scan.read(path), path.join("."));
+    }
+    for path in tags {
+        if let Some(object) = scan.value(path) {
+            names.offer_tags(object, &path.join("."));
+        }
+    }
+    names
 }

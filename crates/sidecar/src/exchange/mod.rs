@@ -179,6 +179,7 @@ fn watch<B>(
         host: &route.target.host,
         port: route.target.port,
         http_version: connection.protocol.version(),
+        identity: &records.identity,
         at: clock.started(),
     });
     Rc::new(Watch::new(call.with_deployments(&records.deployments), clock, Rc::clone(records)))

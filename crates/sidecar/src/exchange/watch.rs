@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use http::HeaderMap;
-use outrigger_ledger::{Call, CallRecord, Deployments, End, Recorder, Socket, Timestamp};
+use outrigger_ledger::{Call, CallRecord, Deployments, End, IdentityRules, Recorder, Socket, Timestamp};
 use outrigger_pricing::PriceBook;
 use outrigger_providers::Peer;
 
@@ -18,6 +18,8 @@ pub(crate) struct Records {
     recorder: Arc<dyn Recorder>,
     book: Arc<PriceBook>,
     pub(crate) deployments: Arc<Deployments>,
+    /// Which names of users, sessions and steps are believed.
+    pub(crate) identity: Arc<IdentityRules>,
     pub(crate) counters: Arc<Counters>,
     ending: Cell<bool>,
 }
@@ -27,9 +29,10 @@ impl Records {
         recorder: Arc<dyn Recorder>,
         book: Arc<PriceBook>,
         deployments: Arc<Deployments>,
+        identity: Arc<IdentityRules>,
         counters: Arc<Counters>,
     ) -> Records {
-        Records { recorder, book, deployments, counters, ending: Cell::new(false) }
+        Records { recorder, book, deployments, identity, counters, ending: Cell::new(false) }
     }
 
     /// Hands a finished record over.
@@ -176,6 +179,7 @@ mod tests {
             Arc::new(PriceBook::builtin().clone()),
             Arc::default(),
             Arc::default(),
+            Arc::default(),
         ));
         let service = services::by_host("api.openai.com").unwrap();
         let path = "/v1/chat/completions";
@@ -192,6 +196,7 @@ mod tests {
             host: "api.openai.com",
             port: 443,
             http_version: "1.1",
+            identity: &records.identity,
             at: clock.started(),
         });
         (Rc::new(Watch::new(call, clock, Rc::clone(&records))), records, kept)

@@ -1,14 +1,15 @@
 //! Anthropic Messages (wire formats, section 1.7).
 
+mod coding_agent;
 mod errors;
 mod meter;
 mod usage;
 
 use http::{HeaderMap, StatusCode};
 
-use crate::dialects::facts::{FactsReader, output_type};
+use crate::dialects::facts::{FactsReader, names, output_type};
 use crate::framing::{JsonScan, Path};
-use crate::{Dialect, Failure, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter};
+use crate::{Dialect, Failure, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter, Who};
 
 /// The wire format.
 pub struct AnthropicMessages;
@@ -26,6 +27,8 @@ const FACTS: &[Path] = &[
     &["metadata", "user_id"],
 ];
 
+const NAMES: &[(Who, Path)] = &[(Who::User, &["metadata", "user_id"])];
+
 fn facts(scan: &JsonScan) -> RequestFacts {
     RequestFacts {
         model: scan.read(&["model"]),
@@ -37,7 +40,7 @@ fn facts(scan: &JsonScan) -> RequestFacts {
         reasoning_level: scan.read(&["output_config", "effort"]),
         tier_word: scan.read(&["service_tier"]),
         output_type: output_type(scan, &["output_config", "format", "type"]),
-        user: scan.read(&["metadata", "user_id"]),
+        names: coding_agent::told_apart(names(scan, NAMES, &[])),
         ..RequestFacts::default()
     }
 }

@@ -6,7 +6,7 @@ mod meter;
 use http::{HeaderMap, StatusCode};
 
 use crate::dialects::aws_errors;
-use crate::dialects::facts::{FactsReader, output_type};
+use crate::dialects::facts::{FactsReader, names, output_type};
 use crate::framing::{JsonScan, Path};
 use crate::{Dialect, Failure, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter};
 
@@ -21,6 +21,7 @@ const FACTS: &[Path] = &[
     &["outputConfig", "effort"],
     &["outputConfig", "textFormat", "type"],
     &["serviceTier", "type"],
+    &["requestMetadata"],
 ];
 
 fn facts(scan: &JsonScan) -> RequestFacts {
@@ -32,6 +33,7 @@ fn facts(scan: &JsonScan) -> RequestFacts {
         reasoning_level: scan.read(&["outputConfig", "effort"]),
         output_type: output_type(scan, &["outputConfig", "textFormat", "type"]),
         tier_word: scan.read(&["serviceTier", "type"]),
+        names: names(scan, &[], &[&["requestMetadata"]]),
         ..RequestFacts::default()
     }
 }

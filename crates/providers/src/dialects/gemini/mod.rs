@@ -6,7 +6,7 @@ mod usage;
 
 use http::{HeaderMap, StatusCode};
 
-use crate::dialects::facts::FactsReader;
+use crate::dialects::facts::{FactsReader, names};
 use crate::dialects::google_errors;
 use crate::framing::{JsonScan, Path};
 use crate::{Dialect, Failure, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter};
@@ -41,6 +41,7 @@ const FACTS: &[Path] = &[
     &["serviceTier"],
     &["service_tier"],
     &["model"],
+    &["labels"],
 ];
 
 fn facts(scan: &JsonScan) -> RequestFacts {
@@ -68,6 +69,7 @@ fn facts(scan: &JsonScan) -> RequestFacts {
         },
         reasoning_level: either::<String>(scan, 18).map(|level| level.to_ascii_lowercase()),
         tier_word: either(scan, 20),
+        names: names(scan, &[], &[&["labels"]]),
         ..RequestFacts::default()
     }
 }

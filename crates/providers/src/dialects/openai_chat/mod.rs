@@ -6,7 +6,7 @@ mod usage;
 use http::{HeaderMap, StatusCode};
 
 use crate::dialects::facts::{FactsReader, output_type};
-use crate::dialects::openai_errors;
+use crate::dialects::{openai_errors, openai_names};
 use crate::framing::{JsonScan, Path};
 use crate::{Dialect, Failure, FailureClass, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter};
 
@@ -60,6 +60,11 @@ const FACTS: &[Path] = &[
     &["response_format", "type"],
     &["user"],
     &["safety_identifier"],
+    &["session_id"],
+    &["litellm_session_id"],
+    &["trace", "span_name"],
+    &["prompt_cache_key"],
+    &["metadata"],
 ];
 
 fn facts(scan: &JsonScan) -> RequestFacts {
@@ -78,7 +83,7 @@ fn facts(scan: &JsonScan) -> RequestFacts {
         reasoning_level: scan.read(&["reasoning_effort"]),
         tier_word: scan.read(&["service_tier"]),
         output_type: output_type(scan, &["response_format", "type"]),
-        user: scan.read(&["safety_identifier"]).or_else(|| scan.read(&["user"])),
+        names: openai_names::read(scan),
         ..RequestFacts::default()
     }
 }

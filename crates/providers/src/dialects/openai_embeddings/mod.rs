@@ -4,16 +4,17 @@ use http::{HeaderMap, StatusCode};
 
 use crate::dialects::facts::FactsReader;
 use crate::dialects::openai_chat::OPENAI_CHAT;
+use crate::dialects::openai_names;
 use crate::framing::{JsonScan, Path};
 use crate::{Dialect, Failure, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter};
 
 /// The wire format. Its answers and errors have the members of a chat completion, without choices.
 pub struct OpenAiEmbeddings;
 
-const FACTS: &[Path] = &[&["model"], &["user"]];
+const FACTS: &[Path] = &[&["model"], &["user"], &["metadata"]];
 
 fn facts(scan: &JsonScan) -> RequestFacts {
-    RequestFacts { model: scan.read(&["model"]), user: scan.read(&["user"]), ..RequestFacts::default() }
+    RequestFacts { model: scan.read(&["model"]), names: openai_names::read(scan), ..RequestFacts::default() }
 }
 
 impl Dialect for OpenAiEmbeddings {

@@ -2,8 +2,9 @@
 
 use memchr::memchr;
 
+use crate::dialects::openai_names;
 use crate::framing::{JsonScan, Path};
-use crate::{RequestFacts, RequestReader};
+use crate::{RequestFacts, RequestReader, Who};
 
 const FACTS: &[Path] = &[&["model"], &["stream"], &["user"], &["n"]];
 /// A line longer than this is none of a form's own.
@@ -68,7 +69,7 @@ impl RequestReader for MediaRequest {
             MediaRequest::Json(scan) => RequestFacts {
                 model: scan.read(&["model"]),
                 stream: scan.read(&["stream"]).unwrap_or(false),
-                user: scan.read(&["user"]),
+                names: openai_names::read(scan),
                 choices: scan.read(&["n"]).filter(|n| *n != 1),
                 ..RequestFacts::default()
             },
@@ -114,7 +115,7 @@ impl Form {
             Field::Value(name) => {
                 match name {
                     Name::Model => self.facts.model = Some(text.to_owned()),
-                    Name::User => self.facts.user = Some(text.to_owned()),
+                    Name::User => self.facts.names.offer(Who::User, Some(text.to_owned()), "user"),
                     Name::Stream => self.facts.stream = text.eq_ignore_ascii_case("true"),
                 }
                 Field::None

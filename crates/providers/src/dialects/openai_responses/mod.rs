@@ -7,7 +7,7 @@ mod usage;
 use http::{HeaderMap, StatusCode};
 
 use crate::dialects::facts::{FactsReader, name_or_id, output_type};
-use crate::dialects::openai_errors;
+use crate::dialects::{openai_errors, openai_names};
 use crate::framing::{JsonScan, Path};
 use crate::{Dialect, Failure, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter, SocketMeter};
 
@@ -27,6 +27,12 @@ const FACTS: &[Path] = &[
     &["conversation"],
     &["user"],
     &["safety_identifier"],
+    &["session_id"],
+    &["litellm_session_id"],
+    &["trace", "span_name"],
+    &["prompt_cache_key"],
+    &["metadata"],
+    &["client_metadata"],
 ];
 
 fn facts(scan: &JsonScan) -> RequestFacts {
@@ -41,7 +47,7 @@ fn facts(scan: &JsonScan) -> RequestFacts {
         output_type: output_type(scan, &["text", "format", "type"]),
         previous_response_id: scan.read(&["previous_response_id"]),
         conversation: name_or_id(scan, &["conversation"]),
-        user: scan.read(&["safety_identifier"]).or_else(|| scan.read(&["user"])),
+        names: openai_names::read(scan),
         ..RequestFacts::default()
     }
 }

@@ -28,6 +28,12 @@ const CLIENT: &[Path] = &[
     &["conversation"],
     &["user"],
     &["safety_identifier"],
+    &["session_id"],
+    &["litellm_session_id"],
+    &["trace", "span_name"],
+    &["prompt_cache_key"],
+    &["metadata"],
+    &["client_metadata"],
 ];
 
 /// [`NESTED`] and what stands around it.
