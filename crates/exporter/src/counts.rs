@@ -1,9 +1,90 @@
 //! What became of everything that was seen: counted without locks, on the call path too.
 //! Per call: a few atomic additions; no allocation, no lock, no wait.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::Signal;
+
+/// Why an item was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum DropCause {
+    /// No room was left in memory.
+    NoRoom,
+    /// The endpoint does not take the signal.
+    Refused,
+    /// The endpoint turned a request down for good.
+    Rejected,
+    /// One item alone is larger than the endpoint takes.
+    TooLarge,
+    /// The endpoint took the rest of a request but not this (a partial success).
+    Partial,
+    /// Not taken before the end.
+    Ended,
+    /// A newer collection of metrics holds all that this one held.
+    Superseded,
+}
+
+impl DropCause {
+    /// Every cause.
+    pub const ALL: [DropCause; 7] = [
+        DropCause::NoRoom,
+        DropCause::Refused,
+        DropCause::Rejected,
+        DropCause::TooLarge,
+        DropCause::Partial,
+        DropCause::Ended,
+        DropCause::Superseded,
+    ];
+
+    /// The word used in metrics and in the status.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            DropCause::NoRoom => "no_room",
+            DropCause::Refused => "refused",
+            DropCause::Rejected => "rejected",
+            DropCause::TooLarge => "too_large",
+            DropCause::Partial => "partial_success",
+            DropCause::Ended => "ended",
+            DropCause::Superseded => "superseded",
+        }
+    }
+}
+
+/// Lost items by cause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Drops([u64; DropCause::ALL.len()]);
+
+impl Drops {
+    /// All of them.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
+    /// Those of one cause.
+    #[must_use]
+    pub const fn of(&self, cause: DropCause) -> u64 {
+        self.0[cause as usize]
+    }
+
+    /// Every cause with its count, zeros too.
+    pub fn each(&self) -> impl Iterator<Item = (DropCause, u64)> {
+        DropCause::ALL.into_iter().zip(self.0)
+    }
+}
+
+impl<const N: usize> From<[(DropCause, u64); N]> for Drops {
+    fn from(counts: [(DropCause, u64); N]) -> Drops {
+        let mut drops = Drops::default();
+        for (cause, count) in counts {
+            drops.0[cause as usize] += count;
+        }
+        drops
+    }
+}
 
 /// What became of the items of one kind: `seen = exported + waiting + dropped`, in every snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -14,8 +95,8 @@ pub struct Count {
     pub exported: u64,
     /// Held in memory or on the way.
     pub waiting: u64,
-    /// Lost: refused, overflown, or not taken before the end.
-    pub dropped: u64,
+    /// Lost, and why.
+    pub dropped: Drops,
 }
 
 /// What became of everything. The four counts are each consistent; they are read one after the other.
@@ -41,6 +122,29 @@ impl Counts {
             Signal::Metrics => self.metrics,
         }
     }
+
+    /// Every kind with its word in metrics and in the status: calls, and each signal.
+    #[must_use]
+    pub const fn each(&self) -> [(&'static str, Count); 4] {
+        [
+            ("calls", self.calls),
+            (Signal::Traces.as_str(), self.traces),
+            (Signal::Logs.as_str(), self.logs),
+            (Signal::Metrics.as_str(), self.metrics),
+        ]
+    }
+}
+
+/// Tells the counts of an exporter to whoever does not hold it, from any thread, also after its end.
+#[derive(Debug, Clone)]
+pub struct CountsReader(pub(crate) Arc<Tallies>);
+
+impl CountsReader {
+    /// What became of everything so far.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.0.snapshot()
+    }
 }
 
 /// The running count of one kind.
@@ -48,7 +152,7 @@ impl Counts {
 pub(crate) struct Tally {
     seen: AtomicU64,
     exported: AtomicU64,
-    dropped: AtomicU64,
+    dropped: [AtomicU64; DropCause::ALL.len()],
 }
 
 impl Tally {
@@ -63,17 +167,18 @@ impl Tally {
     }
 
     /// Counts items that are lost.
-    pub(crate) fn dropped(&self, items: u64) {
-        self.dropped.fetch_add(items, Ordering::Release);
+    pub(crate) fn dropped(&self, cause: DropCause, items: u64) {
+        self.dropped[cause as usize].fetch_add(items, Ordering::Release);
     }
 
     /// A consistent snapshot. What is settled is read before what was seen: an item is seen first, so the difference
     /// can never be negative, and it is exactly what waited at some moment in between.
     pub(crate) fn snapshot(&self) -> Count {
         let exported = self.exported.load(Ordering::Acquire);
-        let dropped = self.dropped.load(Ordering::Acquire);
+        let dropped = Drops(self.dropped.each_ref().map(|cause| cause.load(Ordering::Acquire)));
         let seen = self.seen.load(Ordering::Acquire);
-        Count { seen, exported, waiting: seen.saturating_sub(exported).saturating_sub(dropped), dropped }
+        let waiting = seen.saturating_sub(exported).saturating_sub(dropped.total());
+        Count { seen, exported, waiting, dropped }
     }
 }
 
@@ -122,7 +227,7 @@ mod tests {
         /// Several threads count items in and settle them while another looks: no snapshot shows more settled than
         /// seen, none runs backwards, and the last one holds everything.
         #[test]
-        fn every_snapshot_adds_up(plan in proptest::collection::vec(proptest::collection::vec((1u64..50, any::<bool>()), 1..400), 1..4)) {
+        fn every_snapshot_adds_up(plan in proptest::collection::vec(proptest::collection::vec((1u64..50, 0..=DropCause::ALL.len()), 1..400), 1..4)) {
             let tally = Tally::default();
             let done = AtomicBool::new(false);
             std::thread::scope(|scope| {
@@ -130,8 +235,9 @@ mod tests {
                     let mut last = tally.snapshot();
                     while !done.load(Ordering::Acquire) {
                         let now = tally.snapshot();
-                        assert_eq!(now.seen, now.exported + now.waiting + now.dropped);
-                        assert!(now.seen >= last.seen && now.exported >= last.exported && now.dropped >= last.dropped);
+                        assert_eq!(now.seen, now.exported + now.waiting + now.dropped.total());
+                        assert!(now.seen >= last.seen && now.exported >= last.exported);
+                        assert!(DropCause::ALL.iter().all(|cause| now.dropped.of(*cause) >= last.dropped.of(*cause)));
                         last = now;
                     }
                 });
@@ -140,9 +246,12 @@ mod tests {
                     .map(|items| {
                         let tally = &tally;
                         scope.spawn(move || {
-                            for (items, arrives) in items {
+                            for (items, fate) in items {
                                 tally.saw(*items);
-                                if *arrives { tally.exported(*items) } else { tally.dropped(*items) }
+                                match DropCause::ALL.get(*fate) {
+                                    None => tally.exported(*items),
+                                    Some(cause) => tally.dropped(*cause, *items),
+                                }
                             }
                         })
                     })
@@ -153,11 +262,14 @@ mod tests {
                 done.store(true, Ordering::Release);
                 watcher.join().unwrap();
             });
-            let sum = |arrived: bool| {
-                plan.iter().flatten().filter(|(_, arrives)| *arrives == arrived).map(|(items, _)| items).sum::<u64>()
+            let sum = |wanted: usize| {
+                plan.iter().flatten().filter(|(_, fate)| *fate == wanted).map(|(items, _)| items).sum::<u64>()
             };
             let end = tally.snapshot();
-            prop_assert_eq!((end.exported, end.dropped, end.waiting), (sum(true), sum(false), 0));
+            prop_assert_eq!((end.exported, end.waiting), (sum(DropCause::ALL.len()), 0));
+            for (cause, lost) in end.dropped.each() {
+                prop_assert_eq!(lost, sum(cause as usize), "{}", cause.as_str());
+            }
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::inbox::{self, Slot, Wanted, inbox};
 use crate::settings::Target;
 use crate::transport::{MachineRoots, TlsError, Transport};
 use crate::worker::{Wires, Worker};
-use crate::{Counts, Settings, Signal};
+use crate::{Counts, CountsReader, Settings, Signal};
 
 /// What the thread may take beyond the deadline to put its things away.
 const GRACE: Duration = Duration::from_millis(500);
@@ -104,6 +104,12 @@ impl Exporter {
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.tallies.snapshot()
+    }
+
+    /// Tells the counts from elsewhere, such as in a status.
+    #[must_use]
+    pub fn counts_reader(&self) -> CountsReader {
+        CountsReader(Arc::clone(&self.tallies))
     }
 
     /// Sends what is held, waits at most `deadline` for it, then stops. What could not be sent is counted as dropped.

@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use outrigger_ledger::{CallRecord, Recorder};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
-use crate::Signal;
-use crate::counts::Tallies;
+use crate::counts::{Tallies, Tally};
 use crate::schema::{self, Sampler};
+use crate::{DropCause, Signal};
 
 /// Calls held between two visits of the exporter's thread; a burst of 80,000 calls a second fits.
 pub(crate) const ROOM: usize = 4096;
@@ -40,7 +41,7 @@ struct Shared {
 }
 
 impl Shared {
-    fn count(&self, record: &CallRecord, count: fn(&crate::counts::Tally, u64)) {
+    fn count(&self, record: &CallRecord, count: impl Fn(&Tally, u64)) {
         count(&self.tallies.calls, 1);
         if self.wanted.logs {
             count(self.tallies.of(Signal::Logs), 1);
@@ -76,11 +77,13 @@ pub(crate) fn inbox(room: usize, wanted: Wanted, tallies: Arc<Tallies>) -> (Slot
 impl Recorder for Slot {
     fn try_record(&self, record: Arc<CallRecord>) {
         // Seen before it can be settled, so that no snapshot shows more settled than seen.
-        self.shared.count(&record, crate::counts::Tally::saw);
+        self.shared.count(&record, Tally::saw);
         if let Err(refused) = self.queue.try_send(record) {
-            let (mpsc::error::TrySendError::Full(record) | mpsc::error::TrySendError::Closed(record)) =
-                refused;
-            self.shared.count(&record, crate::counts::Tally::dropped);
+            let (record, cause) = match refused {
+                TrySendError::Full(record) => (record, DropCause::NoRoom),
+                TrySendError::Closed(record) => (record, DropCause::Ended),
+            };
+            self.shared.count(&record, |tally, items| tally.dropped(cause, items));
             return;
         }
         // The swap comes after the push, and the reader looks again after it has set the flag: one of the two sees
@@ -128,8 +131,18 @@ impl Inbox {
         self.queue.recv().await
     }
 
-    /// Counts a call that was taken out but will not be sent.
+    /// Counts a call that was taken out but will not be sent: the end has come.
     pub(crate) fn give_up(&self, record: &CallRecord) {
-        self.shared.count(record, crate::counts::Tally::dropped);
+        self.shared.count(record, |tally, items| tally.dropped(DropCause::Ended, items));
+    }
+}
+
+/// Whoever drops the inbox, a fault of ours included, has lost what it held, and that is counted.
+impl Drop for Inbox {
+    fn drop(&mut self) {
+        self.close();
+        while let Some(record) = self.take() {
+            self.give_up(&record);
+        }
     }
 }

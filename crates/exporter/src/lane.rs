@@ -11,11 +11,11 @@ use bytes::Bytes;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
-use crate::Signal;
 use crate::backoff::Backoff;
 use crate::counts::Tallies;
 use crate::herald::Herald;
 use crate::transport::{Reply, Wire};
+use crate::{DropCause, Signal};
 
 /// A signal that was refused is offered again this often.
 const PROBE: Duration = Duration::from_secs(300);
@@ -26,8 +26,17 @@ const HURRY_PAUSE: Duration = Duration::from_secs(1);
 pub(crate) trait Freight {
     /// How many items of the signal (spans, records, points) it counts for.
     fn weight(&self) -> u64;
-    /// Its fate, said once: whether it arrived.
-    fn settle(self, arrived: bool);
+    /// Its fate, said once.
+    fn settle(self, fate: Fate);
+}
+
+/// What became of a piece of freight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// The endpoint took it, or a part of it.
+    Arrived,
+    /// It is lost.
+    Lost(DropCause),
 }
 
 /// Which freight goes when there is no room.
@@ -78,7 +87,7 @@ pub(crate) struct Parts<W, F> {
 }
 
 /// One signal's way out.
-pub(crate) struct Lane<W, F> {
+pub(crate) struct Lane<W: Wire, F: Freight> {
     parts: Parts<W, F>,
     bell: Notify,
     state: RefCell<State<F>>,
@@ -136,7 +145,7 @@ impl<W: Wire, F: Freight> Lane<W, F> {
         let mut state = self.state.borrow_mut();
         if state.refused_until.is_some_and(|until| now < until) {
             drop(state);
-            self.drop_piece(piece);
+            self.drop_piece(piece, DropCause::Refused);
             return;
         }
         if state.waiting.len() + state.sending.len() >= self.parts.bounds.queue {
@@ -151,8 +160,10 @@ impl<W: Wire, F: Freight> Lane<W, F> {
             drop(state);
             if let Some(victim) = victim {
                 let items = victim.weight();
-                self.drop_piece(victim);
-                if self.parts.bounds.overflow != Overflow::Supersede {
+                if self.parts.bounds.overflow == Overflow::Supersede {
+                    self.drop_piece(victim, DropCause::Superseded);
+                } else {
+                    self.drop_piece(victim, DropCause::NoRoom);
                     self.say_lost(
                         items,
                         "no room left in memory",
@@ -189,7 +200,7 @@ impl<W: Wire, F: Freight> Lane<W, F> {
 
     /// Drops whatever is left.
     pub(crate) fn abandon(&self) {
-        let items = self.drop_all();
+        let items = self.drop_all(DropCause::Ended);
         if items > 0 {
             self.say_lost(
                 items,
@@ -199,7 +210,7 @@ impl<W: Wire, F: Freight> Lane<W, F> {
         }
     }
 
-    fn drop_all(&self) -> u64 {
+    fn drop_all(&self, cause: DropCause) -> u64 {
         let left: Vec<F> = {
             let mut state = self.state.borrow_mut();
             state.due = None;
@@ -208,7 +219,7 @@ impl<W: Wire, F: Freight> Lane<W, F> {
             left.extend(state.waiting.drain(..));
             left
         };
-        self.settle(left, 0)
+        self.settle(left, 0, cause)
     }
 
     /// Waits until a request is due and sets its pieces aside. False when there is nothing left to wait for.
@@ -275,13 +286,13 @@ impl<W: Wire, F: Freight> Lane<W, F> {
         match reply {
             Reply::Taken => {
                 self.taken();
-                self.finish(u64::MAX);
+                self.finish(u64::MAX, DropCause::Partial);
                 Next::Done
             }
             Reply::Partly { lost, why } => {
                 self.taken();
                 let sent: u64 = self.state.borrow().sending.iter().map(Freight::weight).sum();
-                self.finish(sent.saturating_sub(lost));
+                self.finish(sent.saturating_sub(lost), DropCause::Partial);
                 self.say_lost(lost.min(sent), &why, "the endpoint took the rest; its own log says more");
                 Next::Done
             }
@@ -293,7 +304,7 @@ impl<W: Wire, F: Freight> Lane<W, F> {
                 }
                 if outage && ends && !reached {
                     // Nobody there, and no time left to wait for somebody.
-                    let items = self.drop_all();
+                    let items = self.drop_all(DropCause::Ended);
                     self.say_lost(items, &why, "start a collector there before the program ends");
                     return Next::Done;
                 }
@@ -309,13 +320,13 @@ impl<W: Wire, F: Freight> Lane<W, F> {
                 if self.state.borrow_mut().halve() {
                     return Next::Repack;
                 }
-                let items = self.finish(0);
+                let items = self.finish(0, DropCause::TooLarge);
                 self.say_lost(items, &why, "raise the largest request the endpoint takes");
                 Next::Done
             }
             Reply::Rejected { why, mend } => {
                 self.parts.herald.up(endpoint);
-                let items = self.finish(0);
+                let items = self.finish(0, DropCause::Rejected);
                 self.say_lost(items, &why, mend);
                 Next::Done
             }
@@ -336,7 +347,7 @@ impl<W: Wire, F: Freight> Lane<W, F> {
     }
 
     fn refuse(&self, why: &str) {
-        self.drop_all();
+        self.drop_all(DropCause::Refused);
         let known = {
             let mut state = self.state.borrow_mut();
             state.refused_until = Some(Instant::now() + PROBE);
@@ -347,13 +358,14 @@ impl<W: Wire, F: Freight> Lane<W, F> {
         }
     }
 
-    /// Settles what was set aside, of which `arrived` items arrived. Returns how many items that were.
-    fn finish(&self, arrived: u64) -> u64 {
+    /// Settles what was set aside, of which `arrived` items arrived and the rest was lost so. Returns how many items that
+    /// were.
+    fn finish(&self, arrived: u64, lost: DropCause) -> u64 {
         let sent = std::mem::take(&mut self.state.borrow_mut().sending);
-        self.settle(sent, arrived)
+        self.settle(sent, arrived, lost)
     }
 
-    fn settle(&self, pieces: Vec<F>, mut arrived: u64) -> u64 {
+    fn settle(&self, pieces: Vec<F>, mut arrived: u64, lost: DropCause) -> u64 {
         let mut items = 0;
         let tally = self.parts.tallies.of(self.parts.signal);
         for piece in pieces {
@@ -362,19 +374,26 @@ impl<W: Wire, F: Freight> Lane<W, F> {
             arrived -= taken;
             items += weight;
             tally.exported(taken);
-            tally.dropped(weight - taken);
-            piece.settle(taken > 0);
+            tally.dropped(lost, weight - taken);
+            piece.settle(if taken > 0 { Fate::Arrived } else { Fate::Lost(lost) });
         }
         items
     }
 
-    fn drop_piece(&self, piece: F) {
-        self.parts.tallies.of(self.parts.signal).dropped(piece.weight());
-        piece.settle(false);
+    fn drop_piece(&self, piece: F, cause: DropCause) {
+        self.parts.tallies.of(self.parts.signal).dropped(cause, piece.weight());
+        piece.settle(Fate::Lost(cause));
     }
 
     fn say_lost(&self, items: u64, why: &str, mend: &str) {
         self.parts.herald.lost(self.parts.signal, &self.parts.endpoint, items, why, mend);
+    }
+}
+
+/// Whoever drops a lane, a fault of ours included, has lost what it held, and that is counted.
+impl<W: Wire, F: Freight> Drop for Lane<W, F> {
+    fn drop(&mut self) {
+        self.drop_all(DropCause::Ended);
     }
 }
 

@@ -23,7 +23,7 @@ mod testing;
 mod transport;
 mod worker;
 
-pub use counts::{Count, Counts};
+pub use counts::{Count, Counts, CountsReader, DropCause, Drops};
 pub use exporter::{Exporter, StartError};
 pub use schema::{Sampler, VERSION as SCHEMA_VERSION};
 pub use settings::{

@@ -274,17 +274,23 @@ pub(crate) const ATTEMPTS: Metric = own(
     &["provider", "model", "outcome", "error.type"],
     "HTTP requests made for calls, by whether they were answered or failed.",
 );
+pub(crate) const SEEN: Metric = own(
+    "outrigger.telemetry.seen",
+    "{item}",
+    &["signal"],
+    "Calls, spans, records and metric points handed to the exporter: exported, dropped, or still waiting.",
+);
 pub(crate) const EXPORTED: Metric = own(
     "outrigger.telemetry.exported",
     "{item}",
     &["signal"],
-    "Spans, records and metric points that the endpoint took.",
+    "Calls, spans, records and metric points that the endpoint took; of a call its record or its spans.",
 );
 pub(crate) const DROPPED: Metric = own(
     "outrigger.telemetry.dropped",
     "{item}",
-    &["signal"],
-    "Spans, records and metric points that were lost.",
+    &["signal", "cause"],
+    "Calls, spans, records and metric points that were lost, by cause; of a call everything.",
 );
 
 /// Every metric this crate sends.
@@ -308,6 +314,7 @@ pub const METRICS: &[Metric] = &[
     UNPRICED,
     UNACCOUNTED,
     ATTEMPTS,
+    SEEN,
     EXPORTED,
     DROPPED,
 ];

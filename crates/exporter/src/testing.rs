@@ -23,6 +23,7 @@ pub(crate) struct Script(Rc<Stage>);
 struct Stage {
     replies: RefCell<VecDeque<(Duration, Reply)>>,
     sent: RefCell<Vec<(Instant, Bytes)>>,
+    taken: RefCell<Vec<(Bytes, u64)>>,
 }
 
 impl Script {
@@ -42,6 +43,11 @@ impl Script {
         self.0.sent.borrow().clone()
     }
 
+    /// What it took, and how many items of each request it left out.
+    pub(crate) fn taken(&self) -> Vec<(Bytes, u64)> {
+        self.0.taken.borrow().clone()
+    }
+
     /// Only the bodies.
     pub(crate) fn bodies(&self) -> Vec<Bytes> {
         self.sent().into_iter().map(|(_, body)| body).collect()
@@ -50,10 +56,15 @@ impl Script {
 
 impl Wire for Script {
     async fn send(&self, body: Bytes) -> Reply {
-        self.0.sent.borrow_mut().push((Instant::now(), body));
+        self.0.sent.borrow_mut().push((Instant::now(), body.clone()));
         let next = self.0.replies.borrow_mut().pop_front();
         let (after, reply) = next.unwrap_or((Duration::ZERO, Reply::Taken));
         tokio::time::sleep(after).await;
+        match &reply {
+            Reply::Taken => self.0.taken.borrow_mut().push((body, 0)),
+            Reply::Partly { lost, .. } => self.0.taken.borrow_mut().push((body, *lost)),
+            _ => {}
+        }
         reply
     }
 }

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::counts::Tallies;
 use crate::herald::Herald;
 use crate::inbox::Inbox;
-use crate::lane::{Bounds, Freight, Lane, Overflow, Pack, Parts};
+use crate::lane::{Bounds, Fate, Freight, Lane, Overflow, Pack, Parts};
 use crate::metrics::Metrics;
 use crate::schema::{self, Sampler, Schema};
 use crate::settings::{Batching, MetricSignal, Temporality};
@@ -28,8 +28,9 @@ struct Call {
     record: Arc<CallRecord>,
     /// Lanes that have not settled it.
     open: Cell<u8>,
-    /// Whether any lane brought it through.
-    arrived: Cell<bool>,
+    /// What has become of it so far: it arrived if any lane brought it through; else its record says why it is lost, or
+    /// its spans where no record was wanted.
+    fate: Cell<Option<Fate>>,
     tallies: Arc<Tallies>,
 }
 
@@ -44,9 +45,9 @@ struct Collection {
 }
 
 impl Call {
-    fn settle(&self, arrived: bool) {
-        if arrived {
-            self.arrived.set(true);
+    fn settle(&self, fate: Fate) {
+        if self.fate.get() != Some(Fate::Arrived) {
+            self.fate.set(Some(fate));
         }
         self.open.set(self.open.get().saturating_sub(1));
         if self.open.get() == 0 {
@@ -55,10 +56,10 @@ impl Call {
     }
 
     fn count(&self) {
-        if self.arrived.get() {
-            self.tallies.calls.exported(1);
-        } else {
-            self.tallies.calls.dropped(1);
+        match self.fate.get() {
+            Some(Fate::Lost(cause)) => self.tallies.calls.dropped(cause, 1),
+            // A call of which neither record nor span is wanted lives on in the metrics.
+            Some(Fate::Arrived) | None => self.tallies.calls.exported(1),
         }
     }
 }
@@ -68,8 +69,10 @@ impl Freight for Spans {
         schema::span_count(&self.0.record)
     }
 
-    fn settle(self, arrived: bool) {
-        self.0.settle(arrived);
+    fn settle(self, fate: Fate) {
+        // Why the record was lost tells more than why the spans were.
+        let known = self.0.fate.get();
+        self.0.settle(if fate == Fate::Arrived { fate } else { known.unwrap_or(fate) });
     }
 }
 
@@ -78,8 +81,8 @@ impl Freight for Log {
         1
     }
 
-    fn settle(self, arrived: bool) {
-        self.0.settle(arrived);
+    fn settle(self, fate: Fate) {
+        self.0.settle(fate);
     }
 }
 
@@ -88,7 +91,7 @@ impl Freight for Collection {
         self.points
     }
 
-    fn settle(self, _arrived: bool) {}
+    fn settle(self, _fate: Fate) {}
 }
 
 /// What carries each signal; `None` is off.
@@ -99,7 +102,7 @@ pub(crate) struct Wires<W> {
 }
 
 /// Everything the thread works with.
-pub(crate) struct Worker<W> {
+pub(crate) struct Worker<W: Wire> {
     inbox: Inbox,
     traces: Option<Rc<Lane<W, Spans>>>,
     hurry_traces: bool,
@@ -113,7 +116,7 @@ pub(crate) struct Worker<W> {
     closing: watch::Sender<bool>,
 }
 
-struct MetricsOut<W> {
+struct MetricsOut<W: Wire> {
     metrics: Metrics,
     lane: Rc<Lane<W, Collection>>,
     interval: Duration,
@@ -254,12 +257,10 @@ impl<W: Wire + 'static> Worker<W> {
         let call = Rc::new(Call {
             record,
             open: Cell::new(open),
-            arrived: Cell::new(false),
+            fate: Cell::new(None),
             tallies: Arc::clone(&self.tallies),
         });
         if open == 0 {
-            // Neither record nor span is wanted of this call: it lives on in the metrics.
-            call.arrived.set(true);
             call.count();
         }
         if let Some(lane) = traced {

@@ -13,7 +13,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use outrigger_exporter::{Count, Counts, Exporter, Settings, Signal};
+use outrigger_exporter::{Count, Counts, DropCause, Drops, Exporter, Settings, Signal};
 use support::calls::{answered, failed, numbered};
 use support::certificates::Certificates;
 use support::receiver::{Answer, Receiver, Speech};
@@ -40,14 +40,21 @@ fn towards(receiver: &Receiver, variables: Variables<'_>) -> Exporter {
     start(receiver.speech, &format!("http://{}", receiver.address), variables)
 }
 
-fn count(seen: u64, exported: u64, dropped: u64) -> Count {
-    Count { seen, exported, waiting: seen - exported - dropped, dropped }
+/// A count of whose items these were lost.
+fn lost<const N: usize>(seen: u64, exported: u64, dropped: [(DropCause, u64); N]) -> Count {
+    let dropped = Drops::from(dropped);
+    Count { seen, exported, waiting: seen - exported - dropped.total(), dropped }
+}
+
+/// A count of which nothing was lost.
+fn count(seen: u64, exported: u64) -> Count {
+    lost(seen, exported, [])
 }
 
 fn balanced(counts: &Counts) -> bool {
     [counts.calls, counts.traces, counts.logs, counts.metrics]
         .iter()
-        .all(|count| count.seen == count.exported + count.waiting + count.dropped)
+        .all(|count| count.seen == count.exported + count.waiting + count.dropped.total())
 }
 
 #[test]
@@ -65,11 +72,8 @@ fn a_call_arrives_as_record_spans_and_metrics() {
 
         let counts = exporter.shutdown(LONG);
         assert!(receiver.expect(Signal::Metrics).metric_names().contains(&"outrigger.cost".to_owned()));
-        assert_eq!(
-            (counts.calls, counts.logs, counts.traces),
-            (count(1, 1, 0), count(1, 1, 0), count(2, 2, 0))
-        );
-        assert_eq!((counts.metrics.dropped, counts.metrics.waiting), (0, 0), "{speech:?}");
+        assert_eq!((counts.calls, counts.logs, counts.traces), (count(1, 1), count(1, 1), count(2, 2)));
+        assert_eq!((counts.metrics.dropped.total(), counts.metrics.waiting), (0, 0), "{speech:?}");
         assert!(counts.metrics.exported > 10);
     }
 }
@@ -90,7 +94,7 @@ fn headers_and_compression_are_as_the_user_said() {
         let encoding = if speech == Speech::Grpc { "grpc-encoding" } else { "content-encoding" };
         assert_eq!(arrival.headers[encoding], "gzip");
         assert_eq!(arrival.logs().len(), 1);
-        assert_eq!(exporter.shutdown(LONG).calls, count(1, 1, 0));
+        assert_eq!(exporter.shutdown(LONG).calls, count(1, 1));
     }
 }
 
@@ -108,8 +112,8 @@ fn an_endpoint_that_takes_only_spans_gets_them() {
             receiver.expect(Signal::Traces);
         }
         let counts = exporter.shutdown(LONG);
-        assert_eq!((counts.calls, counts.traces), (count(3, 3, 0), count(6, 6, 0)));
-        assert_eq!(counts.logs, count(3, 0, 3));
+        assert_eq!((counts.calls, counts.traces), (count(3, 3), count(6, 6)));
+        assert_eq!(counts.logs, lost(3, 0, [(DropCause::Refused, 3)]));
         assert_eq!((counts.metrics.exported, counts.metrics.waiting), (0, 0));
         let asked = receiver.rest().iter().filter(|arrival| arrival.signal == Signal::Logs).count();
         assert!(asked <= 1, "a refused signal is not offered again at once: {asked} times");
@@ -126,8 +130,9 @@ fn what_a_partial_success_leaves_out_is_dropped() {
         let recorder = exporter.recorder();
         (0..5).for_each(|number| recorder.try_record(numbered(answered(), number)));
         let counts = exporter.shutdown(LONG);
-        assert_eq!((counts.traces, counts.logs), (count(10, 9, 1), count(5, 3, 2)), "{speech:?}");
-        assert_eq!(counts.calls, count(5, 5, 0), "of each call something arrived");
+        let partial = |seen, items| lost(seen, seen - items, [(DropCause::Partial, items)]);
+        assert_eq!((counts.traces, counts.logs), (partial(10, 1), partial(5, 2)), "{speech:?}");
+        assert_eq!(counts.calls, count(5, 5), "of each call something arrived");
     }
 }
 
@@ -142,7 +147,7 @@ fn a_busy_endpoint_is_asked_again_with_the_same_request() {
         let first = receiver.expect(Signal::Logs);
         let second = receiver.expect(Signal::Logs);
         assert_eq!(first.body, second.body);
-        assert_eq!(exporter.shutdown(LONG).logs, count(1, 1, 0));
+        assert_eq!(exporter.shutdown(LONG).logs, count(1, 1));
     }
 }
 
@@ -155,7 +160,7 @@ fn what_is_refused_for_good_is_dropped_and_the_next_goes_on() {
         let exporter = towards(&receiver, &[("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", "1")]);
         let recorder = exporter.recorder();
         (0..2).for_each(|number| recorder.try_record(numbered(answered(), number)));
-        assert_eq!(exporter.shutdown(LONG).logs, count(2, 1, 1));
+        assert_eq!(exporter.shutdown(LONG).logs, lost(2, 1, [(DropCause::Rejected, 1)]));
     }
 }
 
@@ -168,7 +173,7 @@ fn an_endpoint_that_comes_up_later_gets_what_waited() {
         let listener = TcpListener::bind(address).unwrap();
         let receiver = Receiver::listen(speech, listener, None);
         assert_eq!(receiver.expect(Signal::Logs).logs().len(), 1);
-        assert_eq!(exporter.shutdown(LONG).calls, count(1, 1, 0));
+        assert_eq!(exporter.shutdown(LONG).calls, count(1, 1));
     }
 }
 
@@ -182,8 +187,8 @@ fn without_an_endpoint_the_end_comes_at_once_and_everything_is_counted() {
         let begun = Instant::now();
         let counts = exporter.shutdown(Duration::from_secs(60));
         assert!(begun.elapsed() < LONG, "{:?}", begun.elapsed());
-        assert_eq!((counts.calls, counts.logs), (count(1000, 0, 1000), count(1000, 0, 1000)));
-        assert_eq!(counts.traces, count(2000, 0, 2000));
+        let ended = |items| lost(items, 0, [(DropCause::Ended, items)]);
+        assert_eq!((counts.calls, counts.logs, counts.traces), (ended(1000), ended(1000), ended(2000)));
         assert_eq!((counts.metrics.exported, counts.metrics.waiting), (0, 0));
     }
 }
@@ -202,7 +207,8 @@ fn a_silent_endpoint_does_not_delay_the_end_beyond_its_deadline() {
         let begun = Instant::now();
         let counts = exporter.shutdown(Duration::from_millis(300));
         assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
-        assert_eq!((counts.calls, counts.logs), (count(10, 0, 10), count(10, 0, 10)));
+        let five_fit = lost(10, 0, [(DropCause::NoRoom, 5), (DropCause::Ended, 5)]);
+        assert_eq!((counts.calls, counts.logs), (five_fit, five_fit));
         recorder.try_record(Arc::new(answered()));
     }
 }
@@ -255,11 +261,15 @@ fn tls_is_verified_with_the_users_ca_and_shows_his_certificate() {
         let exporter = start(speech, &endpoint, &variables);
         exporter.recorder().try_record(Arc::new(failed()));
         assert_eq!(receiver.expect(Signal::Logs).logs().len(), 1);
-        assert_eq!(exporter.shutdown(LONG).calls, count(1, 1, 0));
+        assert_eq!(exporter.shutdown(LONG).calls, count(1, 1));
 
         let stranger = start(speech, &endpoint, &[]);
         stranger.recorder().try_record(Arc::new(failed()));
-        assert_eq!(stranger.shutdown(LONG).calls, count(1, 0, 1), "nothing goes to whom we cannot verify");
+        assert_eq!(
+            stranger.shutdown(LONG).calls,
+            lost(1, 0, [(DropCause::Ended, 1)]),
+            "nothing goes to whom we cannot verify"
+        );
         assert!(
             receiver
                 .rest()
@@ -312,6 +322,6 @@ fn the_proxy_variables_of_the_environment_are_not_followed() {
         let exporter = towards(&receiver, &[]);
         exporter.recorder().try_record(Arc::new(failed()));
         receiver.expect(Signal::Logs);
-        assert_eq!(exporter.shutdown(LONG).calls, count(1, 1, 0));
+        assert_eq!(exporter.shutdown(LONG).calls, count(1, 1));
     }
 }

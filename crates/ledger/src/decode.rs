@@ -9,6 +9,8 @@ use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
 use zstd::stream::raw::DParameter;
 
+use crate::guard::{FAULT, guarded};
+
 /// Up to here any expansion is followed …
 const ALWAYS: u64 = 4 * 1024 * 1024;
 /// … beyond it only what expands less than this: text compresses 50-fold at most, a bomb a thousandfold. A chunk of
@@ -86,7 +88,7 @@ impl<C: Consumer> Decoder<C> {
         }
     }
 
-    /// Decodes the next bytes. After a fault nothing more is read.
+    /// Decodes the next bytes. After a fault, a panic of whoever reads them included, nothing more is read.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         if self.fault.is_some() || bytes.is_empty() {
             return;
@@ -94,12 +96,14 @@ impl<C: Consumer> Decoder<C> {
         if let Some(sink) = self.coding.sink() {
             sink.encoded += bytes.len() as u64;
         }
-        if let Err(error) = self.coding.push(bytes) {
-            self.fault = Some(match error.kind() {
-                io::ErrorKind::FileTooLarge => "the body expands beyond all measure",
-                _ => "the body's compression could not be read",
-            });
-        }
+        self.fault = match guarded(|| self.coding.push(bytes)) {
+            Some(Ok(())) => None,
+            Some(Err(error)) if error.kind() == io::ErrorKind::FileTooLarge => {
+                Some("the body expands beyond all measure")
+            }
+            Some(Err(_)) => Some("the body's compression could not be read"),
+            None => Some(FAULT),
+        };
     }
 
     /// Why reading stopped, if it did.

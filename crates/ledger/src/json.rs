@@ -81,6 +81,7 @@ pub fn call_json(record: &CallRecord) -> Value {
         "named_by": named_by(record),
         "outcome": record.outcome.as_str(),
         "cause": cause,
+        "fault": record.fault,
         "finish_reasons": record.finish_reasons,
         "response_id": record.response_id,
         "request_id": record.request_id,

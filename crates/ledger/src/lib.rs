@@ -5,6 +5,7 @@ mod call;
 mod cause;
 mod decode;
 mod deployments;
+mod guard;
 mod identity;
 mod ids;
 mod json;

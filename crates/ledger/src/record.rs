@@ -77,6 +77,8 @@ impl Outcome {
 pub enum Provenance {
     /// As the provider reported it in its final usage.
     Exact,
+    /// As the provider reported it, but to nobody: the app had left, and the answer was read on to its usage.
+    ProviderLate,
     /// Not known. Never a zero.
     Unknown,
 }
@@ -87,8 +89,15 @@ impl Provenance {
     pub const fn as_str(self) -> &'static str {
         match self {
             Provenance::Exact => "exact",
+            Provenance::ProviderLate => "provider_late",
             Provenance::Unknown => "unknown",
         }
+    }
+
+    /// Whether it is the provider's own final word, whenever that came.
+    #[must_use]
+    pub const fn is_reported(self) -> bool {
+        matches!(self, Provenance::Exact | Provenance::ProviderLate)
     }
 }
 
@@ -98,7 +107,8 @@ pub struct Accounted {
     /// Disjoint counts; a meter without a count is unknown.
     pub usage: TokenUsage,
     /// `Exact` when the answer was seen whole, with the provider's final report, or when nothing was billed (an error
-    /// answer, a request that never left); else what is known is only a lower bound of the truth.
+    /// answer, a request that never left); `ProviderLate` when that report came after the app had left; else what is known
+    /// is only a lower bound of the truth.
     pub provenance: Provenance,
     /// Why it is not exact, or what in the report did not add up; plain words.
     pub reason: Option<&'static str>,
@@ -108,9 +118,10 @@ impl Accounted {
     /// How one meter's count is known.
     #[must_use]
     pub const fn of(&self, meter: Meter) -> Provenance {
-        match self.usage.get(meter) {
-            Some(_) => Provenance::Exact,
-            None => Provenance::Unknown,
+        match (self.usage.get(meter), self.provenance) {
+            (Some(_), Provenance::ProviderLate) => Provenance::ProviderLate,
+            (Some(_), _) => Provenance::Exact,
+            (None, _) => Provenance::Unknown,
         }
     }
 }
@@ -233,6 +244,8 @@ pub struct CallRecord {
     pub outcome: Outcome,
     /// Why it failed, when it did.
     pub cause: Option<Cause>,
+    /// Whether a fault of Outrigger's own kept something from being seen: what the record lacks may then be our doing.
+    pub fault: bool,
     /// Times.
     pub times: Times,
     /// Sizes.

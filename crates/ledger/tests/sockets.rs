@@ -61,8 +61,9 @@ impl Bench {
             at: Timestamp(START),
         });
         call.response_head(StatusCode::SWITCHING_PROTOCOLS, response, Timestamp(START));
-        let socket =
-            call.into_socket(query, request, response, &std::sync::Arc::new(PriceBook::builtin().clone()));
+        let socket = call
+            .into_socket(query, request, response, &std::sync::Arc::new(PriceBook::builtin().clone()))
+            .ok();
         assert!(socket.is_some());
         Bench { socket, records: Vec::new(), now: START }
     }

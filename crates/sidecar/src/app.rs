@@ -7,6 +7,7 @@ use std::sync::mpsc::SyncSender;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use outrigger_exporter::CountsReader;
 use outrigger_ledger::{IdentityRules, Recorder};
 use outrigger_providers::services;
 use tokio::sync::oneshot;
@@ -50,6 +51,7 @@ pub struct Bound {
     identity: Arc<IdentityRules>,
     dialer: Dialer,
     connector: Connector,
+    telemetry: Option<CountsReader>,
 }
 
 /// Binds the listeners, makes or takes up the certificate authority and publishes the trust files. Touches no network beyond
@@ -85,6 +87,7 @@ pub fn bind(settings: &Settings) -> Result<Bound, StartError> {
             reach: Reach::new(settings.connect_to_local),
         },
         connector,
+        telemetry: None,
     })
 }
 
@@ -150,6 +153,12 @@ impl Bound {
         &self.custody
     }
 
+    /// Lets the status tell what became of telemetry, by these counts.
+    #[must_use]
+    pub fn with_telemetry(self, counts: CountsReader) -> Bound {
+        Bound { telemetry: Some(counts), ..self }
+    }
+
     /// Starts serving on a thread of its own; from its return on redirected connections come here. Every finished call goes
     /// to `recorder`.
     ///
@@ -171,6 +180,7 @@ impl Bound {
                 base_url: self.base_url_address,
             },
             settings: self.settings.clone(),
+            telemetry: self.telemetry.clone(),
         });
         let seen = Arc::clone(&counters);
         let thread = std::thread::Builder::new()

@@ -5,6 +5,7 @@
 
 mod admin;
 mod app;
+mod calls;
 mod clock;
 pub mod doctor;
 mod downstream;
@@ -23,6 +24,7 @@ mod upstream;
 
 pub use admin::Admin;
 pub use app::{Bound, Running, bind};
+pub use calls::Calls;
 pub use error::StartError;
 pub use identity::IdentityHash;
 pub use seen::Seen;

@@ -109,6 +109,10 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     };
     let ca = bound.custody().ca.as_str();
     let (connect, base_url) = (bound.connect_address(), bound.base_url_address());
+    let bound = match &exporter {
+        Some(exporter) => bound.with_telemetry(exporter.counts_reader()),
+        None => bound,
+    };
     let running = bound.serve(recorder)?;
     let admin = open_admin(&settings);
     let seen =

@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::calls::{Calls, Tally};
 use crate::downstream::classify::Reason;
 use crate::tls::custody::Custody;
 
@@ -29,7 +30,9 @@ pub struct Seen {
     pub untrusted: Vec<String>,
     /// HTTP requests of listed hosts, inference or not.
     pub requests: u64,
-    /// Connections ended by a fault of our own.
+    /// What became of the calls among those.
+    pub calls: Calls,
+    /// Faults of our own: connections that one ended, and calls that were not watched to their end.
     pub panics: u64,
     /// What became of the certificate authority at the start.
     pub authority: Custody,
@@ -42,6 +45,7 @@ pub(crate) struct Counters {
     pub(crate) intercepted: AtomicU64,
     pub(crate) passed: AtomicU64,
     pub(crate) requests: AtomicU64,
+    pub(crate) calls: Tally,
     pub(crate) panics: AtomicU64,
     /// What came by the transparent listeners, IPv4 and IPv6.
     families: [Family; 2],
@@ -125,6 +129,7 @@ impl Counters {
                 .collect(),
             untrusted,
             requests: self.requests.load(Relaxed),
+            calls: self.calls.snapshot(),
             panics: self.panics.load(Relaxed),
             authority: self.authority.clone(),
         }

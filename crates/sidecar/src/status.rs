@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use outrigger_contract::trust_files;
+use outrigger_exporter::{Count, CountsReader};
 use outrigger_providers::services;
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +31,12 @@ pub struct Status {
     pub settings: Shown,
     /// What passed so far.
     pub counts: Counts,
+    /// What became of the calls: `begun = under_way + recorded + upgraded + lost`.
+    #[serde(default)]
+    pub calls: Calls,
+    /// What became of their telemetry, by `calls`, `traces`, `logs` and `metrics`; none where nothing is exported.
+    #[serde(default)]
+    pub telemetry: Option<BTreeMap<String, Flow>>,
     /// What came by redirection, one entry per family that is listened for.
     pub redirected: Vec<Redirected>,
     /// What `outrigger-redirect` reported, if its report lies among the trust files.
@@ -86,6 +93,30 @@ pub struct Counts {
     pub panics: u64,
     /// Connections passed through, by the reason's word.
     pub reasons: BTreeMap<String, u64>,
+}
+
+/// What became of the calls; [`crate::Calls`] says what each means.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the words of `Calls`")]
+pub struct Calls {
+    pub begun: u64,
+    pub under_way: u64,
+    pub recorded: u64,
+    pub upgraded: u64,
+    pub lost: u64,
+}
+
+/// What became of telemetry of one kind: `seen = exported + waiting + dropped`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flow {
+    /// Handed to the exporter.
+    pub seen: u64,
+    /// Taken by the endpoint.
+    pub exported: u64,
+    /// Held in memory or on the way.
+    pub waiting: u64,
+    /// Lost, by the cause's word; causes that lost nothing are left out.
+    pub dropped: BTreeMap<String, u64>,
 }
 
 /// One family of redirected connections.
@@ -149,6 +180,7 @@ pub struct Observer {
     pub(crate) started: Instant,
     pub(crate) listeners: Listeners,
     pub(crate) settings: Settings,
+    pub(crate) telemetry: Option<CountsReader>,
 }
 
 impl Observer {
@@ -170,6 +202,8 @@ impl Observer {
                 panics: seen.panics,
                 reasons: seen.reasons.into_iter().map(|(reason, count)| (reason.to_owned(), count)).collect(),
             },
+            calls: calls(&seen.calls),
+            telemetry: self.telemetry.as_ref().map(|reader| flows(&reader.counts())),
             redirected: self.redirected(),
             redirect: self.redirect_report(),
             authority: self.authority(&seen.authority),
@@ -212,6 +246,26 @@ impl Observer {
             not_covered: custody.not_covered.clone(),
         }
     }
+}
+
+const fn calls(calls: &crate::Calls) -> Calls {
+    let crate::Calls { begun, under_way, recorded, upgraded, lost } = *calls;
+    Calls { begun, under_way, recorded, upgraded, lost }
+}
+
+fn flows(counts: &outrigger_exporter::Counts) -> BTreeMap<String, Flow> {
+    let flow = |count: Count| Flow {
+        seen: count.seen,
+        exported: count.exported,
+        waiting: count.waiting,
+        dropped: count
+            .dropped
+            .each()
+            .filter(|(_, lost)| *lost > 0)
+            .map(|(cause, lost)| (cause.as_str().to_owned(), lost))
+            .collect(),
+    };
+    counts.each().into_iter().map(|(kind, count)| (kind.to_owned(), flow(count))).collect()
 }
 
 fn shown(settings: &Settings) -> Shown {

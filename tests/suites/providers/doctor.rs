@@ -7,6 +7,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Instant;
 
 use outrigger_providers::services;
 use outrigger_simulator::{Config, Simulator};
@@ -45,6 +46,7 @@ struct Pod {
     arguments: Vec<OsString>,
     variables: Vec<(String, String)>,
     connect: SocketAddr,
+    base_url: SocketAddr,
 }
 
 impl Pod {
@@ -74,7 +76,8 @@ impl Pod {
         let variables =
             variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut pod = Pod { directory, sidecar: None, arguments, variables, connect: nowhere };
+        let mut pod =
+            Pod { directory, sidecar: None, arguments, variables, connect: nowhere, base_url: nowhere };
         pod.restart();
         pod
     }
@@ -93,8 +96,11 @@ impl Pod {
             .envs(self.variables.iter().cloned());
         let sidecar = Program::start(command);
         let ready = sidecar.error_line(DEADLINE, |line| line.contains("ready")).expect("it starts");
-        let connect = ready.split("connect=").nth(1).and_then(|rest| rest.split(' ').next());
-        self.connect = connect.and_then(|text| text.parse().ok()).expect("an address");
+        let address = |name: &str| {
+            let text = ready.split(name).nth(1).and_then(|rest| rest.split(' ').next());
+            text.and_then(|text| text.parse().ok()).expect("an address")
+        };
+        (self.connect, self.base_url) = (address("connect="), address("base_url="));
         self.sidecar = Some(sidecar);
     }
 
@@ -104,6 +110,14 @@ impl Pod {
 
     fn socket(&self) -> PathBuf {
         self.directory.path().join("ca/admin.sock")
+    }
+
+    fn status(&self) -> String {
+        let mut state = String::new();
+        let mut socket = std::os::unix::net::UnixStream::connect(self.socket()).expect("it listens");
+        socket.write_all(b"GET /status HTTP/1.0\r\n\r\n").expect("it reads");
+        socket.read_to_string(&mut state).expect("it answers");
+        state
     }
 
     fn doctor(&self, output: &str) -> (Option<i32>, String) {
@@ -177,14 +191,53 @@ fn a_healthy_pod_is_well_and_shows_no_secret() {
     assert!(text.contains("no client has made a handshake"), "{text}");
     assert!(text.lines().last().is_some_and(|line| line.ends_with("0 warn, 0 fail")), "{text}");
 
-    let mut state = String::new();
-    let mut socket = std::os::unix::net::UnixStream::connect(pod.socket()).expect("it listens");
-    socket.write_all(b"GET /status HTTP/1.0\r\n\r\n").expect("it reads");
-    socket.read_to_string(&mut state).expect("it answers");
+    let state = pod.status();
     assert!(state.contains("\"upstream_proxy\":\"127.0.0.1:9\""), "{state}");
     for told in [state, text, format!("{findings:?}")] {
         assert!(!told.contains(PASSWORD) && !told.contains(KEY), "{told}");
     }
+}
+
+/// Neither request is answered, and nobody takes telemetry: the status accounts for both calls, doctor says what was lost.
+#[test]
+fn calls_and_their_telemetry_are_accounted_for() {
+    let simulator = simulator();
+    let nobody = format!("http://{}", free_address());
+    let variables = [("OTEL_EXPORTER_OTLP_ENDPOINT", nobody.as_str()), ("OTEL_BLRP_MAX_QUEUE_SIZE", "1")];
+    let pod = Pod::with(&all_at(simulator.address()), None, &variables);
+    for _ in 0..2 {
+        let base_url = pod.base_url;
+        let mut stream = TcpStream::connect(base_url).expect("the sidecar listens");
+        write!(
+            stream,
+            "POST /openai/v1/chat/completions HTTP/1.1\r\nhost: {base_url}\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{{}}"
+        )
+        .expect("the sidecar reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("the sidecar answers");
+        // The simulator's authority is not trusted here.
+        assert!(answer.starts_with("HTTP/1.1 502"), "{answer}");
+    }
+    // The exporter looks at what it is given a moment later.
+    let deadline = Instant::now() + DEADLINE;
+    let status = loop {
+        let state = pod.status();
+        let body = state.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+        let status: Value = serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {state}"));
+        if status["telemetry"]["logs"]["dropped"]["no_room"] == 1 {
+            break status;
+        }
+        assert!(Instant::now() < deadline, "{status:#}");
+    };
+    assert_eq!(
+        status["calls"],
+        json!({ "begun": 2, "under_way": 0, "recorded": 2, "upgraded": 0, "lost": 0 })
+    );
+    let logs = json!({ "seen": 2, "exported": 0, "waiting": 1, "dropped": { "no_room": 1 } });
+    assert_eq!(status["telemetry"]["logs"], logs);
+    assert_eq!(status["telemetry"]["calls"]["waiting"], 2, "their spans wait");
+    let (_, findings) = pod.findings();
+    says(of(&findings, "telemetry-lost"), "warn", "logs 1 of 2 (no_room 1)", "the sidecar's log");
 }
 
 #[test]

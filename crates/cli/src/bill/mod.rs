@@ -51,6 +51,8 @@ struct State {
     failures: Failures,
     outcomes: BTreeMap<&'static str, u64>,
     exact: u64,
+    /// Calls whose usage came after the app had left.
+    late: u64,
     unknown: u64,
     /// Calls that were refused and used nothing.
     unused: u64,
@@ -72,10 +74,27 @@ struct Sums {
 #[derive(Default)]
 struct ModelRow {
     sums: Sums,
-    input: u64,
+    input: Tokens,
     cached: u64,
-    output: u64,
+    output: Tokens,
     first_token: Samples,
+}
+
+/// A sum of tokens that says of how many calls it holds only a part.
+#[derive(Default)]
+struct Tokens {
+    known: u64,
+    /// Calls with a count that is unknown.
+    incomplete: u64,
+}
+
+impl Tokens {
+    fn add(&mut self, usage: &TokenUsage, total: Option<u64>, belongs: fn(Meter) -> bool) {
+        let known =
+            || Meter::ALL.into_iter().filter(|meter| belongs(*meter)).filter_map(|meter| usage.get(meter));
+        self.known = self.known.saturating_add(total.unwrap_or_else(|| known().sum()));
+        self.incomplete += u64::from(total.is_none());
+    }
 }
 
 impl Sums {
@@ -134,6 +153,7 @@ impl State {
         match record.tokens.provenance {
             Provenance::Exact if record.tokens.usage == TokenUsage::ZERO => self.unused += 1,
             Provenance::Exact => self.exact += 1,
+            Provenance::ProviderLate => self.late += 1,
             Provenance::Unknown => self.unknown += 1,
         }
         let step = record.identity.get(Who::Step).unwrap_or("unnamed");
@@ -144,10 +164,9 @@ impl State {
         let row = bounded(&mut self.models, (record.provider, model), (record.provider, OTHER.to_owned()));
         row.sums.add(record);
         let usage = &record.tokens.usage;
-        let known = |meter| usage.get(meter).unwrap_or(0);
-        row.input += Meter::ALL.into_iter().filter(|meter| meter.is_prompt()).map(known).sum::<u64>();
+        row.input.add(usage, usage.total_prompt(), Meter::is_prompt);
         row.cached += usage.total_cached().unwrap_or(0);
-        row.output += Meter::ALL.into_iter().filter(|meter| meter.is_answer()).map(known).sum::<u64>();
+        row.output.add(usage, usage.total_answer(), Meter::is_answer);
         if let (Some(first), Outcome::Answered) = (record.times.first_content, record.outcome) {
             row.first_token.add(first.since(record.times.started));
         }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::bill::failures::clock;
 use crate::bill::samples::Samples;
-use crate::bill::{ModelRow, State, Sums, Telemetry};
+use crate::bill::{ModelRow, State, Sums, Telemetry, Tokens};
 
 /// Decimals of a dollar that are shown.
 const SHOWN: u32 = 6;
@@ -49,11 +49,12 @@ fn write_text(
         write_failures(out, state)?;
         let also =
             |count: u64, what: &str| if count > 0 { format!(", {count} {what}") } else { String::new() };
-        let rest = also(state.unknown, "unknown") + &also(state.unused, "refused and free");
+        let late = also(state.late, "of them after the app had left");
+        let rest = late + &also(state.unknown, "unknown") + &also(state.unused, "refused and free");
         writeln!(
             out,
             "\n  tokens     {} as reported by the provider{rest}        prices of {}",
-            counted(state.exact, "call"),
+            counted(state.exact + state.late, "call"),
             PriceBook::builtin().date()
         )?;
     }
@@ -76,8 +77,15 @@ fn write_text(
         if seen.panics > 0 {
             writeln!(
                 out,
-                "  FAULT      {} ended by a fault of Outrigger's own; please report it",
-                counted(seen.panics, "connection")
+                "  FAULT      {} of Outrigger's own; please report it",
+                counted(seen.panics, "fault")
+            )?;
+        }
+        if seen.calls.lost > 0 {
+            writeln!(
+                out,
+                "  LOST       {} by such a fault: of these nothing is known",
+                counted(seen.calls.lost, "call")
             )?;
         }
     }
@@ -89,13 +97,13 @@ fn write_text(
             calls.seen,
             calls.exported,
             calls.waiting,
-            calls.dropped,
+            calls.dropped.total(),
             telemetry.endpoints.join(", ")
         )?;
         let refused: Vec<String> = [
-            ("spans", telemetry.counts.traces.dropped),
-            ("records", telemetry.counts.logs.dropped),
-            ("metric points", telemetry.counts.metrics.dropped),
+            ("spans", telemetry.counts.traces.dropped.total()),
+            ("records", telemetry.counts.logs.dropped.total()),
+            ("metric points", telemetry.counts.metrics.dropped.total()),
         ]
         .into_iter()
         .filter(|(_, dropped)| *dropped > 0)
@@ -122,9 +130,9 @@ fn write_models(out: &mut String, state: &State) -> std::fmt::Result {
             out,
             "  {provider:<10} {model:<name_width$} {:>6} {:>12} {:>11} {:>9} {:>12}   {}",
             row.sums.calls,
-            grouped(row.input),
+            tokens(&row.input),
             format!("({})", grouped(row.cached)),
-            grouped(row.output),
+            tokens(&row.output),
             row_money(row),
             first_token(&row.first_token)
         )?;
@@ -206,6 +214,12 @@ fn row_money(row: &ModelRow) -> String {
     format!("{bound}{}", dollars(row.sums.cost))
 }
 
+/// Tokens, marked where they are less than the truth.
+fn tokens(tokens: &Tokens) -> String {
+    let bound = if tokens.incomplete > 0 { "≥" } else { "" };
+    format!("{bound}{}", grouped(tokens.known))
+}
+
 /// Whole seconds, or milliseconds of less than one.
 fn shown(elapsed: Duration) -> humantime::FormattedDuration {
     let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
@@ -252,10 +266,11 @@ pub(super) fn json(state: &State) -> Value {
     json!({
         "total": sums(&state.total),
         "outcomes": state.outcomes,
-        "tokens": {"exact": state.exact, "unknown": state.unknown, "unused": state.unused},
+        "tokens": {"exact": state.exact, "provider_late": state.late, "unknown": state.unknown, "unused": state.unused},
         "models": state.models.iter().map(|((provider, model), row)| json!({
             "provider": provider, "model": model, "sums": sums(&row.sums),
-            "input": row.input, "cached": row.cached, "output": row.output,
+            "input": row.input.known, "input_incomplete": row.input.incomplete, "cached": row.cached,
+            "output": row.output.known, "output_incomplete": row.output.incomplete,
         })).collect::<Vec<_>>(),
         "steps": state.steps.iter().map(|(name, step)| json!({"step": name, "sums": sums(step)})).collect::<Vec<_>>(),
         "people": state.people.json(&state.total, sums),

@@ -124,3 +124,28 @@ fn a_repeated_failure_is_said_once_and_counted() {
 fn an_empty_bill_says_so() {
     assert!(Bill::new(false).summary(None, None).contains("0 calls"));
 }
+
+#[test]
+fn sums_of_tokens_say_what_they_lack_and_whence_they_are() {
+    let bill = Bill::new(false);
+    bill.try_record(call(200, ANSWER, GOOD, None));
+    let mut late = CallRecord::clone(&call(200, ANSWER, GOOD, None));
+    late.tokens.provenance = Provenance::ProviderLate;
+    bill.try_record(Arc::new(late));
+    let whole = bill.summary(None, None);
+    assert!(
+        whole.contains("2 calls as reported by the provider, 1 of them after the app had left"),
+        "{whole}"
+    );
+    assert!(whole.contains(" 2,000 ") && whole.contains(" 1,000 "), "{whole}");
+    // An answer that broke off: its prompt and its answer are not known.
+    bill.try_record(call(200, r#"{"id":"c","model":"gpt-5","choices":[{"#, GOOD, None));
+    let cut = bill.summary(None, None);
+    assert!(cut.contains("≥2,000") && cut.contains("≥1,000") && cut.contains(", 1 unknown"), "{cut}");
+    let json = bill.json();
+    assert_eq!(json["tokens"]["provider_late"], 1);
+    assert_eq!(
+        (&json["models"][0]["input"], &json["models"][0]["input_incomplete"]),
+        (&2000.into(), &1.into())
+    );
+}

@@ -6,14 +6,14 @@ use proptest::prelude::*;
 use tokio::task::LocalSet;
 
 use super::*;
-use crate::Count;
 use crate::testing::{Said, Script, busy, refused, unreachable};
+use crate::{Count, Drops};
 
 /// A piece that tells what became of it.
 struct Parcel {
     mark: u8,
     weight: u64,
-    fates: Rc<RefCell<Vec<(u8, bool)>>>,
+    fates: Rc<RefCell<Vec<(u8, Fate)>>>,
 }
 
 impl Freight for Parcel {
@@ -21,15 +21,15 @@ impl Freight for Parcel {
         self.weight
     }
 
-    fn settle(self, arrived: bool) {
-        self.fates.borrow_mut().push((self.mark, arrived));
+    fn settle(self, fate: Fate) {
+        self.fates.borrow_mut().push((self.mark, fate));
     }
 }
 
 struct Scene {
     lane: Rc<Lane<Script, Parcel>>,
     tallies: Arc<Tallies>,
-    fates: Rc<RefCell<Vec<(u8, bool)>>>,
+    fates: Rc<RefCell<Vec<(u8, Fate)>>>,
     closing: watch::Sender<bool>,
     start: Instant,
 }
@@ -108,12 +108,12 @@ async fn the_first_piece_waits_its_delay_and_takes_along_what_came_meanwhile() {
         scene.push(b'b');
         pass(1001).await;
         scene.push(b'c');
-        assert_eq!(scene.count(), Count { seen: 3, exported: 2, waiting: 1, dropped: 0 });
+        assert_eq!(scene.count(), Count { seen: 3, exported: 2, waiting: 1, dropped: Drops::default() });
         pass(5001).await;
     })
     .await;
     assert_eq!(scene.requests(&script), requests(&[(5000, "ab"), (10001, "c")]));
-    assert_eq!(scene.count(), Count { seen: 3, exported: 3, waiting: 0, dropped: 0 });
+    assert_eq!(scene.count(), Count { seen: 3, exported: 3, waiting: 0, dropped: Drops::default() });
 }
 
 #[tokio::test(start_paused = true)]
@@ -154,7 +154,7 @@ async fn a_request_is_repeated_as_it_was_until_it_is_taken() {
         scene.push(b'a');
         pass(5001).await;
         scene.push(b'b');
-        assert_eq!(scene.count(), Count { seen: 2, exported: 0, waiting: 2, dropped: 0 });
+        assert_eq!(scene.count(), Count { seen: 2, exported: 0, waiting: 2, dropped: Drops::default() });
         pass(60_000).await;
     })
     .await;
@@ -163,8 +163,8 @@ async fn a_request_is_repeated_as_it_was_until_it_is_taken() {
     assert_eq!(marks, ["a", "a", "a", "b"]);
     assert!((5250..=5500).contains(&sent[1].0), "first repeat at {}", sent[1].0);
     assert_eq!(sent[2].0 - sent[1].0, 20_000, "the wait that was asked for");
-    assert_eq!(scene.count(), Count { seen: 2, exported: 2, waiting: 0, dropped: 0 });
-    assert_eq!(*scene.fates.borrow(), [(b'a', true), (b'b', true)]);
+    assert_eq!(scene.count(), Count { seen: 2, exported: 2, waiting: 0, dropped: Drops::default() });
+    assert_eq!(*scene.fates.borrow(), [b'a', b'b'].map(|mark| (mark, Fate::Arrived)));
     assert_eq!(said.lines("telemetry waits").len(), 1, "an outage is said once");
     assert!(said.lines("telemetry waits")[0].contains("http://collector:4318"));
     assert_eq!(said.lines("flows again").len(), 1);
@@ -197,11 +197,14 @@ async fn a_refused_signal_is_said_once_counted_and_offered_again_later() {
         scene.push(b'a');
         pass(5001).await;
         scene.push(b'b');
-        assert_eq!(scene.count(), Count { seen: 2, exported: 0, waiting: 0, dropped: 2 });
+        assert_eq!(
+            scene.count(),
+            Count { seen: 2, exported: 0, waiting: 0, dropped: [(DropCause::Refused, 2)].into() }
+        );
         pass(300_000).await;
         scene.push(b'c');
         pass(5001).await;
-        assert_eq!(scene.count().dropped, 3);
+        assert_eq!(scene.count().dropped.total(), 3);
         pass(300_000).await;
         scene.push(b'd');
         pass(5001).await;
@@ -211,7 +214,10 @@ async fn a_refused_signal_is_said_once_counted_and_offered_again_later() {
     .await;
     let marks: Vec<String> = scene.requests(&script).into_iter().map(|(_, marks)| marks).collect();
     assert_eq!(marks, ["a", "c", "d", "e"], "b is not offered");
-    assert_eq!(scene.count(), Count { seen: 5, exported: 2, waiting: 0, dropped: 3 });
+    assert_eq!(
+        scene.count(),
+        Count { seen: 5, exported: 2, waiting: 0, dropped: [(DropCause::Refused, 3)].into() }
+    );
     let refusals = said.lines("does not take this signal");
     assert_eq!(refusals.len(), 1, "a refusal is said once");
     for words in ["http://collector:4318", "logs", "404", "OTEL_LOGS_EXPORTER=none"] {
@@ -231,8 +237,14 @@ async fn what_a_partial_success_leaves_out_counts_as_dropped_and_is_said() {
         pass(5001).await;
     })
     .await;
-    assert_eq!(scene.count(), Count { seen: 6, exported: 3, waiting: 0, dropped: 3 });
-    assert_eq!(*scene.fates.borrow(), [(b'a', true), (b'b', true), (b'c', false)]);
+    assert_eq!(
+        scene.count(),
+        Count { seen: 6, exported: 3, waiting: 0, dropped: [(DropCause::Partial, 3)].into() }
+    );
+    assert_eq!(
+        *scene.fates.borrow(),
+        [(b'a', Fate::Arrived), (b'b', Fate::Arrived), (b'c', Fate::Lost(DropCause::Partial))]
+    );
     assert!(said.lines("dropped=3")[0].contains("too old"));
 }
 
@@ -247,7 +259,7 @@ async fn a_request_that_is_too_large_is_halved_until_it_passes() {
     .await;
     let marks: Vec<String> = scene.requests(&script).into_iter().map(|(_, marks)| marks).collect();
     assert_eq!(marks, ["abcd", "ab", "a", "b", "c", "d"]);
-    assert_eq!(scene.count(), Count { seen: 4, exported: 4, waiting: 0, dropped: 0 });
+    assert_eq!(scene.count(), Count { seen: 4, exported: 4, waiting: 0, dropped: Drops::default() });
 }
 
 #[tokio::test(start_paused = true)]
@@ -258,7 +270,10 @@ async fn one_piece_that_is_too_large_is_dropped() {
         pass(10_000).await;
     })
     .await;
-    assert_eq!(scene.count(), Count { seen: 1, exported: 0, waiting: 0, dropped: 1 });
+    assert_eq!(
+        scene.count(),
+        Count { seen: 1, exported: 0, waiting: 0, dropped: [(DropCause::TooLarge, 1)].into() }
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -286,12 +301,18 @@ async fn without_room_the_newest_goes_and_what_is_on_the_way_takes_room_too() {
         b"abcd".iter().for_each(|mark| scene.push(*mark));
         pass(10).await;
         b"efghij".iter().for_each(|mark| scene.push(*mark));
-        assert_eq!(scene.count(), Count { seen: 10, exported: 0, waiting: 8, dropped: 2 });
+        assert_eq!(
+            scene.count(),
+            Count { seen: 10, exported: 0, waiting: 8, dropped: [(DropCause::NoRoom, 2)].into() }
+        );
         pass(120_000).await;
     })
     .await;
-    assert_eq!(scene.count(), Count { seen: 10, exported: 8, waiting: 0, dropped: 2 });
-    assert_eq!(scene.fates.borrow()[..2], [(b'i', false), (b'j', false)]);
+    assert_eq!(
+        scene.count(),
+        Count { seen: 10, exported: 8, waiting: 0, dropped: [(DropCause::NoRoom, 2)].into() }
+    );
+    assert_eq!(scene.fates.borrow()[..2], [b'i', b'j'].map(|mark| (mark, Fate::Lost(DropCause::NoRoom))));
 }
 
 #[tokio::test(start_paused = true)]
@@ -309,7 +330,10 @@ async fn without_room_a_newer_collection_supersedes_the_oldest() {
     .await;
     let marks: Vec<String> = scene.requests(&script).into_iter().map(|(_, marks)| marks).collect();
     assert_eq!(marks, ["a", "d"]);
-    assert_eq!(scene.count(), Count { seen: 4, exported: 2, waiting: 0, dropped: 2 });
+    assert_eq!(
+        scene.count(),
+        Count { seen: 4, exported: 2, waiting: 0, dropped: [(DropCause::Superseded, 2)].into() }
+    );
     assert_eq!(said.lines("telemetry is dropped").len(), 0, "nothing is lost by it");
 }
 
@@ -331,7 +355,10 @@ async fn at_the_end_nobody_waits_for_an_endpoint_that_is_not_there() {
     scene.closing.send_replace(true);
     scene.lane.run().await;
     assert_eq!(scene.requests(&script), requests(&[(0, "abcd")]));
-    assert_eq!(scene.count(), Count { seen: 6, exported: 0, waiting: 0, dropped: 6 });
+    assert_eq!(
+        scene.count(),
+        Count { seen: 6, exported: 0, waiting: 0, dropped: [(DropCause::Ended, 6)].into() }
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -346,7 +373,7 @@ async fn at_the_end_a_connection_that_was_closed_meanwhile_is_made_again() {
     })
     .await;
     assert_eq!(scene.requests(&script), requests(&[(5000, "a"), (6000, "b"), (6100, "b")]));
-    assert_eq!(scene.count(), Count { seen: 2, exported: 2, waiting: 0, dropped: 0 });
+    assert_eq!(scene.count(), Count { seen: 2, exported: 2, waiting: 0, dropped: Drops::default() });
 }
 
 #[tokio::test(start_paused = true)]
@@ -401,6 +428,7 @@ proptest! {
         replies in proptest::collection::vec((0u64..3000, any_reply()), 0..30),
         steps in proptest::collection::vec(any_step(), 0..60),
         orderly in any::<bool>(),
+        abandoned in any::<bool>(),
     ) {
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
@@ -419,9 +447,10 @@ proptest! {
                     let count = scene.count();
                     let state = scene.lane.state.borrow();
                     let held: u64 = state.waiting.iter().chain(&state.sending).map(Freight::weight).sum();
-                    assert_eq!(count.seen, count.exported + count.waiting + count.dropped);
+                    assert_eq!(count.seen, count.exported + count.waiting + count.dropped.total());
                     assert_eq!(count.waiting, held);
-                    assert!(count.exported >= last.exported && count.dropped >= last.dropped);
+                    assert!(count.exported >= last.exported);
+                    assert!(count.dropped.each().all(|(cause, lost)| lost >= last.dropped.of(cause)));
                     assert!(state.waiting.len() + state.sending.len() <= BOUNDS.queue);
                     last = count;
                 }
@@ -431,14 +460,18 @@ proptest! {
                 }
             })
             .await;
-            scene.lane.abandon();
-            let count = scene.count();
-            assert_eq!((count.waiting, count.seen), (0, count.exported + count.dropped));
-            let mut fates: Vec<u8> = scene.fates.borrow().iter().map(|(mark, _)| *mark).collect();
-            fates.sort_unstable();
-            fates.dedup();
-            assert_eq!(fates.len(), pushed, "each piece settles once");
-            assert_eq!(scene.fates.borrow().len(), pushed);
+            if abandoned {
+                scene.lane.abandon();
+            }
+            let (tallies, fates) = (Arc::clone(&scene.tallies), Rc::clone(&scene.fates));
+            drop(scene);
+            let count = tallies.of(Signal::Logs).snapshot();
+            assert_eq!((count.waiting, count.seen), (0, count.exported + count.dropped.total()));
+            let mut marks: Vec<u8> = fates.borrow().iter().map(|(mark, _)| *mark).collect();
+            assert_eq!(marks.len(), pushed);
+            marks.sort_unstable();
+            marks.dedup();
+            assert_eq!(marks.len(), pushed, "each piece settles once");
         });
     }
 }

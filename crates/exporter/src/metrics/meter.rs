@@ -9,7 +9,7 @@ use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequ
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::metrics::data::ResourceMetrics;
-use outrigger_ledger::{Attempt, CallRecord, Outcome, Provenance};
+use outrigger_ledger::{Attempt, CallRecord, Outcome};
 use outrigger_pricing::{Atto, Completeness, Meter as TokenMeter, Modality};
 use outrigger_providers::Who;
 
@@ -18,7 +18,7 @@ use super::reader::Reader;
 use super::{Kind, Metric};
 use crate::counts::{Count, Tallies};
 use crate::schema::{self, keys};
-use crate::settings::{GenAiMetrics, Signal, Temporality};
+use crate::settings::{GenAiMetrics, Temporality};
 
 /// Distinct models that are named; the app chooses them.
 const MODELS: usize = 200;
@@ -82,8 +82,9 @@ impl Metrics {
         let (money, without_user) = (money(), money());
         observe_money(&meter, &super::COST, Arc::clone(&money));
         observe_money(&meter, &super::COST_WITHOUT_USER, Arc::clone(&without_user));
+        observe_telemetry(&meter, &super::SEEN, Arc::clone(&tallies), |count| count.seen);
         observe_telemetry(&meter, &super::EXPORTED, Arc::clone(&tallies), |count| count.exported);
-        observe_telemetry(&meter, &super::DROPPED, tallies, |count| count.dropped);
+        observe_drops(&meter, tallies);
         Metrics {
             reader,
             latest: (set != GenAiMetrics::V1_41).then(|| Latest::new(&meter)),
@@ -168,7 +169,7 @@ impl Metrics {
             labels.push(KeyValue::new("cause", cause.class.as_str()));
         }
         self.calls.add(1, &labels);
-        if call.tokens.provenance != Provenance::Exact {
+        if !call.tokens.provenance.is_reported() {
             self.unaccounted.add(1, &[provider.clone(), model_label.clone(), outcome]);
         }
         if call.cost.completeness != Completeness::Exact {
@@ -364,15 +365,32 @@ fn observe_money(meter: &Meter, row: &Metric, money: Arc<Mutex<Money>>) {
         .build();
 }
 
-fn observe_telemetry(meter: &Meter, row: &Metric, tallies: Arc<Tallies>, part: fn(Count) -> u64) {
+fn observe_telemetry(meter: &Meter, row: &Metric, tallies: Arc<Tallies>, part: fn(&Count) -> u64) {
     let _registered = meter
         .u64_observable_counter(row.name)
         .with_unit(row.unit)
         .with_description(row.help)
         .with_callback(move |observer| {
-            for signal in Signal::ALL {
-                let count = part(tallies.of(signal).snapshot());
-                observer.observe(count, &[KeyValue::new("signal", signal.as_str())]);
+            for (kind, count) in tallies.snapshot().each() {
+                observer.observe(part(&count), &[KeyValue::new("signal", kind)]);
+            }
+        })
+        .build();
+}
+
+/// Every cause has its series from the start, so that a first loss is a rise and not a new series.
+fn observe_drops(meter: &Meter, tallies: Arc<Tallies>) {
+    let row = &super::DROPPED;
+    let _registered = meter
+        .u64_observable_counter(row.name)
+        .with_unit(row.unit)
+        .with_description(row.help)
+        .with_callback(move |observer| {
+            for (kind, count) in tallies.snapshot().each() {
+                for (cause, lost) in count.dropped.each() {
+                    let labels = [KeyValue::new("signal", kind), KeyValue::new("cause", cause.as_str())];
+                    observer.observe(lost, &labels);
+                }
             }
         })
         .build();

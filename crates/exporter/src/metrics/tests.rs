@@ -16,7 +16,7 @@ use super::*;
 use crate::counts::Tallies;
 use crate::schema::Schema;
 use crate::testing::calls::{answered, failed};
-use crate::{GenAiMetrics, Settings, Signal, Temporality};
+use crate::{DropCause, GenAiMetrics, Settings, Signal, Temporality};
 
 /// Points by metric: labels in words, value (the sum of a histogram), count of a histogram.
 type Points = BTreeMap<String, Vec<(BTreeMap<String, String>, f64, u64)>>;
@@ -263,12 +263,19 @@ fn an_app_that_makes_up_models_gets_only_so_many_series() {
 #[test]
 fn what_became_of_telemetry_is_a_metric_too() {
     let bench = Bench::of(&[]);
-    bench.tallies.of(Signal::Logs).saw(7);
+    bench.tallies.of(Signal::Logs).saw(9);
     bench.tallies.of(Signal::Logs).exported(4);
-    bench.tallies.of(Signal::Logs).dropped(3);
+    bench.tallies.of(Signal::Logs).dropped(DropCause::Partial, 3);
+    bench.tallies.calls.saw(1);
     let points = bench.points();
-    let logs = |name: &str| points[name].iter().find(|(labels, ..)| labels["signal"] == "logs").unwrap().1;
-    assert_eq!((logs("outrigger.telemetry.exported"), logs("outrigger.telemetry.dropped")), (4.0, 3.0));
+    let value = |name: &str, wanted: &[(&str, &str)]| {
+        points[name].iter().find(|(labels, ..)| *labels == words(wanted)).unwrap().1
+    };
+    assert_eq!(value("outrigger.telemetry.seen", &[("signal", "logs")]), 9.0);
+    assert_eq!(value("outrigger.telemetry.exported", &[("signal", "logs")]), 4.0);
+    let dropped = |cause| value("outrigger.telemetry.dropped", &[("signal", "logs"), ("cause", cause)]);
+    assert_eq!((dropped("partial_success"), dropped("no_room")), (3.0, 0.0));
+    assert_eq!(value("outrigger.telemetry.seen", &[("signal", "calls")]), 1.0);
 }
 
 #[test]

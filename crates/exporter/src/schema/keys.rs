@@ -67,6 +67,7 @@ pub(super) const CALL_ID: &str = "outrigger.call.id";
 pub(super) const MODE: &str = "outrigger.mode";
 pub(super) const DIALECT: &str = "outrigger.dialect";
 pub(super) const OUTCOME: &str = "outrigger.outcome";
+pub(super) const FAULT: &str = "outrigger.fault";
 pub(super) const CAUSE_CLASS: &str = "outrigger.cause.class";
 pub(super) const CAUSE_MESSAGE: &str = "outrigger.cause.message";
 pub(super) const CAUSE_STATUS: &str = "outrigger.cause.status_code";

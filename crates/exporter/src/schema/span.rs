@@ -202,6 +202,9 @@ pub(super) fn own(attributes: &mut Attributes<'_>, call: &CallRecord) {
         attributes.text(keys::CAUSE_MESSAGE, cause.text.as_str());
         attributes.count_if(keys::CAUSE_STATUS, cause.status.map(u64::from));
     }
+    if call.fault {
+        attributes.truth(keys::FAULT, true);
+    }
     attributes.text_if(keys::STEP, call.identity.get(Who::Step));
     attributes.text_if(keys::TENANT, call.identity.get(Who::Tenant));
     for (who, named) in call.identity.known() {

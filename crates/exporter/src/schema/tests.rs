@@ -355,6 +355,21 @@ fn the_record_of_a_failed_call_is_a_warning_with_its_cause() {
 
 /// Backends that nest keys cannot hold a key that is also the beginning of another.
 #[test]
+fn a_fault_of_ours_is_told_and_its_absence_is_not() {
+    let told = |call: &CallRecord| {
+        let has = |attributes: &[KeyValue]| {
+            let said = attributes.iter().find(|field| field.key == "outrigger.fault");
+            said.map(|field| field.value.clone().unwrap().value.unwrap())
+        };
+        (has(&spans(call, &[])[0].attributes), has(&log(call).attributes))
+    };
+    let mut call = answered();
+    assert_eq!(told(&call), (None, None));
+    call.fault = true;
+    assert_eq!(told(&call), (Some(Value::BoolValue(true)), Some(Value::BoolValue(true))));
+}
+
+#[test]
 fn no_key_is_the_beginning_of_another() {
     let mut call = failed();
     for who in Who::ALL {

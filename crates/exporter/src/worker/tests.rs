@@ -3,14 +3,16 @@
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use outrigger_ledger::Recorder as _;
+use proptest::prelude::*;
 use prost::Message as _;
 use tokio::task::LocalSet;
 
 use super::*;
-use crate::Count;
 use crate::inbox::{ROOM, Slot, Wanted, inbox};
 use crate::testing::calls::{answered, failed, numbered};
-use crate::testing::{Said, Script, refused, unreachable};
+use crate::testing::{Said, Script, busy, refused, unreachable};
+use crate::transport::Reply;
+use crate::{Count, DropCause, Drops};
 
 struct Scene {
     slot: Slot,
@@ -75,8 +77,15 @@ fn scripts() -> [Script; 3] {
     Default::default()
 }
 
-fn count(seen: u64, exported: u64, dropped: u64) -> Count {
-    Count { seen, exported, waiting: seen - exported - dropped, dropped }
+/// A count of whose items these were lost.
+fn lost<const N: usize>(seen: u64, exported: u64, dropped: [(DropCause, u64); N]) -> Count {
+    let dropped = Drops::from(dropped);
+    Count { seen, exported, waiting: seen - exported - dropped.total(), dropped }
+}
+
+/// A count of which nothing was lost.
+fn count(seen: u64, exported: u64) -> Count {
+    lost(seen, exported, [])
 }
 
 #[tokio::test(start_paused = true)]
@@ -85,7 +94,7 @@ async fn a_call_becomes_a_record_and_spans_within_a_second_and_metrics_within_te
         pass(3000).await;
         scene.record(1);
         scene.record(2);
-        assert_eq!(scene.tallies.snapshot().calls, count(2, 0, 0));
+        assert_eq!(scene.tallies.snapshot().calls, count(2, 0));
         pass(7500).await;
     })
     .await;
@@ -93,7 +102,7 @@ async fn a_call_becomes_a_record_and_spans_within_a_second_and_metrics_within_te
     assert_eq!(scene.times(&scene.logs), [4000]);
     // One at ten seconds, one at the end.
     assert_eq!(scene.times(&scene.metrics), [10_000, 10_500]);
-    assert_eq!((counts.calls, counts.logs, counts.traces), (count(2, 2, 0), count(2, 2, 0), count(4, 4, 0)));
+    assert_eq!((counts.calls, counts.logs, counts.traces), (count(2, 2), count(2, 2), count(4, 4)));
     assert_eq!(counts.metrics.seen, counts.metrics.exported);
 
     let spans = ExportTraceServiceRequest::decode(scene.traces.bodies()[0].clone()).unwrap();
@@ -108,7 +117,7 @@ async fn a_failed_call_leaves_at_once() {
         pass(3000).await;
         scene.slot.try_record(Arc::new(failed()));
         pass(1).await;
-        assert_eq!(scene.tallies.snapshot().calls, count(1, 1, 0));
+        assert_eq!(scene.tallies.snapshot().calls, count(1, 1));
     })
     .await;
     assert_eq!((scene.times(&scene.traces), scene.times(&scene.logs)), (vec![3000], vec![3000]));
@@ -170,9 +179,9 @@ async fn an_endpoint_that_takes_only_spans_gets_the_spans() {
         }
     })
     .await;
-    assert_eq!(counts.traces, count(40, 40, 0));
-    assert_eq!(counts.logs, count(20, 0, 20));
-    assert_eq!(counts.calls, count(20, 20, 0), "its spans arrived");
+    assert_eq!(counts.traces, count(40, 40));
+    assert_eq!(counts.logs, lost(20, 0, [(DropCause::Refused, 20)]));
+    assert_eq!(counts.calls, count(20, 20), "its spans arrived");
     assert_eq!(scene.times(&scene.logs).len(), 1, "not asked again for a while");
     assert_eq!((counts.metrics.exported, counts.metrics.waiting), (0, 0));
 }
@@ -189,7 +198,7 @@ async fn an_outage_of_an_endpoint_is_said_once_for_all_signals() {
     .await;
     assert_eq!(said.lines("telemetry waits").len(), 1);
     assert_eq!(said.lines("flows again").len(), 1);
-    assert_eq!(counts.calls, count(1, 1, 0));
+    assert_eq!(counts.calls, count(1, 1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -197,8 +206,9 @@ async fn a_call_of_which_nothing_arrives_is_dropped() {
     let [traces, logs, metrics] = scripts();
     let scripts = [traces.reply(unreachable()), logs.reply(refused()), metrics];
     let (_, counts) = play(&[], scripts, async |scene| scene.record(1)).await;
-    assert_eq!(counts.calls, count(1, 0, 1));
-    assert_eq!((counts.traces, counts.logs), (count(2, 0, 2), count(1, 0, 1)));
+    assert_eq!(counts.calls, lost(1, 0, [(DropCause::Refused, 1)]), "its record's cause, not its spans'");
+    let spans = lost(2, 0, [(DropCause::Ended, 2)]);
+    assert_eq!((counts.traces, counts.logs), (spans, lost(1, 0, [(DropCause::Refused, 1)])));
 }
 
 #[tokio::test(start_paused = true)]
@@ -211,7 +221,7 @@ async fn a_call_whose_app_does_not_sample_has_a_record_but_no_span() {
     })
     .await;
     assert!(scene.traces.sent().is_empty());
-    assert_eq!((counts.calls, counts.logs, counts.traces), (count(1, 1, 0), count(1, 1, 0), count(0, 0, 0)));
+    assert_eq!((counts.calls, counts.logs, counts.traces), (count(1, 1), count(1, 1), count(0, 0)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -220,7 +230,7 @@ async fn signals_that_are_switched_off_are_neither_sent_nor_counted() {
     let (scene, counts) = play(&off, scripts(), async |scene| scene.record(1)).await;
     assert!(scene.traces.sent().is_empty() && scene.logs.sent().is_empty());
     assert_eq!(scene.metrics.sent().len(), 1);
-    assert_eq!((counts.logs, counts.traces, counts.calls), (count(0, 0, 0), count(0, 0, 0), count(1, 1, 0)));
+    assert_eq!((counts.logs, counts.traces, counts.calls), (count(0, 0), count(0, 0), count(1, 1)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -233,17 +243,17 @@ async fn what_the_inbox_cannot_hold_is_dropped_and_counted_where_it_happens() {
             let room = ROOM as u64;
             (0..room + 10).for_each(|number| scene.record(number));
             let counts = scene.tallies.snapshot();
-            assert_eq!(counts.calls, count(room + 10, 0, 10));
-            assert_eq!((counts.logs.dropped, counts.traces.dropped), (10, 20));
+            assert_eq!(counts.calls, lost(room + 10, 0, [(DropCause::NoRoom, 10)]));
+            assert_eq!((counts.logs.dropped.total(), counts.traces.dropped.total()), (10, 20));
         },
     )
     .await;
-    assert_eq!(counts.calls, count(ROOM as u64 + 10, ROOM as u64, 10));
+    assert_eq!(counts.calls, lost(ROOM as u64 + 10, ROOM as u64, [(DropCause::NoRoom, 10)]));
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_end_comes_in_time_and_what_was_not_taken_is_dropped() {
-    let slow = || Script::default().then(Duration::from_secs(3600), crate::transport::Reply::Taken);
+    let slow = || Script::default().then(Duration::from_secs(3600), Reply::Taken);
     let start = Instant::now();
     let (scene, counts) = play(&[], [slow(), slow(), slow()], async |scene| {
         scene.record(1);
@@ -252,21 +262,144 @@ async fn the_end_comes_in_time_and_what_was_not_taken_is_dropped() {
     })
     .await;
     assert_eq!(start.elapsed(), Duration::from_millis(6500), "one and a half, and five to end");
-    assert_eq!(counts.calls, count(2, 0, 2));
-    assert_eq!((counts.traces, counts.logs), (count(4, 0, 4), count(2, 0, 2)));
-    assert_eq!(counts.metrics.seen, counts.metrics.dropped);
+    let ended = |items| lost(items, 0, [(DropCause::Ended, items)]);
+    assert_eq!((counts.calls, counts.traces, counts.logs), (ended(2), ended(4), ended(2)));
+    assert_eq!(counts.metrics.seen, counts.metrics.dropped.of(DropCause::Ended));
     scene.record(3);
-    assert_eq!(
-        scene.tallies.snapshot().calls,
-        count(3, 0, 3),
-        "after the end calls are dropped where they come"
-    );
+    assert_eq!(scene.tallies.snapshot().calls, ended(3), "after the end calls are dropped where they come");
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_end_waits_for_calls_handed_over_just_before() {
     let (scene, counts) =
         play(&[], scripts(), async |scene| (0..700).for_each(|number| scene.record(number))).await;
-    assert_eq!(counts.calls, count(700, 700, 0));
+    assert_eq!(counts.calls, count(700, 700));
     assert_eq!(scene.logs.sent().len(), 2, "512 and 188");
+}
+
+/// What may happen.
+#[derive(Debug, Clone)]
+enum Step {
+    Record {
+        failed: bool,
+        sampled: bool,
+    },
+    Pass(u64),
+    /// The end is ordered; calls may still come.
+    End,
+}
+
+fn any_step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        12 => (any::<bool>(), any::<bool>()).prop_map(|(failed, sampled)| Step::Record { failed, sampled }),
+        4 => (0u64..20_000).prop_map(Step::Pass),
+        1 => Just(Step::End),
+    ]
+}
+
+fn any_script() -> impl Strategy<Value = Vec<(u64, u8, u64)>> {
+    proptest::collection::vec((0u64..4000, 0u8..10, 0u64..4), 0..12)
+}
+
+/// An endpoint that answers so; each answer is a time, a kind and how many items of a partial success are lost.
+fn script(answers: Vec<(u64, u8, u64)>) -> Script {
+    answers.into_iter().fold(Script::default(), |script, (after, kind, lost)| {
+        let why = String::new();
+        let reply = match kind {
+            0..4 => Reply::Taken,
+            4 => Reply::Partly { lost, why },
+            5 => busy(None),
+            6 => unreachable(),
+            7 => refused(),
+            8 => Reply::TooLarge { why },
+            _ => Reply::Rejected { why, mend: "" },
+        };
+        script.then(Duration::from_millis(after), reply)
+    })
+}
+
+/// Items that the endpoint took, by its own account.
+fn took(script: &Script, items: impl Fn(Bytes) -> usize) -> u64 {
+    script.taken().into_iter().map(|(body, lost)| (items(body) as u64).saturating_sub(lost)).sum()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    /// Calls come in any order, endpoints answer anything, rooms are small, the end comes when it comes or the worker is
+    /// torn down: at every moment what is seen is exported, waiting or dropped by a cause; in the end nothing waits, and
+    /// exported is what the endpoints say they took.
+    #[test]
+    fn whatever_happens_every_call_is_accounted_for(
+        steps in proptest::collection::vec(any_step(), 0..80),
+        answers in (any_script(), any_script(), any_script()),
+        torn_down in any::<bool>(),
+    ) {
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let settings = settings(&[
+                ("OTEL_BLRP_MAX_QUEUE_SIZE", "6"),
+                ("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", "3"),
+                ("OTEL_BSP_MAX_QUEUE_SIZE", "9"),
+                ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "4"),
+            ]);
+            let tallies = Arc::new(Tallies::default());
+            let wanted = Wanted { traces: Some(settings.sampler), logs: true };
+            let (slot, inbox) = inbox(4, wanted, Arc::clone(&tallies));
+            let (end, ends) = watch::channel(None);
+            let (traces, logs, metrics) = (script(answers.0), script(answers.1), script(answers.2));
+            let wires =
+                Wires { traces: Some(traces.clone()), logs: Some(logs.clone()), metrics: Some(metrics) };
+            let worker = Worker::new(&settings, wires, inbox, Arc::clone(&tallies), ends);
+            let local = LocalSet::new();
+            let running = local.spawn_local(worker.run());
+            let mut recorded = 0;
+            let mut last = tallies.snapshot();
+            for step in steps {
+                match step {
+                    Step::Record { failed: fails, sampled } => {
+                        let mut call = if fails { failed() } else { answered() };
+                        call.span.flags = sampled.into();
+                        slot.try_record(numbered(call, recorded));
+                        recorded += 1;
+                    }
+                    Step::Pass(time) => local.run_until(pass(time)).await,
+                    Step::End => {
+                        end.send_replace(Some(Instant::now() + Duration::from_secs(5)));
+                    }
+                }
+                let counts = tallies.snapshot();
+                for ((kind, now), (_, before)) in counts.each().into_iter().zip(last.each()) {
+                    assert_eq!(now.seen, now.exported + now.waiting + now.dropped.total(), "{kind}");
+                    assert!(now.exported >= before.exported, "{kind}");
+                    assert!(now.dropped.each().all(|(cause, lost)| lost >= before.dropped.of(cause)), "{kind}");
+                }
+                assert_eq!((counts.calls.seen, counts.logs.seen), (recorded, recorded));
+                last = counts;
+            }
+            if torn_down {
+                running.abort();
+            } else {
+                end.send_replace(Some(Instant::now() + Duration::from_secs(5)));
+            }
+            // Aborted or not, it is over.
+            let _ended = local.run_until(running).await;
+            drop(local);
+            let counts = tallies.snapshot();
+            for (kind, count) in counts.each() {
+                assert_eq!((count.waiting, count.seen), (0, count.exported + count.dropped.total()), "{kind}");
+            }
+            let log_items = |body| {
+                let request = ExportLogsServiceRequest::decode(body).unwrap();
+                request.resource_logs[0].scope_logs[0].log_records.len()
+            };
+            let span_items = |body| {
+                let request = ExportTraceServiceRequest::decode(body).unwrap();
+                request.resource_spans[0].scope_spans[0].spans.len()
+            };
+            assert_eq!(counts.logs.exported, took(&logs, log_items));
+            assert_eq!(counts.traces.exported, took(&traces, span_items));
+        });
+    }
 }

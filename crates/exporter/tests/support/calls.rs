@@ -103,6 +103,7 @@ pub(crate) fn answered() -> CallRecord {
         price_book: "b00c".into(),
         outcome: Outcome::Answered,
         cause: None,
+        fault: false,
         times: Times {
             started: Timestamp(START),
             responded: Some(Timestamp(START + 400_000_000)),

@@ -8,11 +8,13 @@ use http::{HeaderMap, Method, StatusCode};
 use outrigger_pricing::{Atto, Charge, Completeness, Cost, PriceBook, Region, Tier, TokenUsage};
 use outrigger_providers::{Addressed, Operation, Reading, Recognised, RequestFacts, Service};
 
+use crate::call::verdict::Verdict;
 use crate::call::{CallStart, End};
 use crate::cause::is_good;
+use crate::guard::{FAULT, guarded};
 use crate::identity::{Candidates, tidy};
 use crate::{
-    Accounted, Attempt, CallId, CallRecord, Deployments, KeyHint, Mode, Provenance, SpanContext, Times,
+    Accounted, Attempt, CallId, CallRecord, Deployments, Identity, KeyHint, Mode, SpanContext, Times,
     Transport,
 };
 
@@ -50,6 +52,8 @@ pub(super) struct Seen<'a> {
     pub(super) operation: Operation,
     pub(super) facts: RequestFacts,
     pub(super) reading: Reading,
+    /// Whether a fault of ours kept something from being seen.
+    pub(super) fault: bool,
     pub(super) head: Option<&'a Head>,
     pub(super) times: Times,
     pub(super) transport: Transport,
@@ -96,17 +100,39 @@ impl About {
         }
     }
 
-    /// The record.
+    /// The record. If judging what was seen fails by a fault of ours, it says what is known without a judgement.
     pub(super) fn record(&self, mut seen: Seen<'_>, book: &PriceBook) -> CallRecord {
+        let identity = guarded(|| self.identity.with_body(&mut seen.facts));
+        if identity.is_none() {
+            // Who it is has not been made fit for a record there.
+            (seen.facts.names, seen.facts.conversation) = Default::default();
+        }
+        let judged = guarded(|| self.judge(&mut seen, book));
+        seen.fault |= identity.is_none() || judged.is_none();
+        let judgement = judged.unwrap_or_else(|| Judgement::withheld(&seen.end));
+        self.assemble(seen, identity.unwrap_or_default(), judgement, book)
+    }
+
+    fn judge(&self, seen: &mut Seen<'_>, book: &PriceBook) -> Judgement {
         let addressed = (self.service.addressed)(&self.host, &self.path);
-        seen.facts = addressed.complete(seen.facts);
-        let identity = self.identity.with_body(&mut seen.facts);
-        let verdict = self.verdict(&seen);
+        seen.facts = addressed.complete(std::mem::take(&mut seen.facts));
+        let verdict = self.verdict(seen);
         let tier = seen.reading.tier.unwrap_or_default();
         let region = if seen.reading.resident { Region::Resident } else { addressed.region };
         let deployed = self.deployed(&seen.facts);
-        let cost = self.cost(&verdict.tokens, &seen, (tier, region), &addressed, deployed.as_deref(), book);
-        let Seen { operation, facts, reading, head, times, transport, .. } = seen;
+        let cost = self.cost(&verdict.tokens, seen, (tier, region), &addressed, deployed.as_deref(), book);
+        Judgement { verdict, deployed, tier, region, cost }
+    }
+
+    fn assemble(
+        &self,
+        seen: Seen<'_>,
+        identity: Identity,
+        judgement: Judgement,
+        book: &PriceBook,
+    ) -> CallRecord {
+        let Judgement { verdict, deployed, tier, region, cost } = judgement;
+        let Seen { operation, facts, reading, fault, head, times, transport, .. } = seen;
         let status = head.map(|head| head.status);
         let attempt = Attempt {
             span_id: self.id.derived("attempt 1"),
@@ -151,6 +177,7 @@ impl About {
             price_book: Arc::clone(book.hash()),
             outcome: verdict.outcome,
             cause: verdict.cause,
+            fault,
             times,
             transport,
             attempts: vec![attempt],
@@ -173,7 +200,7 @@ impl About {
         book: &PriceBook,
     ) -> Cost {
         let (reading, facts) = (&seen.reading, &seen.facts);
-        if tokens.usage == TokenUsage::ZERO && tokens.provenance == Provenance::Exact {
+        if tokens.usage == TokenUsage::ZERO && tokens.provenance.is_reported() {
             // Nothing was used, whatever the model costs.
             let total = Some(Atto::ZERO);
             return Cost { total, lines: Vec::new(), completeness: Completeness::Exact, reasons: Vec::new() };
@@ -201,7 +228,7 @@ impl About {
         let doubts = [
             (reading.model.is_none() && addressed.model.is_none() && deployed.is_none())
                 .then_some("the answer names no model: priced as the one asked for"),
-            tokens.reason.filter(|_| tokens.provenance != Provenance::Exact),
+            tokens.reason.filter(|_| !tokens.provenance.is_reported()),
         ];
         if cost.total.is_some() {
             for doubt in doubts.into_iter().flatten() {
@@ -210,6 +237,29 @@ impl About {
             }
         }
         cost
+    }
+}
+
+/// What is concluded from what was seen.
+struct Judgement {
+    verdict: Verdict,
+    /// The model that the operator says is deployed there.
+    deployed: Option<String>,
+    tier: Tier,
+    region: Region,
+    cost: Cost,
+}
+
+impl Judgement {
+    /// Nothing is concluded, but that an app that hung up has done so.
+    fn withheld(end: &End) -> Judgement {
+        Judgement {
+            verdict: Verdict::withheld(end),
+            deployed: None,
+            tier: Tier::Unknown,
+            region: Region::default(),
+            cost: Cost::unpriced(FAULT.to_owned()),
+        }
     }
 }
 

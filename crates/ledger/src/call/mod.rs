@@ -14,6 +14,7 @@ use outrigger_providers::{FailureClass, Reading, Recognised, RequestReader, Resp
 use self::about::{About, Head, Seen, tidied};
 pub use self::socket::Socket;
 use crate::decode::{Consumer, Decoder};
+use crate::guard::{FAULT, guarded};
 use crate::{CallId, CallRecord, Deployments, IdentityRules, Mode, Times, Timestamp, Transport};
 
 /// What is known when a request's head has been read.
@@ -155,17 +156,19 @@ impl Call {
         }
     }
 
-    /// Ends the call.
+    /// Ends the call. Whatever stumbles over what was seen, there is a record, of what is known without it.
     #[must_use]
     pub fn finish(mut self, end: End, at: Timestamp, book: &PriceBook) -> CallRecord {
         self.times.ended = at;
         let reading = self.response.as_mut().map(Response::reading).unwrap_or_default();
-        let facts = self.request.consumer().map(|facts| facts.0.finish()).unwrap_or_default();
+        let facts = guarded(|| self.request.consumer().map(|facts| facts.0.finish()));
+        let fault = facts.is_none() || [self.request.fault(), reading.stumbled].contains(&Some(FAULT));
         self.about.record(
             Seen {
                 operation: self.about.recognised.operation,
-                facts: tidied(facts),
+                facts: tidied(facts.flatten().unwrap_or_default()),
                 reading,
+                fault,
                 head: self.response.as_ref().map(|response| &response.head),
                 times: self.times,
                 transport: self.transport,
@@ -179,7 +182,9 @@ impl Call {
 impl Response {
     fn reading(&mut self) -> Reading {
         let fault = self.body.fault();
-        let mut reading = self.body.consumer().map(|metered| metered.meter.finish()).unwrap_or_default();
+        let read = guarded(|| self.body.consumer().map(|metered| metered.meter.finish()));
+        let fault = if read.is_none() { Some(FAULT) } else { fault };
+        let mut reading = read.flatten().unwrap_or_default();
         // What the meter made of a body that was not decoded to its end follows from that.
         reading.stumbled = fault.or(reading.stumbled);
         reading

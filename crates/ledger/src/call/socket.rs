@@ -10,6 +10,7 @@ use outrigger_providers::{Ended, Peer, Reading, RequestFacts, SocketEvent, Socke
 
 use crate::call::about::{About, Head, Seen, tidied};
 use crate::call::{Call, End};
+use crate::guard::{FAULT, guarded};
 use crate::{CallId, CallRecord, SpanContext, Times, Timestamp, Transport};
 
 /// One WebSocket while it passes.
@@ -23,8 +24,8 @@ pub struct Socket {
     meter: Box<dyn SocketMeter>,
     book: Arc<PriceBook>,
     open: Vec<Open>,
-    /// Whether any response has been seen.
-    used: bool,
+    /// Responses that have been begun.
+    begun: u64,
     /// Who took their leave first, by a close frame.
     leaving: Option<Peer>,
     fault: Option<&'static str>,
@@ -38,19 +39,26 @@ struct Open {
 }
 
 impl Call {
-    /// The provider has answered 101: from here on the connection is a WebSocket. `None` where its wire format is not
-    /// known to be spoken so.
+    /// The provider has answered 101: from here on the connection is a WebSocket.
     ///
     /// `request` and `response` are the headers of the handshake, `query` that of its address.
-    #[must_use]
+    ///
+    /// # Errors
+    /// The call itself, where its wire format is not known to be spoken so.
     pub fn into_socket(
         self,
         query: Option<&str>,
         request: &HeaderMap,
         response: &HeaderMap,
         book: &Arc<PriceBook>,
-    ) -> Option<Socket> {
-        let meter = self.about.recognised.dialect.socket_meter(query)?;
+    ) -> Result<Socket, Box<Call>> {
+        let Some(meter) = guarded(|| self.about.recognised.dialect.socket_meter(query)).flatten() else {
+            return Err(Box::new(self));
+        };
+        let head = match self.response {
+            Some(response) => response.head,
+            response => return Err(Box::new(Call { response, ..self })),
+        };
         let (extensions, fault) = match Extensions::agreed(response) {
             Ok(extensions) => (extensions, None),
             Err(fault) => (Extensions::default(), Some(fault)),
@@ -59,8 +67,8 @@ impl Call {
         for value in request.get_all("traceparent") {
             trace.append("traceparent", value.clone());
         }
-        Some(Socket {
-            head: self.response?.head,
+        Ok(Socket {
+            head,
             about: self.about,
             trace,
             client: FrameReader::of_client(extensions.client),
@@ -68,7 +76,7 @@ impl Call {
             meter,
             book: Arc::clone(book),
             open: Vec::new(),
-            used: false,
+            begun: 0,
             leaving: None,
             fault,
         })
@@ -98,13 +106,13 @@ impl Socket {
             meter: &mut *self.meter,
             book: &self.book,
             open: &mut self.open,
-            used: &mut self.used,
+            begun: &mut self.begun,
             leaving: &mut self.leaving,
             at,
             sink,
         };
-        reader.push(bytes, &mut reading);
-        self.fault = reader.fault();
+        let read = guarded(|| reader.push(bytes, &mut reading));
+        self.fault = if read.is_none() { Some(FAULT) } else { reader.fault() };
         if from == Peer::Client
             && self.open.len() > before
             && let Some(asked) = self.open.last_mut()
@@ -113,38 +121,49 @@ impl Socket {
         }
     }
 
+    /// Responses that have been begun so far.
+    #[must_use]
+    pub const fn begun(&self) -> u64 {
+        self.begun
+    }
+
     /// Which side took its leave first.
     #[must_use]
     pub const fn leaving(&self) -> Option<Peer> {
         self.leaving
     }
 
-    /// The connection is over, or nothing more of it is read: what is still open ends with it.
+    /// The connection is over, or nothing more of it is read: what is still open ends with it. Every response that was begun
+    /// has then had its record, whatever stumbled over it.
     pub fn finish(mut self, end: &End, at: Timestamp, sink: &mut dyn FnMut(CallRecord)) {
         let (about, head, trace, book) = (&self.about, &self.head, &self.trace, &self.book);
         let (open, fault) = (&mut self.open, self.fault);
         let mut record = |ended: Ended, one: &Open| {
             sink(record(about, head, trace, ended, one, again(end), at, book));
         };
-        self.meter.finish(&mut |event| {
-            if let SocketEvent::Ended(mut ended) = event {
-                let Some(place) = open.iter().position(|one| one.number == ended.number) else { return };
-                ended.reading.stumbled = fault.or(ended.reading.stumbled);
-                let one = open.swap_remove(place);
-                record(*ended, &one);
-            }
+        let told = guarded(|| {
+            self.meter.finish(&mut |event| {
+                if let SocketEvent::Ended(mut ended) = event {
+                    let Some(place) = open.iter().position(|one| one.number == ended.number) else { return };
+                    ended.reading.stumbled = fault.or(ended.reading.stumbled);
+                    let one = open.swap_remove(place);
+                    record(*ended, &one);
+                }
+            });
         });
+        let fault = if told.is_none() { Some(FAULT) } else { fault };
         // What was never understood may have been used all the same, and that is said.
-        if let (Some(fault), false) = (fault, self.used) {
-            let reading = Reading { stumbled: Some(fault), ..Reading::default() };
-            let facts = RequestFacts { stream: true, ..RequestFacts::default() };
-            let operation = about.recognised.operation;
-            let one = Open {
+        if fault.is_some() && self.begun == 0 {
+            open.push(Open {
                 number: 1,
                 times: Times { started: at, ..Times::default() },
                 transport: Transport::default(),
-            };
-            record(Ended { number: 1, operation, facts, reading }, &one);
+            });
+        }
+        for one in open.drain(..) {
+            let reading = Reading { stumbled: fault, ..Reading::default() };
+            let facts = RequestFacts { stream: true, ..RequestFacts::default() };
+            record(Ended { number: one.number, operation: about.recognised.operation, facts, reading }, &one);
         }
     }
 }
@@ -158,7 +177,7 @@ struct Passing<'a> {
     meter: &'a mut dyn SocketMeter,
     book: &'a PriceBook,
     open: &'a mut Vec<Open>,
-    used: &'a mut bool,
+    begun: &'a mut u64,
     leaving: &'a mut Option<Peer>,
     at: Timestamp,
     sink: &'a mut dyn FnMut(CallRecord),
@@ -174,11 +193,11 @@ impl Messages for Passing<'_> {
     }
 
     fn end(&mut self) {
-        let Passing { from, about, head, trace, meter, book, open, used, at, sink, .. } = self;
+        let Passing { from, about, head, trace, meter, book, open, begun, at, sink, .. } = self;
         let at = *at;
         meter.end(*from, &mut |event| match event {
             SocketEvent::Asked(number) => {
-                **used = true;
+                **begun += 1;
                 open.push(Open {
                     number,
                     times: Times { started: at, ..Times::default() },
@@ -234,6 +253,7 @@ fn record(
         Seen {
             operation,
             facts: tidied(facts),
+            fault: reading.stumbled == Some(FAULT),
             reading,
             head: Some(head),
             times,

@@ -7,6 +7,7 @@ use outrigger_providers::{Reading, RequestFacts, StreamEnd};
 use crate::call::End;
 use crate::call::about::{About, Head, Seen};
 use crate::cause::is_good;
+use crate::guard::FAULT;
 use crate::identity::tidy;
 use crate::{Accounted, Cause, Outcome, Provenance, cause};
 
@@ -19,6 +20,18 @@ pub(super) struct Verdict {
     pub(super) cause: Option<Cause>,
     pub(super) tokens: Accounted,
     pub(super) finish_reasons: Vec<String>,
+}
+
+impl Verdict {
+    /// What can be said without looking at anything but the end.
+    pub(super) fn withheld(end: &End) -> Verdict {
+        Verdict {
+            outcome: if matches!(end, End::Cancelled) { Outcome::Cancelled } else { Outcome::Unknown },
+            cause: None,
+            tokens: unknown(FAULT),
+            finish_reasons: Vec::new(),
+        }
+    }
 }
 
 impl About {

@@ -15,8 +15,11 @@ crate::checks! {
         "run the doctor of the same image as the sidecar";
     RUNNING: "running", Ok, "The sidecar runs.", "";
     PANICS: "panics", Warn,
-        "Connections were ended by a fault of Outrigger's own.",
+        "A fault of Outrigger's own ended connections, or the watching of calls.",
         "please report it with the sidecar's log; the log names the place";
+    TELEMETRY_LOST: "telemetry-lost", Warn,
+        "Calls, records or spans were not taken by the OTLP endpoint and are lost; each cause is counted.",
+        "look at the sidecar's log, which names the endpoint and the mend; `docs/accounting.md` explains the causes";
     NO_TRAFFIC: "no-traffic", Note,
         "No connection has reached the sidecar yet.",
         "if the app has made calls: it was started before the redirect or the variables, or it goes around them";

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use outrigger_contract::redirection;
+use outrigger_exporter::Signal;
 
 use crate::doctor::checks;
 use crate::doctor::finding::Finding;
@@ -27,9 +28,10 @@ pub(super) fn judge(status: &Status, own: Option<&str>, now: u64) -> Vec<Finding
     if status.counts.panics > 0 {
         findings.push(
             checks::PANICS
-                .found(format!("{} connections ended by a fault of Outrigger's own", status.counts.panics)),
+                .found(format!("{} faults of Outrigger's own since the start", status.counts.panics)),
         );
     }
+    telemetry(status, &mut findings);
     if status.counts.connections == 0 {
         findings.push(checks::NO_TRAFFIC.found("no connection has reached the sidecar yet"));
     }
@@ -38,6 +40,25 @@ pub(super) fn judge(status: &Status, own: Option<&str>, now: u64) -> Vec<Finding
     clients(status, own, &mut findings);
     passed(status, &mut findings);
     findings
+}
+
+fn telemetry(status: &Status, findings: &mut Vec<Finding>) {
+    let lost: Vec<String> = status
+        .telemetry
+        .iter()
+        .flatten()
+        // Metrics that a newer collection supersedes lack nothing.
+        .filter(|(kind, _)| *kind != Signal::Metrics.as_str())
+        .filter(|(_, flow)| !flow.dropped.is_empty())
+        .map(|(kind, flow)| {
+            let causes: Vec<String> =
+                flow.dropped.iter().map(|(cause, count)| format!("{cause} {count}")).collect();
+            format!("{kind} {} of {} ({})", flow.dropped.values().sum::<u64>(), flow.seen, causes.join(", "))
+        })
+        .collect();
+    if !lost.is_empty() {
+        findings.push(checks::TELEMETRY_LOST.found(format!("dropped: {}", lost.join("; "))));
+    }
 }
 
 fn authority(status: &Status, now: u64, findings: &mut Vec<Finding>) {
@@ -170,11 +191,13 @@ fn lasting(seconds: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use serde_json::json;
 
     use super::*;
     use crate::doctor::finding::Level;
-    use crate::status::{Authority, Client, Counts, Listeners, Redirected, Shown};
+    use crate::status::{Authority, Calls, Client, Counts, Flow, Listeners, Redirected, Shown};
 
     const NOW: u64 = 1_700_000_000;
 
@@ -189,6 +212,8 @@ mod tests {
             },
             settings: Shown::default(),
             counts: Counts { connections: 3, intercepted: 2, passed: 1, ..Counts::default() },
+            calls: Calls { begun: 2, recorded: 2, ..Calls::default() },
+            telemetry: Some(flows([("calls", 2, &[]), ("metrics", 9, &[("superseded", 3)])])),
             redirected: vec![Redirected {
                 family: "ipv4".to_owned(),
                 connections: 3,
@@ -210,6 +235,18 @@ mod tests {
         }
     }
 
+    /// A kind, how many of it were seen, and how many lost by which causes.
+    type Kind<'a> = (&'a str, u64, &'a [(&'a str, u64)]);
+
+    fn flows<const N: usize>(kinds: [Kind<'_>; N]) -> BTreeMap<String, Flow> {
+        let flow = |seen: u64, lost: &[(&str, u64)]| Flow {
+            seen,
+            dropped: lost.iter().map(|(cause, count)| ((*cause).to_owned(), *count)).collect(),
+            ..Flow::default()
+        };
+        kinds.into_iter().map(|(kind, seen, lost)| (kind.to_owned(), flow(seen, lost))).collect()
+    }
+
     fn client(fingerprint: &str, standing: Standing) -> Client {
         Client {
             host: "api.openai.com".to_owned(),
@@ -229,6 +266,15 @@ mod tests {
         let findings = judge(&status(), None, NOW);
         assert!(findings.iter().all(|finding| finding.level == Level::Ok), "{findings:?}");
         assert_eq!(ids(&status()), ["running", "authority", "redirect-proven", "heartbeat", "clients-trust"]);
+    }
+
+    #[test]
+    fn lost_telemetry_is_told_by_cause() {
+        let mut status = status();
+        status.telemetry =
+            Some(flows([("calls", 9, &[]), ("logs", 9, &[("no_room", 2), ("partial_success", 1)])]));
+        let finding = judge(&status, None, NOW).into_iter().find(|one| one.id == "telemetry-lost").unwrap();
+        assert_eq!(finding.text, "dropped: logs 3 of 9 (no_room 2, partial_success 1)");
     }
 
     #[test]

@@ -17,7 +17,7 @@ use std::time::Duration;
 use http::{Request, Response, Version};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use outrigger_ledger::{Call, CallId, CallStart, End, Mode};
+use outrigger_ledger::{CallId, CallStart, End, Mode};
 use outrigger_providers::{Recognised, services};
 
 use crate::clock::CallClock;
@@ -167,7 +167,7 @@ fn watch<B>(
     clock: CallClock,
 ) -> Rc<Watch> {
     let records = &connection.shared.records;
-    let call = Call::begin(CallStart {
+    let start = CallStart {
         id: call_id(),
         service: route.service,
         recognised,
@@ -181,8 +181,8 @@ fn watch<B>(
         http_version: connection.protocol.version(),
         identity: &records.identity,
         at: clock.started(),
-    });
-    Rc::new(Watch::new(call.with_deployments(&records.deployments), clock, Rc::clone(records)))
+    };
+    Rc::new(Watch::begin(start, clock, Rc::clone(records)))
 }
 
 /// Random; where the system has no randomness to give, the time is better than no id.

@@ -6,7 +6,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use http::HeaderMap;
-use outrigger_ledger::{Call, CallRecord, Deployments, End, IdentityRules, Recorder, Socket, Timestamp};
+use outrigger_ledger::{
+    Call, CallRecord, CallStart, Deployments, End, IdentityRules, Recorder, Socket, Timestamp,
+};
 use outrigger_pricing::PriceBook;
 use outrigger_providers::Peer;
 
@@ -35,14 +37,27 @@ impl Records {
         Records { recorder, book, deployments, identity, counters, ending: Cell::new(false) }
     }
 
-    /// Hands a finished record over.
-    pub(crate) fn take(&self, record: CallRecord) {
-        self.recorder.try_record(Arc::new(record));
+    /// Hands the record of a call that was counted as begun over. A recorder that panics has lost it.
+    fn take(&self, record: CallRecord) {
+        if record.fault {
+            Counters::count(&self.counters.panics);
+        }
+        match catch_unwind(AssertUnwindSafe(|| self.recorder.try_record(Arc::new(record)))) {
+            Ok(()) => self.counters.calls.recorded(),
+            Err(_) => self.lose(),
+        }
+    }
+
+    /// A call that was begun will have no record.
+    fn lose(&self) {
+        Counters::count(&self.counters.panics);
+        self.counters.calls.lost();
     }
 
     /// How a call ends that nobody ended.
     pub(crate) fn unended(&self) -> End {
-        if self.ending.get() { End::Abandoned } else { End::Cancelled }
+        // What unwinds is ours, not the app's.
+        if self.ending.get() || std::thread::panicking() { End::Abandoned } else { End::Cancelled }
     }
 
     /// From here on a call that is dropped was given up by us, not by the app.
@@ -59,8 +74,15 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    pub(crate) const fn new(call: Call, clock: CallClock, records: Rc<Records>) -> Watch {
-        Watch { call: RefCell::new(Some(call)), clock, records }
+    /// Begins to watch. From here on the call is accounted for.
+    pub(crate) fn begin(start: CallStart<'_>, clock: CallClock, records: Rc<Records>) -> Watch {
+        records.counters.calls.begin();
+        let call =
+            catch_unwind(AssertUnwindSafe(|| Call::begin(start).with_deployments(&records.deployments))).ok();
+        if call.is_none() {
+            records.lose();
+        }
+        Watch { call: RefCell::new(call), clock, records }
     }
 
     /// Shows the call something. A panic on the way ends the watching.
@@ -80,7 +102,8 @@ impl Watch {
         self.show(|call| call.response_chunk(bytes, at));
     }
 
-    /// The call was the handshake of a WebSocket, and the provider has agreed to it.
+    /// The call was the handshake of a WebSocket, and the provider has agreed to it. What is not known to be spoken so is not
+    /// followed.
     pub(crate) fn take_socket(
         &self,
         query: Option<&str>,
@@ -88,19 +111,27 @@ impl Watch {
         response: &HeaderMap,
     ) -> Option<SocketWatch> {
         let call = self.call.borrow_mut().take()?;
-        let socket = call.into_socket(query, request, response, &self.records.book)?;
-        Some(SocketWatch { socket: Some(socket), clock: self.clock, records: Rc::clone(&self.records) })
+        match call.into_socket(query, request, response, &self.records.book) {
+            Ok(socket) => {
+                self.records.counters.calls.upgraded();
+                Some(SocketWatch::new(socket, self.clock, Rc::clone(&self.records)))
+            }
+            Err(call) => {
+                *self.call.borrow_mut() = Some(*call);
+                self.finish(End::Abandoned);
+                None
+            }
+        }
     }
 
     /// Makes the record and hands it over; further ends are ignored.
     pub(crate) fn finish(&self, end: End) {
         let Some(call) = self.call.borrow_mut().take() else { return };
         let at = self.clock.now();
-        let made: Result<CallRecord, _> =
-            catch_unwind(AssertUnwindSafe(|| call.finish(end, at, &self.records.book)));
-        match made {
+        // The ledger guards what it asks; this is for what it does itself.
+        match catch_unwind(AssertUnwindSafe(|| call.finish(end, at, &self.records.book))) {
             Ok(record) => self.records.take(record),
-            Err(_) => Counters::count(&self.records.counters.panics),
+            Err(_) => self.records.lose(),
         }
     }
 }
@@ -111,21 +142,61 @@ impl Drop for Watch {
     }
 }
 
-/// One WebSocket under watch, guarded in the same way.
+/// One WebSocket under watch, guarded in the same way. Each of its responses is a call.
 pub(crate) struct SocketWatch {
     socket: Option<Socket>,
+    accounts: SocketAccounts,
     clock: CallClock,
+}
+
+/// Keeps the calls of one WebSocket in the count.
+struct SocketAccounts {
     records: Rc<Records>,
+    /// Responses counted as begun, and as over.
+    begun: u64,
+    over: u64,
+}
+
+impl SocketAccounts {
+    /// So many have been begun by now.
+    fn begin(&mut self, begun: u64) {
+        for _ in self.begun..begun {
+            self.records.counters.calls.begin();
+        }
+        self.begun = self.begun.max(begun);
+    }
+
+    /// One is over. It may have been begun by the very bytes that ended it.
+    fn take(&mut self, record: CallRecord) {
+        self.over += 1;
+        self.begin(self.over);
+        self.records.take(record);
+    }
+
+    /// Those that are still open will have no record.
+    fn lose(&mut self) {
+        for _ in self.over..self.begun {
+            self.records.lose();
+        }
+        self.over = self.begun;
+    }
 }
 
 impl SocketWatch {
+    const fn new(socket: Socket, clock: CallClock, records: Rc<Records>) -> SocketWatch {
+        SocketWatch { socket: Some(socket), accounts: SocketAccounts { records, begun: 0, over: 0 }, clock }
+    }
+
     /// Shows bytes that have been handed on.
     pub(crate) fn bytes(&mut self, from: Peer, bytes: &[u8]) {
         let Some(socket) = self.socket.as_mut() else { return };
-        let (at, records) = (self.clock.now(), &self.records);
-        let look = || socket.bytes(from, bytes, at, &mut |record| records.take(record));
+        let (at, accounts) = (self.clock.now(), &mut self.accounts);
+        let look = || {
+            socket.bytes(from, bytes, at, &mut |record| accounts.take(record));
+            accounts.begin(socket.begun());
+        };
         if catch_unwind(AssertUnwindSafe(look)).is_err() {
-            Counters::count(&self.records.counters.panics);
+            Counters::count(&self.accounts.records.counters.panics);
             self.finish(&End::Abandoned);
         }
     }
@@ -138,93 +209,21 @@ impl SocketWatch {
     /// What is still open ends so; further ends are ignored.
     pub(crate) fn finish(&mut self, end: &End) {
         let Some(socket) = self.socket.take() else { return };
-        let (at, records) = (self.clock.now(), &self.records);
-        let finish = || socket.finish(end, at, &mut |record| records.take(record));
+        let (at, accounts) = (self.clock.now(), &mut self.accounts);
+        accounts.begin(socket.begun());
+        let finish = || socket.finish(end, at, &mut |record| accounts.take(record));
+        // As with a call: the ledger guards what it asks.
         if catch_unwind(AssertUnwindSafe(finish)).is_err() {
-            Counters::count(&self.records.counters.panics);
+            self.accounts.lose();
         }
     }
 }
 
 impl Drop for SocketWatch {
     fn drop(&mut self) {
-        self.finish(&self.records.unended());
+        self.finish(&self.accounts.records.unended());
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Mutex;
-    use std::sync::atomic::Ordering;
-
-    use http::{HeaderMap, Method};
-    use outrigger_ledger::{CallId, CallStart, Mode, Outcome};
-    use outrigger_providers::services;
-
-    use super::*;
-
-    #[derive(Default)]
-    struct Kept(Mutex<Vec<Arc<CallRecord>>>);
-
-    impl Recorder for Kept {
-        fn try_record(&self, record: Arc<CallRecord>) {
-            self.0.lock().unwrap().push(record);
-        }
-    }
-
-    fn watched() -> (Rc<Watch>, Rc<Records>, Arc<Kept>) {
-        let kept = Arc::new(Kept::default());
-        let records = Rc::new(Records::new(
-            Arc::clone(&kept) as _,
-            Arc::new(PriceBook::builtin().clone()),
-            Arc::default(),
-            Arc::default(),
-            Arc::default(),
-        ));
-        let service = services::by_host("api.openai.com").unwrap();
-        let path = "/v1/chat/completions";
-        let clock = CallClock::start();
-        let call = Call::begin(CallStart {
-            id: CallId([1; 16]),
-            service,
-            recognised: (service.recognise)(&Method::POST, path),
-            mode: Mode::Connect,
-            method: &Method::POST,
-            path,
-            query: None,
-            headers: &HeaderMap::new(),
-            host: "api.openai.com",
-            port: 443,
-            http_version: "1.1",
-            identity: &records.identity,
-            at: clock.started(),
-        });
-        (Rc::new(Watch::new(call, clock, Rc::clone(&records))), records, kept)
-    }
-
-    fn outcomes(kept: &Kept) -> Vec<Outcome> {
-        kept.0.lock().unwrap().iter().map(|record| record.outcome).collect()
-    }
-
-    #[test]
-    fn a_meter_that_panics_ends_the_watching_and_leaves_one_record() {
-        let (watch, records, kept) = watched();
-        watch.show(|_| panic!("a fault in a meter"));
-        watch.response_chunk(b"more", watch.clock.now());
-        watch.finish(End::Complete);
-        drop(watch);
-        assert_eq!(outcomes(&kept), [Outcome::Unknown]);
-        assert_eq!(records.counters.panics.load(Ordering::Relaxed), 1);
-    }
-
-    #[test]
-    fn a_call_that_nobody_ends_was_given_up_by_the_app_or_at_the_end_by_us() {
-        let (watch, _, kept) = watched();
-        drop(watch);
-        assert_eq!(outcomes(&kept), [Outcome::Cancelled]);
-        let (watch, records, kept) = watched();
-        records.end();
-        drop(watch);
-        assert_eq!(outcomes(&kept), [Outcome::Unknown]);
-    }
-}
+mod tests;
