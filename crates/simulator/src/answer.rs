@@ -5,40 +5,19 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderName};
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use serde_json::Value;
 
+use crate::ask::{Ask, Told, members};
 use crate::body::{Pace, Sent, gzip, stream};
-use crate::providers::{self, Provider};
+use crate::formats::Whole;
+use crate::providers::Provider;
 use crate::received::{Received, Reported};
-use crate::script::{Answer, Asked, Cut, ErrorKind, Usage};
+use crate::script::{Answer, Asked, Cut, ErrorKind};
 use crate::server::Shared;
 use crate::{other, sigv4, socket};
-
-/// What one call asks, as far as the templates need it.
-pub(crate) struct Ask {
-    pub(crate) model: String,
-    pub(crate) stream: bool,
-    /// Gemini: whether the stream is to come as events.
-    pub(crate) server_sent: bool,
-    /// Chat: whether a usage chunk was asked for.
-    pub(crate) include_usage: bool,
-    /// Whether the request offers tools; the answer then calls the first one.
-    pub(crate) tool: Option<String>,
-    /// A number that is different for every call.
-    pub(crate) serial: usize,
-}
-
-/// What is told in an answer.
-pub(crate) struct Told {
-    pub(crate) text: String,
-    pub(crate) model: String,
-    pub(crate) tier: Option<String>,
-    /// `None` when the script leaves the usage out.
-    pub(crate) usage: Option<Usage>,
-}
 
 /// Answers one request.
 pub(crate) async fn respond(
@@ -74,15 +53,14 @@ pub(crate) async fn respond(
     let path = request.uri().path().to_owned();
     let name = server_name.as_deref().unwrap_or(&host);
     let provider = Provider::of(name, &path, shared.gateways.iter().any(|gateway| gateway == name));
-    if let Some(provider) = provider.filter(|provider| socket::is_asked_for(*provider, &request)) {
-        let asked =
-            Asked { provider: provider.name(), path: &path, model: "", stream: true, handshake: true };
+    if let Some(provider) = provider.filter(|provider| socket::is_asked_for(provider, &request)) {
+        let asked = Asked { provider: provider.name, path: &path, model: "", stream: true, handshake: true };
         let answer = {
             let mut seen = shared.seen.lock().unwrap_or_else(PoisonError::into_inner);
             shared.script.answer(&mut seen, &asked)
         };
         let mut response = socket::respond(&shared, at, request, answer);
-        provider.common_headers(response.headers_mut(), at);
+        provider.add_headers(response.headers_mut(), at);
         return response;
     }
     let (head, body) = request.into_parts();
@@ -96,8 +74,8 @@ pub(crate) async fn respond(
     };
     let body = body.to_bytes();
     shared.log.change(at, |received| received.body = body.to_vec());
-    let mut response = answer(&shared, at, provider, &head.headers, &head.uri, &body).await;
-    provider.common_headers(response.headers_mut(), at);
+    let mut response = answer(&shared, at, provider, &head, &body).await;
+    provider.add_headers(response.headers_mut(), at);
     if head.method == Method::HEAD {
         // hyper leaves it out over HTTP/1 only.
         *response.body_mut() = Sent::Whole(None);
@@ -108,15 +86,15 @@ pub(crate) async fn respond(
 async fn answer(
     shared: &Arc<Shared>,
     at: usize,
-    provider: Provider,
-    headers: &HeaderMap,
-    uri: &Uri,
+    provider: &Provider,
+    head: &Parts,
     body: &[u8],
 ) -> Response<Sent> {
+    let Parts { method, headers, uri, .. } = head;
     let path = uri.path();
-    let json: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
-    let (model, streams) = provider.asked(path, &json);
-    let asked = Asked { provider: provider.name(), path, model: &model, stream: streams, handshake: false };
+    let json = members(headers, body);
+    let (model, streams) = (provider.asked)(path, &json);
+    let asked = Asked { provider: provider.name, path, model: &model, stream: streams, handshake: false };
     let answer = {
         let mut seen = shared.seen.lock().unwrap_or_else(PoisonError::into_inner);
         shared.script.answer(&mut seen, &asked)
@@ -140,12 +118,9 @@ async fn answer(
         error(shared, at, provider, kind, None, &answer)
     } else {
         let ask = Ask {
-            include_usage: json["stream_options"]["include_usage"].as_bool().unwrap_or(false),
-            tool: providers::first_tool(&json),
-            model,
-            stream: streams,
-            server_sent: uri.query().is_some_and(|query| query.split('&').any(|pair| pair == "alt=sse")),
-            serial: at,
+            method: method.clone(),
+            query: uri.query().unwrap_or_default().to_owned(),
+            ..Ask::new(at, model, streams, json)
         };
         good(shared, at, provider, path, &ask, &answer, body.len(), zip)
     };
@@ -171,11 +146,11 @@ fn wrongly_signed(shared: &Shared, at: usize, headers: &HeaderMap, uri: &Uri, bo
 /// The key of a request, if it is not one of the valid ones.
 pub(crate) fn refused_key(
     shared: &Shared,
-    provider: Provider,
+    provider: &Provider,
     headers: &HeaderMap,
     uri: &Uri,
 ) -> Option<String> {
-    match provider.key(headers, uri) {
+    match (provider.key)(headers, uri) {
         Some(key) if shared.valid_keys.is_empty() || shared.valid_keys.iter().any(|valid| valid == key) => {
             None
         }
@@ -186,15 +161,15 @@ pub(crate) fn refused_key(
 pub(crate) fn error(
     shared: &Shared,
     at: usize,
-    provider: Provider,
+    provider: &Provider,
     kind: ErrorKind,
     key: Option<&str>,
     answer: &Answer,
 ) -> Response<Sent> {
-    let (status, body) = provider.error(kind, key, at);
+    let (status, body) = (provider.error)(kind, key, at);
     let status = answer.status.unwrap_or(status);
     let mut response = whole(shared, at, status, "application/json", body.to_string().into_bytes(), false);
-    for (name, value) in provider.error_headers(kind) {
+    for (name, value) in (provider.error_headers)(kind) {
         if let Ok(value) = value.parse() {
             response.headers_mut().insert(name, value);
         }
@@ -202,54 +177,31 @@ pub(crate) fn error(
     response
 }
 
-/// What a good answer tells.
-pub(crate) fn told(answer: &Answer, ask: &Ask, body_length: usize) -> Told {
-    let text = answer
-        .text
-        .clone()
-        .unwrap_or_else(|| "The tide turns at six, and the harbour is calm until then.".to_owned());
-    // Four bytes to a token and one word to a token: made up, but the same on every run.
-    let computed = Usage {
-        input: body_length as u64 / 4,
-        output: text.split_whitespace().count() as u64,
-        ..Usage::default()
-    };
-    Told {
-        model: answer.served_model.clone().unwrap_or_else(|| ask.model.clone()),
-        tier: answer.served_tier.clone(),
-        usage: (!answer.omit_usage).then(|| answer.usage.unwrap_or(computed)),
-        text,
-    }
-}
-
 #[expect(clippy::too_many_arguments, reason = "one call's parts, used once")]
 fn good(
     shared: &Shared,
     at: usize,
-    provider: Provider,
+    provider: &Provider,
     path: &str,
     ask: &Ask,
     answer: &Answer,
     body_length: usize,
     zip: bool,
 ) -> Response<Sent> {
-    let told = told(answer, ask, body_length);
-    let Some(parts) = provider.answer(path, ask, &told) else {
-        let (status, body) = provider.error(ErrorKind::NotFound, None, at);
+    let told = Told::new(answer, ask, body_length);
+    let Some(parts) = (provider.answer)(path, ask, &told) else {
+        let (status, body) = (provider.error)(ErrorKind::NotFound, None, at);
         return whole(shared, at, status, "application/json", body.to_string().into_bytes(), false);
     };
     let reported =
         told.usage.map(|usage| Reported { model: told.model.clone(), tier: told.tier.clone(), usage });
     shared.log.change(at, |received| received.reported = reported);
     if !ask.stream || parts.events.is_empty() {
-        return whole(
-            shared,
-            at,
-            answer.status.unwrap_or(200),
-            "application/json",
-            parts.whole.to_string().into_bytes(),
-            zip,
-        );
+        let (kind, bytes) = match parts.whole {
+            Whole::Json(json) => ("application/json", json.to_string().into_bytes()),
+            Whole::Raw(kind, bytes) => (kind, bytes.to_vec()),
+        };
+        return whole(shared, at, answer.status.unwrap_or(200), kind, bytes, zip);
     }
     let (events, broken_end) = scripted(provider, parts.events, parts.deltas, answer, at);
     shared.log.change(at, |received| received.status = 200);
@@ -260,7 +212,7 @@ fn good(
         broken_end,
     };
     let mut response = Response::new(stream(events, pace, Arc::clone(&shared.log), at));
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(provider.stream_type()));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(parts.stream_type));
     if zip {
         response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
@@ -271,7 +223,7 @@ type Events = Box<dyn Iterator<Item = Bytes> + Send>;
 
 /// The events as the script wants them, and whether the connection breaks at their end.
 fn scripted(
-    provider: Provider,
+    provider: &Provider,
     mut events: Vec<Bytes>,
     deltas: std::ops::Range<usize>,
     answer: &Answer,
@@ -282,7 +234,9 @@ fn scripted(
     }
     if let Some(after) = answer.error_after {
         events.truncate(after);
-        events.push(provider.error_event(answer.error.unwrap_or(ErrorKind::ServerError), at));
+        let kind = answer.error.unwrap_or(ErrorKind::ServerError);
+        let (_, body) = (provider.error)(kind, None, at);
+        events.push((provider.error_event)(kind, &body));
         return (Box::new(events.into_iter()), false);
     }
     if let Some(after) = answer.cut_after {

@@ -7,7 +7,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, 
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 
-use crate::Config;
+use crate::{Config, providers};
 
 /// What certificate to show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -23,20 +23,6 @@ pub enum Certificate {
     Expired,
 }
 
-const NAMES: [&str; 11] = [
-    "api.openai.com",
-    "us.api.openai.com",
-    "eu.api.openai.com",
-    "ae.api.openai.com",
-    "au.api.openai.com",
-    "in.api.openai.com",
-    "jp.api.openai.com",
-    "api.anthropic.com",
-    "generativelanguage.googleapis.com",
-    "bedrock-runtime.us-east-1.amazonaws.com",
-    "localhost",
-];
-
 pub(crate) struct Authority {
     ca_pem: String,
     server: Arc<ServerConfig>,
@@ -49,8 +35,10 @@ impl Authority {
         let signer = if config.certificate == Certificate::ForeignAuthority { &foreign } else { &announced };
         let names: Vec<String> = match config.certificate {
             Certificate::WrongName => vec!["elsewhere.example".to_owned()],
-            _ => NAMES
-                .iter()
+            _ => providers::ALL
+                .into_iter()
+                .flat_map(|provider| provider.hosts)
+                .chain(&["localhost"])
                 .map(|name| (*name).to_owned())
                 .chain(config.extra_names.iter().chain(&config.gateways).cloned())
                 .collect(),

@@ -4,8 +4,10 @@
 //! crates that read these formats, and a misreading in one cannot hide in the other.
 
 mod answer;
+mod ask;
 mod authority;
 mod body;
+mod formats;
 mod other;
 pub mod presets;
 mod providers;

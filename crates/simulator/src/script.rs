@@ -13,7 +13,7 @@ pub struct Script(pub Vec<Rule>);
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Rule {
-    /// `openai`, `anthropic`, `gemini` or `bedrock`.
+    /// The provider's id, such as `openai` or `bedrock`.
     pub provider: Option<String>,
     /// The whole path.
     pub path: Option<String>,
@@ -55,6 +55,8 @@ pub struct Answer {
     pub text: Option<String>,
     /// Numbers to report; computed from the text otherwise.
     pub usage: Option<Usage>,
+    /// What the provider itself says that the call cost, dollars as decimal text, where it says so.
+    pub reported_cost: Option<String>,
     /// Report no usage at all.
     pub omit_usage: bool,
     /// The model that answers, if another than was asked for.
@@ -138,12 +140,34 @@ pub struct Usage {
     pub reasoning: u64,
     /// Web searches.
     pub web_searches: u64,
+    /// Image prompt tokens.
+    pub input_image: u64,
+    /// Seconds of sound, where a model counts those.
+    pub seconds: u64,
     /// Realtime: audio prompt tokens that no cache had a part in.
     pub input_audio: u64,
     /// Realtime: audio prompt tokens read from a cache.
     pub cache_read_audio: u64,
     /// Realtime: audio answer tokens.
     pub output_audio: u64,
+}
+
+impl Usage {
+    /// Nothing of any kind.
+    pub const ZERO: Usage = Usage {
+        input: 0,
+        cache_read: 0,
+        cache_write_short: 0,
+        cache_write_long: 0,
+        output: 0,
+        reasoning: 0,
+        web_searches: 0,
+        input_image: 0,
+        seconds: 0,
+        input_audio: 0,
+        cache_read_audio: 0,
+        output_audio: 0,
+    };
 }
 
 /// What a rule looks at.

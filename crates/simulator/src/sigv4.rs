@@ -51,6 +51,11 @@ fn signed(authorization: &str) -> Option<Signed<'_>> {
     Some(Signed { id, scope, headers: part("SignedHeaders")?, signature: part("Signature")? })
 }
 
+/// The access key's id in a signature.
+pub(crate) fn access_key(authorization: &str) -> Option<&str> {
+    signed(authorization).map(|signed| signed.id)
+}
+
 /// Whether a request's signature holds under the secret of its access key. `None` when it has none, or one of a key that
 /// is not among `keys` (pairs of id and secret).
 pub(crate) fn holds(
@@ -116,6 +121,13 @@ mod tests {
         assert_eq!(example("example.amazonaws.com", b""), Some(true));
         assert_eq!(example("127.0.0.1:19003", b""), Some(false));
         assert_eq!(example("example.amazonaws.com", b"{}"), Some(false));
+    }
+
+    #[test]
+    fn the_access_keys_id_is_read_out_of_a_signature() {
+        let signed = "AWS4-HMAC-SHA256 Credential=AKIAHARBOUR/20261116/us-east-1/bedrock/aws4_request, SignedHeaders=host, Signature=ab";
+        assert_eq!(access_key(signed), Some("AKIAHARBOUR"));
+        assert_eq!(access_key("Bearer abc"), None);
     }
 
     #[test]

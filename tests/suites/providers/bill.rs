@@ -17,18 +17,7 @@ struct Case {
     cost: &'static str,
 }
 
-const NOTHING: Usage = Usage {
-    input: 0,
-    cache_read: 0,
-    cache_write_short: 0,
-    cache_write_long: 0,
-    output: 0,
-    reasoning: 0,
-    web_searches: 0,
-    input_audio: 0,
-    cache_read_audio: 0,
-    output_audio: 0,
-};
+const NOTHING: Usage = Usage::ZERO;
 
 /// Prices per million: gpt-5 1.25 / 0.125 / 10; gpt-5-mini flex half of 0.25 / 0.025 / 2; gpt-6-astra 10 / 1 / 50, writes
 /// 12.5 and 25; gpt-6-sol 2 / 0.2 / 10, tenth more on regional hosts; claude-opus-5-5 4 / 0.2 / 20, writes 5 and 8, fast

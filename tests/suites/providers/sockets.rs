@@ -11,18 +11,7 @@ use super::{Call, at, exec, python, refs, scripted};
 const CLIENT: &str = "clients/python/sdk_sockets.py";
 const TEXT: &str = "Ebb at six — flood at noon; the harbour lies calm.";
 
-const USED: Usage = Usage {
-    input: 2000,
-    cache_read: 1000,
-    cache_write_short: 0,
-    cache_write_long: 0,
-    output: 500,
-    reasoning: 100,
-    web_searches: 0,
-    input_audio: 0,
-    cache_read_audio: 0,
-    output_audio: 0,
-};
+const USED: Usage = Usage { input: 2000, cache_read: 1000, output: 500, reasoning: 100, ..Usage::ZERO };
 /// 2,000 × $0.25, 1,000 × $0.025 and 600 × $2, per million.
 const COST: &str = "0.001725";
 /// The reference calculation of a spoken turn: of 100 text and 1,000 audio tokens in, 400 of the audio were cached.

@@ -15,7 +15,7 @@ use sha1::{Digest, Sha1};
 
 use crate::answer::{error, refused_key, whole};
 use crate::body::Sent;
-use crate::providers::Provider;
+use crate::providers::{Provider, openai};
 use crate::script::{Answer, ErrorKind};
 use crate::server::Shared;
 
@@ -30,8 +30,8 @@ struct Agreed {
 }
 
 /// Whether a request asks for a WebSocket of OpenAI's.
-pub(crate) fn is_asked_for(provider: Provider, request: &Request<Incoming>) -> bool {
-    provider == Provider::Openai
+pub(crate) fn is_asked_for(provider: &Provider, request: &Request<Incoming>) -> bool {
+    provider.name == openai::ROW.name
         && matches!(request.uri().path(), "/v1/responses" | "/v1/realtime")
         && request
             .headers()
@@ -46,7 +46,7 @@ pub(crate) fn respond(
     mut request: Request<Incoming>,
     answer: Answer,
 ) -> Response<Sent> {
-    let provider = Provider::Openai;
+    let provider = &openai::ROW;
     if let Some(raw) = &answer.raw_body {
         let kind = answer.content_type.as_deref().unwrap_or("text/html");
         return whole(shared, at, answer.status.unwrap_or(426), kind, raw.clone().into_bytes(), false);

@@ -10,8 +10,8 @@ use tokio::sync::mpsc;
 
 use super::Agreed;
 use super::frames::{Message, Reader, Writer, frame};
-use crate::answer::{Ask, Told, told};
-use crate::providers::{Provider, openai_responses, realtime};
+use crate::ask::{Ask, Told};
+use crate::formats::{openai, openai_realtime as realtime, openai_responses};
 use crate::received::{Received, Reported};
 use crate::script::{Answer, Asked, Cut, ErrorKind};
 use crate::server::Shared;
@@ -137,7 +137,7 @@ impl Session {
     }
 
     fn error(&self, kind: ErrorKind, lane: Option<&Value>) -> Value {
-        let (status, body) = Provider::Openai.error(kind, None, self.at);
+        let (status, body) = openai::error(kind, None);
         let mut event = json!({"type": "error", "error": body["error"]});
         if self.path == "/v1/responses" {
             event["status"] = json!(status);
@@ -169,15 +169,8 @@ impl Session {
         };
         let serial = self.shared.log.add(received);
         let lane = event.get("stream_id").filter(|lane| !lane.is_null()).cloned();
-        let ask = Ask {
-            include_usage: true,
-            tool: crate::providers::first_tool(event),
-            model,
-            stream: true,
-            server_sent: false,
-            serial,
-        };
-        let told = told(&answer, &ask, text.len());
+        let ask = Ask::new(serial, model, true, event.clone());
+        let told = Told::new(&answer, &ask, text.len());
         let reported =
             told.usage.map(|usage| Reported { model: told.model.clone(), tier: told.tier.clone(), usage });
         self.shared

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::answer::{Ask, Told};
-use crate::providers::words;
+use crate::ask::{Ask, Told};
+use crate::formats::words;
 use crate::script::Usage;
 
 /// The model that writes down what is heard.

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use serde_json::{Value, json};
 
-use crate::answer::{Ask, Told};
-use crate::providers::{Parts, named, words};
+use crate::ask::{Ask, Told};
+use crate::formats::{Parts, named, words};
 use crate::script::Usage;
 
 const CREATED: u64 = 1_794_830_400;
@@ -43,9 +43,14 @@ fn response(ask: &Ask, told: &Told, status: &str, output: Value) -> Value {
     })
 }
 
-pub(super) fn answer(ask: &Ask, told: &Told) -> Parts {
+pub(crate) fn answer(ask: &Ask, told: &Told) -> Parts {
     let (whole, data, deltas) = parts(ask, told);
-    Parts { whole, events: data.iter().map(named).collect(), deltas }
+    Parts::streamed(whole, data.iter().map(named).collect(), deltas)
+}
+
+/// How many tokens a request would have.
+pub(crate) fn count(told: &Told) -> Parts {
+    Parts::plain(json!({"object": "response.input_tokens", "input_tokens": told.used().input}))
 }
 
 /// The events as a WebSocket carries them.
