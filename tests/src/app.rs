@@ -140,7 +140,7 @@ impl Pod {
         Neighbour { stop, thread }
     }
 
-    /// Memory of the sidecar that is resident, KiB.
+    /// Resident memory of the sidecar's own, KiB.
     ///
     /// # Panics
     /// If it has ended.
@@ -170,14 +170,14 @@ pub fn raise_descriptor_limit() {
     setrlimit(Resource::RLIMIT_NOFILE, most, most).expect("up to there anybody may raise it");
 }
 
-/// Memory of a process that is resident, KiB.
+/// Resident memory of a process's own, KiB: without the pages of its program file, which the system takes back as it likes.
 ///
 /// # Panics
 /// If it has ended.
 #[must_use]
 pub fn resident(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("the process runs");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it has memory");
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("it has memory");
     line.trim().trim_end_matches(" kB").parse().expect("a number of KiB")
 }
 

@@ -14,6 +14,10 @@ use outrigger_sidecar::{Admin, Running, Seen, Settings, UpstreamOverride, bind, 
 use rustix::process::DumpableBehavior;
 use tokio::signal::unix::{SignalKind, signal};
 
+/// Of the program, not of the library: what else links the library chooses for itself.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// How long the last records may take to leave.
 const LAST_EXPORT: Duration = Duration::from_secs(5);
 

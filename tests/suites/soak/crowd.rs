@@ -1,4 +1,5 @@
-//! Thousands of connections of every kind at once, then none: no descriptor, task or conntrack entry is left of them.
+//! Thousands of connections of every kind at once, then none: no descriptor, task or conntrack entry is left of them, and
+//! their memory goes back.
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -19,6 +20,9 @@ const FEW: usize = 100;
 const CROWD: u64 = 96 * 1024;
 /// What a second crowd like the first may need beyond it, KiB.
 const AGAIN: u64 = 8 * 1024;
+/// What may stay when it is gone, KiB: leaves that were made, buffers of the thread, the allocator's own tables, pages held in
+/// part.
+const STAYS: u64 = 4 * 1024;
 const H2_CONNECTIONS: u32 = 10;
 const STREAMS: u32 = 50;
 /// Unused connections to providers are kept for a minute and looked through every half.
@@ -284,13 +288,13 @@ fn a_crowd_leaves_nothing_behind() {
     assert!(same, "{} descriptors, {descriptors} at the start", pod.descriptors());
     let forgotten = wait_for(&pod, DEADLINE, || tracked(&pod).is_empty());
     assert!(forgotten, "conntrack: {:#?}", tracked(&pod).iter().take(10).collect::<Vec<_>>());
+    let returned = wait_for(&pod, DEADLINE, || pod.resident() < resident + STAYS);
     let end = pod.resident();
-    println!("resident: {resident} KiB at the start, {rounds:?} in each round, {end} KiB at the end");
-    // The allocator keeps what it has; a leak would come on top in every round.
+    println!("memory: {resident} KiB at the start, {rounds:?} in each round, {end} KiB at the end");
     let first = rounds[0].0;
     assert!(first < resident + CROWD, "{resident} KiB, then {first} KiB");
     assert!(rounds.iter().all(|(peak, _)| *peak < first + AGAIN), "it grows from round to round: {rounds:?}");
-    assert!(end <= first, "{end} KiB");
+    assert!(returned, "{resident} KiB at the start, {end} KiB at the end");
     let drained = Instant::now();
     let seen = pod.drained();
     assert!(
