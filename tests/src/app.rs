@@ -43,11 +43,20 @@ impl Pod {
     /// If anything of it does not start.
     #[must_use]
     pub fn before_simulator(config: Config) -> Pod {
+        Pod::set(config, |sidecar| sidecar)
+    }
+
+    /// The same, with a sidecar that is set in some way.
+    ///
+    /// # Panics
+    /// If anything of it does not start.
+    #[must_use]
+    pub fn set(config: Config, set: impl FnOnce(Sidecar) -> Sidecar) -> Pod {
         let network = Network::new(&[]);
         let listen = Some(SocketAddr::new(PROVIDER[0], 443));
         let simulator = network.simulator(Config { listen, ..config });
         let ca = simulator.ca_pem().to_owned();
-        Pod::start(network, Some(simulator), &ca, |sidecar| sidecar)
+        Pod::start(network, Some(simulator), &ca, set)
     }
 
     /// With a provider of the test's own, whose authority is `ca_pem`.

@@ -14,5 +14,11 @@ pub fn start(default: &str) {
             filter = filter.add_directive(directive);
         }
     }
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false).with_env_filter(filter).init();
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        // Who read the log may be gone; to complain of it, in the same place, would be a panic.
+        .log_internal_errors(false)
+        .with_target(false)
+        .with_env_filter(filter)
+        .init();
 }

@@ -1,12 +1,14 @@
 //! SIGTERM during a stream: it ends normally, new connections are refused, the last records leave.
 
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
 use nix::sys::signal::Signal;
+use nix::unistd::Pid;
 use outrigger_simulator::{Answer, Simulator};
-use outrigger_tests::http::free_address;
+use outrigger_tests::http::{free_address, get};
 use outrigger_tests::otlp::Receiver;
 use outrigger_tests::process::{Program, clean};
 use outrigger_tests::{DEADLINE, file, setting};
@@ -14,28 +16,52 @@ use serde_json::Value;
 
 use super::{CALLS, KEY, at, exec, python, refs, simulator};
 
-fn sidecar(
-    simulator: &Simulator,
-    receiver: &Receiver,
-    trust: &std::path::Path,
-) -> (Program, std::net::SocketAddr) {
+fn sidecar(simulator: &Simulator, receiver: &Receiver, trust: &Path) -> (Program, SocketAddr) {
     let ca = trust.join("simulator.pem");
     std::fs::write(&ca, simulator.ca_pem()).expect("a temporary file");
     let connect = free_address();
-    let mut command = Command::new(setting("OUTRIGGER_SIDECAR_BIN"));
-    clean(&mut command);
+    let mut command = command(connect, free_address(), trust);
     command
         .args(["--otlp", &receiver.url(), "--upstream", &format!("api.openai.com={}", simulator.address())])
         .arg("--extra-ca")
-        .arg(&ca)
+        .arg(&ca);
+    let program = Program::start(command);
+    assert!(program.error_line(DEADLINE, |line| line.contains("ready")).is_some());
+    (program, connect)
+}
+
+fn command(connect: SocketAddr, base_url: SocketAddr, trust: &Path) -> Command {
+    let mut command = Command::new(setting("OUTRIGGER_SIDECAR_BIN"));
+    clean(&mut command);
+    command
         .arg("--trust-dir")
         .arg(trust)
         .env("OUTRIGGER_TRANSPARENT_PORT", "0")
         .env("OUTRIGGER_CONNECT", connect.to_string())
-        .env("OUTRIGGER_BASE_URL", free_address().to_string());
-    let program = Program::start(command);
-    assert!(program.error_line(DEADLINE, |line| line.contains("ready")).is_some());
-    (program, connect)
+        .env("OUTRIGGER_BASE_URL", base_url.to_string());
+    command
+}
+
+#[test]
+fn nobody_reading_its_log_is_no_reason_to_end() {
+    let trust = tempfile::tempdir().expect("a temporary directory");
+    let base_url = free_address();
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let mut sidecar = command(free_address(), base_url, trust.path())
+        .stderr(writer)
+        .spawn()
+        .expect("the sidecar can be started");
+    let until = Instant::now() + DEADLINE;
+    let answer = loop {
+        match get(base_url, "/nobody/v1/models") {
+            Ok(answer) => break answer,
+            Err(error) => assert!(Instant::now() < until, "{error}; {:?}", sidecar.try_wait()),
+        }
+    };
+    assert_eq!(answer.0, 404, "{}", answer.1);
+    nix::sys::signal::kill(Pid::from_raw(sidecar.id().cast_signed()), Signal::SIGTERM).expect("it runs");
+    assert!(sidecar.wait().expect("its end").success());
 }
 
 #[test]

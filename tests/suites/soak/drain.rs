@@ -1,22 +1,21 @@
 //! How the sidecar ends: in order, with the streams that are under way, or at once and with them.
 
 use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
+use outrigger_contract::ports;
 use outrigger_simulator::{Answer, Config, Rule, Script};
 use outrigger_tests::app::{NAME, Pod, Tls};
 use outrigger_tests::netns::ELSEWHERE;
-use outrigger_tests::tls;
+use outrigger_tests::{DEADLINE, tls};
 
 const STREAMS: usize = 20;
 
-fn pod() -> Pod {
+fn gated() -> Config {
     let gated = Answer { gated: true, ..Answer::default() };
-    Pod::before_simulator(Config {
-        script: Script(vec![Rule { answer: gated, ..Rule::default() }]),
-        ..Config::default()
-    })
+    Config { script: Script(vec![Rule { answer: gated, ..Rule::default() }]), ..Config::default() }
 }
 
 /// Streams that have begun and wait for their events.
@@ -49,7 +48,7 @@ fn to_the_end(mut app: Tls) -> std::io::Result<String> {
 
 #[test]
 fn asked_to_end_it_lets_streams_finish_first() {
-    let pod = pod();
+    let pod = Pod::before_simulator(gated());
     let streams = streams(&pod);
     let begun = Instant::now();
     pod.sidecar.program.signal(Signal::SIGTERM);
@@ -66,14 +65,7 @@ fn asked_to_end_it_lets_streams_finish_first() {
 
 #[test]
 fn what_does_not_finish_within_the_grace_is_cut() {
-    let network = outrigger_tests::netns::Network::new(&[]);
-    let listen = Some(std::net::SocketAddr::new(outrigger_tests::netns::PROVIDER[0], 443));
-    let gated = Answer { gated: true, ..Answer::default() };
-    let script = Script(vec![Rule { answer: gated, ..Rule::default() }]);
-    let simulator = network.simulator(Config { listen, script, ..Config::default() });
-    let ca = simulator.ca_pem().to_owned();
-    let pod =
-        Pod::start(network, Some(simulator), &ca, |sidecar| sidecar.variable("OUTRIGGER_GRACE_SECONDS", "1"));
+    let pod = Pod::set(gated(), |sidecar| sidecar.variable("OUTRIGGER_GRACE_SECONDS", "1"));
     let held =
         pod.network.beyond.enter(|| std::net::TcpListener::bind((ELSEWHERE[0], 443)).expect("a free port"));
     let mut passing = pod.connect(ELSEWHERE[0]);
@@ -93,7 +85,7 @@ fn what_does_not_finish_within_the_grace_is_cut() {
 
 #[test]
 fn killed_it_takes_its_streams_along_at_once() {
-    let pod = pod();
+    let pod = Pod::before_simulator(gated());
     let streams = streams(&pod);
     let begun = Instant::now();
     pod.sidecar.program.signal(Signal::SIGKILL);
@@ -101,4 +93,56 @@ fn killed_it_takes_its_streams_along_at_once() {
         assert!(!to_the_end(app).unwrap_or_default().ends_with("0\r\n\r\n"), "a cut stream looks complete");
     }
     assert!(begun.elapsed() < Duration::from_secs(5), "it took {:?}", begun.elapsed());
+}
+
+/// One text message of a client, masked with zeros: readable as it is.
+fn message(text: &str) -> Vec<u8> {
+    let mut frame = vec![0x81, 0x80 | 126];
+    frame.extend(u16::try_from(text.len()).expect("a short message").to_be_bytes());
+    frame.extend([0; 4]);
+    frame.extend(text.as_bytes());
+    frame
+}
+
+#[test]
+fn an_open_websocket_is_served_until_its_app_is_finished_with_it() {
+    let pod = Pod::before_simulator(Config::default());
+    let mut app = pod.h1();
+    write!(
+        app,
+        "GET /v1/responses HTTP/1.1\r\nHost: {NAME}\r\nAuthorization: Bearer sk-drain\r\nConnection: Upgrade\r\nUpgrade: \
+         websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+    .expect("it reads");
+    let mut heard = Vec::new();
+    until(&mut app, &mut heard, b"\r\n\r\n");
+    assert!(heard.starts_with(b"HTTP/1.1 101 "), "{}", String::from_utf8_lossy(&heard));
+
+    pod.sidecar.program.signal(Signal::SIGTERM);
+    let drains = Instant::now() + DEADLINE;
+    let refused =
+        || pod.network.pod.enter(|| TcpStream::connect((Ipv4Addr::LOCALHOST, ports::CONNECT)).is_err());
+    while !refused() {
+        assert!(Instant::now() < drains, "it still takes connections");
+    }
+    app.write_all(&message(r#"{"type":"response.create","model":"gpt-5-mini","input":"hello"}"#))
+        .expect("it still reads");
+    until(&mut app, &mut heard, b"response.completed");
+    // A close frame without a code; what is left is the provider's own.
+    app.write_all(&[0x88, 0x80, 0, 0, 0, 0]).expect("it still reads");
+    let _closed = app.read_to_end(&mut heard);
+    drop(app);
+    let ended = pod.sidecar.program.end();
+    assert!(ended.status.success() && !ended.errors.contains("grace period"), "{}", ended.errors);
+    assert!(ended.errors.lines().any(|line| line.contains("gpt-5-mini") && line.contains("answered")));
+}
+
+/// Reads until this has come.
+fn until(app: &mut Tls, heard: &mut Vec<u8>, wanted: &[u8]) {
+    let mut buffer = [0; 4096];
+    while !heard.windows(wanted.len()).any(|part| part == wanted) {
+        let read = app.read(&mut buffer).expect("it goes on");
+        assert!(read > 0, "it ended: {}", String::from_utf8_lossy(heard));
+        heard.extend_from_slice(&buffer[..read]);
+    }
 }

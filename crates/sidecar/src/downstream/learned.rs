@@ -3,17 +3,17 @@
 //! connection in the pod's life, not each. Per connection: one look-up under a lock that nobody else takes but the admin's
 //! snapshots.
 
-use std::collections::HashMap;
-use std::collections::hash_map::DefaultHasher;
-use std::hash::{Hash, Hasher};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use lru::LruCache;
 use rustls::server::ClientHello;
 
 use crate::status;
 
-/// Clients times hosts; past it nothing more is learned, and an unknown client is served.
+/// Clients times hosts; past it the one that has not been seen for longest is forgotten, so that nobody who shows ever new faces
+/// keeps the others from being learned.
 const REMEMBERED: usize = 4096;
 
 /// A TLS stack and the host that it talks to.
@@ -84,8 +84,14 @@ impl Known {
 }
 
 /// What was learned so far.
-#[derive(Default)]
-pub(crate) struct Learned(Mutex<HashMap<Client, Known>>);
+pub(crate) struct Learned(Mutex<LruCache<Client, Known>>);
+
+impl Default for Learned {
+    fn default() -> Learned {
+        // Grows as it is filled; few pods have more than a handful.
+        Learned(Mutex::new(LruCache::unbounded()))
+    }
+}
 
 impl Learned {
     /// Whether a client is known to refuse us.
@@ -101,7 +107,7 @@ impl Learned {
 
     /// Whether nothing was learned of a client yet.
     pub(crate) fn is_new(&self, client: &Client) -> bool {
-        !self.known().contains_key(client)
+        !self.known().contains(client)
     }
 
     /// It spoke, once the handshake was over.
@@ -151,13 +157,13 @@ impl Learned {
             return false;
         }
         if known.len() >= REMEMBERED {
-            return false;
+            known.pop_lru();
         }
-        known.insert(client.clone(), Known::now(standing));
+        known.put(client.clone(), Known::now(standing));
         true
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<Client, Known>> {
+    fn known(&self) -> MutexGuard<'_, LruCache<Client, Known>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -205,6 +211,20 @@ mod tests {
         }
         assert!(learned.refused(&client, Refusal::Certificate), "this is news");
         assert!(learned.refuses(&client));
+    }
+
+    #[test]
+    fn past_the_bound_the_one_that_was_not_seen_for_longest_is_forgotten() {
+        let learned = Learned::default();
+        let client = |fingerprint| Client { host: "api.openai.com".to_owned(), fingerprint };
+        for fingerprint in 0..REMEMBERED as u64 {
+            learned.refused(&client(fingerprint), Refusal::Certificate);
+        }
+        assert!(learned.refuses(&client(0)), "seen again");
+        assert!(learned.refused(&client(u64::MAX), Refusal::Certificate), "this is news");
+        assert!(learned.refuses(&client(0)) && learned.refuses(&client(u64::MAX)));
+        assert!(learned.is_new(&client(1)));
+        assert_eq!(learned.clients().len(), REMEMBERED);
     }
 
     #[test]
