@@ -3,8 +3,10 @@
 
 use http::{HeaderMap, StatusCode};
 
+use crate::dialects::answer::{Framing, Told};
 use crate::dialects::openai_errors::by_status;
 use crate::framing::{EventStreamMessage, JsonScan, Path};
+use crate::media::Media;
 use crate::scrub::scrubbed;
 use crate::{Failure, FailureClass, OwnError, Reading};
 
@@ -88,19 +90,27 @@ pub(crate) fn note_body(reading: &mut Reading, scan: &JsonScan, headers: &Header
     }
 }
 
-/// Puts a message that is no event into the reading. Returns whether it is one.
-pub(crate) fn note_exception(reading: &mut Reading, message: &EventStreamMessage<'_>) -> bool {
+/// Puts a message that is no event into the reading.
+pub(crate) fn note_exception(message: &EventStreamMessage<'_>, told: &mut Told) {
     let name = match message.header(":message-type") {
         Some("exception") => message.header(":exception-type"),
         Some("error") => message.header(":error-code"),
-        _ => return false,
+        _ => return told.stumble("a message is neither an event nor an exception"),
     };
     let mut scan = JsonScan::new(&MESSAGE);
     scan.push(message.payload);
     let text: Option<String> = scan.read(MESSAGE[0]).or_else(|| scan.read(MESSAGE[1]));
     let text = text.or_else(|| message.header(":error-message").map(str::to_owned));
-    note(reading, name, text.as_deref().unwrap_or_default());
-    true
+    note(&mut told.reading, name, text.as_deref().unwrap_or_default());
+}
+
+/// How AWS frames a body of this type.
+pub(crate) const fn framing(media: Media) -> Option<Framing> {
+    match media {
+        Media::AwsEvents => Some(Framing::Messages),
+        Media::Json => Some(Framing::Whole),
+        Media::EventStream | Media::Lines | Media::Other => None,
+    }
 }
 
 /// What a response's head and the error in its body mean together.

@@ -16,11 +16,15 @@ impl Mark {
 
     /// Whether the name stands in `text` with a value that is not `null`.
     pub(crate) fn has_value(&self, text: &[u8]) -> bool {
-        self.0.find_iter(text).any(|at| {
-            let after = &text[at + self.0.needle().len()..];
-            let mut rest = after.iter().copied().skip_while(u8::is_ascii_whitespace);
-            rest.next() == Some(b':')
-                && rest.find(|byte| !byte.is_ascii_whitespace()).is_some_and(|first| first != b'n')
+        self.values(text).any(|value| value.first() != Some(&b'n'))
+    }
+
+    /// What follows the name and its colon, wherever in `text` it stands; at least a byte.
+    pub(crate) fn values<'a>(&self, text: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+        let length = self.0.needle().len();
+        self.0.find_iter(text).filter_map(move |at| {
+            let after = text[at + length..].trim_ascii_start();
+            Some(after.strip_prefix(b":")?.trim_ascii_start()).filter(|value| !value.is_empty())
         })
     }
 }

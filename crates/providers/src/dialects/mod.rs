@@ -1,5 +1,6 @@
 //! One folder per wire format, one line per folder in [`ALL`].
 
+mod answer;
 pub mod anthropic_messages;
 mod aws_errors;
 pub mod bedrock_converse;
@@ -20,6 +21,7 @@ mod openai_names;
 pub mod openai_realtime;
 pub mod openai_responses;
 mod openai_sockets;
+mod peek;
 
 use crate::Dialect;
 

@@ -1,15 +1,19 @@
 //! Picks a few values out of a JSON text cut anywhere, and holds nothing else: prompts, answers and base64 payloads are
-//! stepped over. Per frame: no allocation but for a value that is picked; memory is bounded whatever the text is.
+//! stepped over. Per frame: no allocation but for a value that is picked; memory is bounded whatever the text is. Every
+//! path has room of its own, so that what comes often never takes the place of what comes last.
+
+#[cfg(test)]
+mod tests;
 
 use memchr::memchr2;
 
 /// Where a wanted value stands: object keys from the top, `*` for every element of an array.
 pub type Path = &'static [&'static str];
 
-/// A picked value longer than this is dropped, and the drop is noted.
+/// Bytes that the values of one path may have together; what goes beyond is dropped, and the drop is noted.
 const LONGEST: usize = 16 * 1024;
-/// At most this many values are picked (a path with `*` may match many times).
-const MOST: usize = 64;
+/// At most this many values of a path with `*` are picked.
+const MOST: usize = 1024;
 /// Longest key that can match.
 const KEY: usize = 48;
 /// Paths are no deeper than this.
@@ -27,14 +31,32 @@ pub struct JsonScan {
     matching: u64,
     key: [u8; KEY],
     key_length: usize,
-    picked: Vec<(usize, Vec<u8>)>,
-    dropped: bool,
+    /// What was picked, path by path; made with the first pick.
+    slots: Vec<Slot>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Level {
     object: bool,
+    /// Of an array: which element comes next.
+    element: u32,
     matching: u64,
+}
+
+/// The values of one path, one behind the other.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Slot {
+    bytes: Vec<u8>,
+    values: Vec<Value>,
+    dropped: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Value {
+    /// Where it ends in the slot's bytes.
+    end: u32,
+    /// The element of the outermost array that it stands in.
+    element: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +75,8 @@ enum State {
     CommaOrEnd,
     /// Inside a value that is stepped over or picked.
     Inside {
-        pick: bool,
+        /// The path that it is picked for.
+        pick: Option<u8>,
         depth: u32,
         form: Form,
     },
@@ -81,12 +104,21 @@ impl JsonScan {
             paths,
             state: State::Value,
             level: 0,
-            open: [Level { object: false, matching: 0 }; LEVELS],
+            open: [Level { object: false, element: 0, matching: 0 }; LEVELS],
             matching: all,
             key: [0; KEY],
             key_length: 0,
-            picked: Vec::new(),
-            dropped: false,
+            slots: Vec::new(),
+        }
+    }
+
+    /// Begins anew with another text; the room that was made is kept.
+    pub fn reset(&mut self) {
+        let slots = std::mem::take(&mut self.slots);
+        *self = JsonScan { slots, ..JsonScan::new(self.paths) };
+        for slot in &mut self.slots {
+            slot.clear();
+            slot.dropped = false;
         }
     }
 
@@ -116,10 +148,10 @@ impl JsonScan {
         self.state == State::Malformed
     }
 
-    /// Whether a wanted value was too long, or there were too many.
+    /// Whether a value at this path was too long, or there were too many.
     #[must_use]
-    pub const fn has_dropped(&self) -> bool {
-        self.dropped
+    pub fn has_dropped(&self, path: &[&str]) -> bool {
+        self.slot(path).is_some_and(|slot| slot.dropped)
     }
 
     /// The raw JSON text of the last value at a path.
@@ -130,14 +162,35 @@ impl JsonScan {
 
     /// The raw JSON texts of all values at a path, in order.
     pub fn values<'a>(&'a self, path: &[&str]) -> impl Iterator<Item = &'a [u8]> {
-        let wanted = self.paths.iter().position(|known| *known == path);
-        self.picked.iter().filter(move |(at, _)| Some(*at) == wanted).map(|(_, raw)| raw.as_slice())
+        self.elements(path).map(|(_, raw)| raw)
+    }
+
+    /// The values at a path with `*`, each with the number of the outermost array's element that it stands in.
+    pub fn elements<'a>(&'a self, path: &[&str]) -> impl Iterator<Item = (u32, &'a [u8])> {
+        let slot = self.slot(path);
+        let mut from = 0;
+        slot.into_iter().flat_map(|slot| slot.values.iter().map(move |value| (slot, value))).map(
+            move |(slot, value)| {
+                let end = value.end as usize;
+                (value.element, &slot.bytes[std::mem::replace(&mut from, end)..end])
+            },
+        )
     }
 
     /// A value read as `T`; `None` where it is absent, `null` or of another type.
     #[must_use]
     pub fn read<'a, T: serde::Deserialize<'a>>(&'a self, path: &[&str]) -> Option<T> {
         serde_json::from_slice(self.value(path)?).ok()
+    }
+
+    /// Bytes that are held, whatever the text was: at most 16 KiB and 1,024 values for each path.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.slots.iter().map(|slot| slot.bytes.len() + size_of_val(&slot.values[..])).sum()
+    }
+
+    fn slot(&self, path: &[&str]) -> Option<&Slot> {
+        self.slots.get(self.paths.iter().position(|known| *known == path)?)
     }
 
     fn between(&mut self, byte: u8) -> usize {
@@ -154,11 +207,13 @@ impl JsonScan {
             }
             (State::Colon, b':') => self.state = State::Value,
             (State::CommaOrEnd, b',') => {
-                let level = self.open[self.level - 1];
-                if level.object {
+                let level = &mut self.open[self.level - 1];
+                level.element = level.element.saturating_add(1);
+                let Level { object, matching, .. } = *level;
+                if object {
                     self.state = State::KeyOrEnd;
                 } else {
-                    self.enter_element(level);
+                    self.matching = self.elements_of(matching);
                     self.state = State::Value;
                 }
             }
@@ -175,60 +230,56 @@ impl JsonScan {
         1
     }
 
-    fn in_key(&mut self, bytes: &[u8], escaped: bool) -> usize {
-        let byte = bytes[0];
-        match (escaped, byte) {
-            (false, b'"') => {
-                let level = self.open[self.level - 1];
+    fn in_key(&mut self, bytes: &[u8], mut escaped: bool) -> usize {
+        for (at, byte) in bytes.iter().enumerate() {
+            if *byte == b'"' && !escaped {
                 // A key that was cut off at the end of its space matches nothing.
                 let key = self.key.get(..self.key_length);
-                self.matching = self.narrowed(level.matching, |step| Some(step.as_bytes()) == key);
+                let matching = self.open[self.level - 1].matching;
+                self.matching = self.narrowed(matching, |step| Some(step.as_bytes()) == key);
                 self.state = State::Colon;
+                return at + 1;
             }
-            _ => {
-                if let Some(slot) = self.key.get_mut(self.key_length) {
-                    *slot = byte;
-                }
-                self.key_length = self.key_length.saturating_add(1);
-                self.state = State::Key { escaped: !escaped && byte == b'\\' };
+            if let Some(slot) = self.key.get_mut(self.key_length) {
+                *slot = *byte;
             }
+            self.key_length = self.key_length.saturating_add(1);
+            escaped = !escaped && *byte == b'\\';
         }
-        1
+        self.state = State::Key { escaped };
+        bytes.len()
     }
 
     /// The paths of `matching` whose step at the present level fits.
     fn narrowed(&self, matching: u64, fits: impl Fn(&str) -> bool) -> u64 {
-        let mut narrowed = 0;
-        for (at, path) in self.paths.iter().enumerate().take(64) {
-            if matching & (1 << at) != 0 && path.get(self.level - 1).is_some_and(|step| fits(step)) {
+        let (mut narrowed, mut left) = (0, matching);
+        while left != 0 {
+            let at = left.trailing_zeros();
+            left &= left - 1;
+            let path = self.paths.get(at as usize);
+            if path.and_then(|path| path.get(self.level - 1)).is_some_and(|step| fits(step)) {
                 narrowed |= 1 << at;
             }
         }
         narrowed
     }
 
-    fn enter_element(&mut self, level: Level) {
-        self.matching = self.narrowed(level.matching, |step| step == "*");
+    fn elements_of(&self, matching: u64) -> u64 {
+        self.narrowed(matching, |step| step == "*")
     }
 
     /// A value begins with this byte.
     fn begin(&mut self, byte: u8) -> usize {
-        let complete = self
-            .paths
-            .iter()
-            .enumerate()
-            .take(64)
-            .find(|(at, path)| self.matching & (1 << at) != 0 && path.len() == self.level)
-            .map(|(at, _)| at);
+        let complete = self.complete();
         let container = matches!(byte, b'{' | b'[');
         if complete.is_none() && container && self.matching != 0 && self.level < LEVELS {
-            let level = Level { object: byte == b'{', matching: self.matching };
+            let level = Level { object: byte == b'{', element: 0, matching: self.matching };
             self.open[self.level] = level;
             self.level += 1;
             if level.object {
                 self.state = State::KeyOrEnd;
             } else {
-                self.enter_element(level);
+                self.matching = self.elements_of(level.matching);
                 self.state = State::FirstElement;
             }
             return 1;
@@ -238,17 +289,6 @@ impl JsonScan {
             self.state = State::Malformed;
             return 1;
         }
-        let pick = match complete {
-            Some(at) if self.picked.len() < MOST => {
-                self.picked.push((at, Vec::new()));
-                true
-            }
-            Some(_) => {
-                self.dropped = true;
-                false
-            }
-            None => false,
-        };
         let (depth, form) = match byte {
             b'{' | b'[' => (1, Form::Between),
             b'"' => (0, Form::Text { escaped: false }),
@@ -258,12 +298,45 @@ impl JsonScan {
                 return 1;
             }
         };
-        self.keep(pick, &[byte]);
+        let pick = complete.filter(|at| self.pick(*at));
+        let pick = self.keep(pick, &[byte]);
         self.state = State::Inside { pick, depth, form };
         1
     }
 
-    fn inside(&mut self, bytes: &[u8], pick: bool, depth: u32, form: Form) -> usize {
+    /// The path that ends at the value that comes next.
+    fn complete(&self) -> Option<u8> {
+        let mut left = self.matching;
+        while left != 0 {
+            let at = left.trailing_zeros();
+            left &= left - 1;
+            if self.paths.get(at as usize).is_some_and(|path| path.len() == self.level) {
+                return u8::try_from(at).ok();
+            }
+        }
+        None
+    }
+
+    /// Makes room for a value of this path. Returns whether there is any.
+    fn pick(&mut self, at: u8) -> bool {
+        if self.slots.is_empty() {
+            self.slots.resize_with(self.paths.len(), Slot::default);
+        }
+        let element =
+            self.open[..self.level].iter().find(|level| !level.object).map_or(0, |level| level.element);
+        let Some(slot) = self.slots.get_mut(usize::from(at)) else { return false };
+        if !self.paths[usize::from(at)].contains(&"*") {
+            // A member that is there twice: the last counts, as everywhere.
+            slot.clear();
+        } else if slot.values.len() >= MOST {
+            slot.dropped = true;
+            return false;
+        }
+        slot.values.push(Value { end: slot.end(), element });
+        true
+    }
+
+    fn inside(&mut self, bytes: &[u8], pick: Option<u8>, depth: u32, form: Form) -> usize {
         let (used, next) = match form {
             Form::Text { escaped: true } => (1, Some((depth, Form::Text { escaped: false }))),
             Form::Text { escaped: false } => match memchr2(b'"', b'\\', bytes) {
@@ -304,18 +377,16 @@ impl JsonScan {
     }
 
     /// Keeps bytes of a picked value, as long as it is not too long.
-    fn keep(&mut self, pick: bool, bytes: &[u8]) -> bool {
-        if !pick {
-            return false;
+    fn keep(&mut self, pick: Option<u8>, bytes: &[u8]) -> Option<u8> {
+        let slot = self.slots.get_mut(usize::from(pick?))?;
+        if slot.bytes.len() + bytes.len() > LONGEST {
+            slot.drop_last();
+            return None;
         }
-        let Some((_, raw)) = self.picked.last_mut() else { return false };
-        if raw.len() + bytes.len() > LONGEST {
-            self.picked.pop();
-            self.dropped = true;
-            return false;
-        }
-        raw.extend_from_slice(bytes);
-        true
+        slot.bytes.extend_from_slice(bytes);
+        let end = slot.end();
+        slot.values.last_mut()?.end = end;
+        pick
     }
 
     fn close(&mut self) {
@@ -328,93 +399,20 @@ impl JsonScan {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use serde_json::{Value, json};
-
-    use super::*;
-
-    const PATHS: &[Path] = &[
-        &["model"],
-        &["stream"],
-        &["usage"],
-        &["choices", "*", "finish_reason"],
-        &["text", "format", "type"],
-        &["n"],
-    ];
-
-    fn scan(pieces: &[&[u8]]) -> JsonScan {
-        let mut scan = JsonScan::new(PATHS);
-        for piece in pieces {
-            scan.push(piece);
-        }
-        scan
+impl Slot {
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.values.clear();
     }
 
-    fn sample() -> Value {
-        json!({
-            "messages": [{"content": "a \"model\": \\ \u{e9} {[", "parts": [1, {"model": "no"}]}],
-            "model": "gpt-\"6\"", "stream": true, "n": -1.5e3,
-            "usage": {"a": {"b": [1, 2, "}"]}, "c": null},
-            "choices": [{"finish_reason": "stop", "x": []}, {"finish_reason": null}],
-            "text": {"format": {"schema": {"type": "no"}, "type": "json_schema"}},
-        })
+    /// Where the last value ends. There are never more bytes than a few thousand.
+    fn end(&self) -> u32 {
+        u32::try_from(self.bytes.len()).unwrap_or(u32::MAX)
     }
 
-    fn check(scan: &JsonScan) {
-        assert!(scan.is_whole() && !scan.is_malformed());
-        assert_eq!(scan.read::<String>(&["model"]).unwrap(), "gpt-\"6\"");
-        assert_eq!(scan.read::<bool>(&["stream"]), Some(true));
-        assert_eq!(scan.read::<f64>(&["n"]), Some(-1500.0));
-        assert_eq!(scan.read::<Value>(&["usage"]).unwrap(), sample()["usage"]);
-        assert_eq!(scan.read::<&str>(&["text", "format", "type"]), Some("json_schema"));
-        let finish: Vec<_> = scan.values(&["choices", "*", "finish_reason"]).collect();
-        assert_eq!(finish, [&b"\"stop\""[..], b"null"]);
-    }
-
-    #[test]
-    fn picks_the_same_values_however_the_text_is_cut() {
-        for text in [sample().to_string(), format!("\n {:#}\n", sample())] {
-            let bytes = text.as_bytes();
-            for cut in 0..=bytes.len() {
-                check(&scan(&[&bytes[..cut], &bytes[cut..]]));
-            }
-            check(&scan(&bytes.chunks(1).collect::<Vec<_>>()));
-        }
-    }
-
-    #[test]
-    fn what_is_not_json_is_flagged_and_what_is_cut_is_not_whole() {
-        for text in ["<html>", "{\"a\" 1}", "[1 2]", "{1:2}", "}", "not json at all", "{} x", "{}{}"] {
-            assert!(scan(&[text.as_bytes()]).is_malformed(), "{text}");
-        }
-        let cut = scan(&[b"{\"model\":\"gpt\",\"usage\":{\"a\":1"]);
-        assert!(!cut.is_whole() && !cut.is_malformed());
-    }
-
-    #[test]
-    fn a_value_beyond_the_bound_is_dropped_and_noted() {
-        let mut long = JsonScan::new(PATHS);
-        long.push(b"{\"model\":\"");
-        for _ in 0..1000 {
-            long.push(&[b'x'; 1000]);
-        }
-        long.push(b"\",\"stream\":false}");
-        assert!(long.has_dropped() && long.is_whole());
-        assert_eq!(long.value(&["model"]), None);
-        assert_eq!(long.read::<bool>(&["stream"]), Some(false));
-    }
-
-    proptest! {
-        #[test]
-        fn no_bytes_make_it_panic(bytes in prop::collection::vec(prop_oneof![
-            Just(b'{'), Just(b'}'), Just(b'['), Just(b']'), Just(b'"'), Just(b'\\'), Just(b','), Just(b':'), any::<u8>()], 0..200)
-        ) {
-            let whole = scan(&[&bytes]);
-            let single = scan(&bytes.chunks(1).collect::<Vec<_>>());
-            prop_assert_eq!(whole.is_malformed(), single.is_malformed());
-            prop_assert_eq!(whole.picked, single.picked);
-        }
+    fn drop_last(&mut self) {
+        self.dropped = true;
+        self.values.pop();
+        self.bytes.truncate(self.values.last().map_or(0, |value| value.end as usize));
     }
 }

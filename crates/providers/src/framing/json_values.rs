@@ -1,13 +1,12 @@
-//! JSON objects out of bytes cut anywhere: the elements of one array that is streamed, or one object per line. Per frame:
-//! an object that lies whole in its frame is not copied; only an unfinished tail is kept, in a buffer that is reused and
-//! bounded.
+//! JSON objects out of bytes cut anywhere: the elements of one array that is streamed. Per frame: an object that lies whole in its frame is not copied; only an unfinished one is kept, in a buffer that is reused and
+//! small. An object that is longer passes in parts.
+
+#[cfg(test)]
+mod tests;
 
 use memchr::{memchr2, memchr3};
 
-/// An object longer than this is skipped, and the skip is counted.
-const LONGEST: usize = 1024 * 1024;
-/// A tail buffer that one large object made bigger than this is given back.
-const KEPT: usize = 16 * 1024;
+use super::events::{Event, Events, HELD};
 
 /// Splits a stream into objects. Between them blanks, commas and the brackets of one array may stand.
 #[derive(Debug, Default)]
@@ -16,8 +15,8 @@ pub struct JsonValues {
     state: State,
     /// Whether the objects stand in an array.
     array: bool,
-    skipping: bool,
-    skipped: u32,
+    /// Whether the object under way passes in parts.
+    long: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -44,7 +43,7 @@ enum Text {
 
 impl JsonValues {
     /// Takes the next bytes and hands every object that is now whole to `sink`.
-    pub fn push(&mut self, bytes: &[u8], sink: &mut impl FnMut(&[u8])) {
+    pub fn push(&mut self, bytes: &[u8], sink: &mut impl Events) {
         let mut at = 0;
         while at < bytes.len() {
             if let State::Inside { depth, text } = self.state {
@@ -53,7 +52,7 @@ impl JsonValues {
                 match next {
                     Some((depth, text)) => {
                         self.state = State::Inside { depth, text };
-                        self.keep(&bytes[at..end]);
+                        self.keep(&bytes[at..end], sink);
                     }
                     None => {
                         self.state = State::Between;
@@ -67,10 +66,10 @@ impl JsonValues {
         }
     }
 
-    /// Objects that were longer than the bound.
+    /// Bytes that are held: at most 16 KiB of an unfinished object.
     #[must_use]
-    pub const fn skipped(&self) -> u32 {
-        self.skipped
+    pub fn held(&self) -> usize {
+        self.tail.len()
     }
 
     /// Whether everything so far was whole: the array is closed, or no object is open.
@@ -101,35 +100,30 @@ impl JsonValues {
         1
     }
 
-    fn keep(&mut self, bytes: &[u8]) {
-        if self.skipping {
-            return;
+    /// Keeps bytes of an unfinished object, or hands them on where it is too long.
+    fn keep(&mut self, bytes: &[u8], sink: &mut impl Events) {
+        if !self.long && self.tail.len() + bytes.len() > HELD {
+            self.long = true;
+            sink.begin(b"");
+            sink.part(&self.tail);
+            self.tail.clear();
         }
-        if self.tail.len() + bytes.len() > LONGEST {
-            self.tail = Vec::new();
-            self.skipping = true;
-            self.skipped = self.skipped.saturating_add(1);
+        if self.long {
+            sink.part(bytes);
         } else {
             self.tail.extend_from_slice(bytes);
         }
     }
 
-    fn whole(&mut self, last: &[u8], sink: &mut impl FnMut(&[u8])) {
-        if std::mem::take(&mut self.skipping) {
-            return;
+    fn whole(&mut self, last: &[u8], sink: &mut impl Events) {
+        if !self.long && self.tail.is_empty() && last.len() <= HELD {
+            return sink.event(Event { name: b"", data: last });
         }
-        if self.tail.is_empty() {
-            sink(last);
-            return;
-        }
-        self.keep(last);
-        if std::mem::take(&mut self.skipping) {
-            return;
-        }
-        sink(&self.tail);
-        if self.tail.capacity() > KEPT {
-            self.tail = Vec::new();
+        self.keep(last, sink);
+        if std::mem::take(&mut self.long) {
+            sink.end();
         } else {
+            sink.event(Event { name: b"", data: &self.tail });
             self.tail.clear();
         }
     }
@@ -167,79 +161,4 @@ fn inside(bytes: &[u8], mut depth: u32, mut text: Text) -> (usize, Option<(u32, 
         }
     }
     (bytes.len(), Some((depth, text)))
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn split(pieces: &[&[u8]]) -> (Vec<String>, JsonValues) {
-        let mut values = JsonValues::default();
-        let mut found = Vec::new();
-        for piece in pieces {
-            values.push(piece, &mut |value: &[u8]| found.push(String::from_utf8_lossy(value).into_owned()));
-        }
-        (found, values)
-    }
-
-    const FIRST: &str = r#"{"a":"}\"{","b":[{"c":{}}]}"#;
-    const SECOND: &str = r#"{"d": "\\"}"#;
-
-    #[test]
-    fn arrays_and_lines_are_split_however_they_are_cut() {
-        for text in [
-            format!("[{FIRST}\n,\r\n{SECOND}]\n"),
-            format!("{FIRST}\n{SECOND}\n"),
-            format!(" {FIRST}{SECOND}"),
-        ] {
-            let bytes = text.as_bytes();
-            for first in 0..=bytes.len() {
-                for second in first..=bytes.len() {
-                    let (found, values) = split(&[&bytes[..first], &bytes[first..second], &bytes[second..]]);
-                    assert_eq!(found, [FIRST, SECOND], "{text} cut at {first} and {second}");
-                    assert!(values.is_whole());
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn what_is_cut_or_no_stream_of_objects_is_told() {
-        for text in ["", "[", "[{}", "[{},", "{\"a\":1"] {
-            assert!(!split(&[text.as_bytes()]).1.is_whole(), "{text}");
-        }
-        for text in ["<html>", "[1]", "{},{}", "[{}]{}", "\"{}\""] {
-            assert!(split(&[text.as_bytes()]).1.is_malformed(), "{text}");
-        }
-    }
-
-    #[test]
-    fn an_object_beyond_the_bound_is_skipped_and_the_next_is_read() {
-        let mut values = JsonValues::default();
-        let mut found = Vec::new();
-        let mut sink = |value: &[u8]| found.push(value.to_vec());
-        values.push(b"[{\"a\":\"", &mut sink);
-        for _ in 0..40 {
-            values.push(&[b'x'; 64 * 1024], &mut sink);
-            assert!(values.tail.len() <= LONGEST);
-        }
-        values.push(b"\"},{}]", &mut sink);
-        assert_eq!(found, [b"{}".to_vec()]);
-        assert_eq!((values.skipped(), values.is_whole()), (1, true));
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_in_any_pieces_give_the_same_objects(
-            bytes in prop::collection::vec(prop_oneof![Just(b'{'), Just(b'}'), Just(b'"'), Just(b'\\'), Just(b','), Just(b'['), Just(b']'), any::<u8>()], 0..200),
-            size in 1usize..20,
-        ) {
-            let (whole, first) = split(&[&bytes]);
-            let (pieces, second) = split(&bytes.chunks(size).collect::<Vec<_>>());
-            prop_assert_eq!(whole, pieces);
-            prop_assert_eq!(first.is_malformed(), second.is_malformed());
-        }
-    }
 }

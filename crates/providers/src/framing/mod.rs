@@ -1,13 +1,17 @@
 //! Framing that several wire formats share. Per frame: no allocation in the steady state, no lock, no log.
 
 mod event_stream;
+mod events;
 mod json_scan;
 mod json_values;
+mod lines;
 mod sse;
 mod websocket;
 
 pub use event_stream::{EventStreamMessage, EventStreamSplitter};
+pub use events::{Event, Events};
 pub use json_scan::{JsonScan, Path};
 pub use json_values::JsonValues;
-pub use sse::{SseEvent, SseSplitter};
+pub use lines::LineSplitter;
+pub use sse::SseSplitter;
 pub use websocket::{Deflate, Extensions, FrameReader, Messages};

@@ -1,12 +1,12 @@
 //! Groq (wire formats, section 1.10). Its streams carry the usage in a member of their own, whether or not it was asked
 //! for.
 
-use crate::dialects::openai_chat::OpenAiChat;
+use crate::dialects::openai_chat::{OpenAiChat, chunk_with};
 use crate::services::compatible::recognised;
 use crate::{FailureClass, Service};
 
 static CHAT: OpenAiChat = OpenAiChat {
-    beside: &[&["x_groq", "usage"], &["x_groq", "error"]],
+    chunk: &chunk_with(&["x_groq", "usage"], &["x_groq", "error"]),
     codes: &[
         ("tool_use_failed", FailureClass::Malformed),
         ("capacity_exceeded", FailureClass::Overloaded),

@@ -7,6 +7,7 @@ mod usage;
 
 use http::{HeaderMap, StatusCode};
 
+use crate::dialects::answer::AnswerMeter;
 use crate::dialects::facts::{FactsReader, names, output_type};
 use crate::framing::{JsonScan, Path};
 use crate::{Dialect, Failure, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter, Who};
@@ -55,7 +56,7 @@ impl Dialect for AnthropicMessages {
     }
 
     fn response_meter(&'static self, _status: StatusCode, headers: &HeaderMap) -> Box<dyn ResponseMeter> {
-        Box::new(meter::MessagesMeter::new(headers))
+        AnswerMeter::boxed(headers, meter::MessagesAnswer::default())
     }
 
     fn classify(&self, status: StatusCode, headers: &HeaderMap, reading: &Reading) -> Option<Failure> {

@@ -1,17 +1,18 @@
-//! Reads a Converse answer as it passes. Per frame: a stream's events are told by a header, and deltas are not looked
-//! into. Usage comes last.
+//! Reads a Converse answer. A stream's events are told by a header, and deltas are not looked into. Usage comes last.
 
 use http::HeaderMap;
 use outrigger_pricing::{Meter, Tier, TokenUsage};
 use serde::Deserialize;
 
+use crate::dialects::answer::{Answer, Framing, Look, Told, usage_at};
 use crate::dialects::aws_errors;
-use crate::framing::{EventStreamMessage, EventStreamSplitter, JsonScan, Path};
-use crate::media::{Media, media};
-use crate::{Reading, ResponseMeter, StreamEnd};
+use crate::framing::{EventStreamMessage, JsonScan, Path};
+use crate::media::Media;
+use crate::{Reading, StreamEnd};
 
-const WHOLE: &[Path] =
-    &[&["stopReason"], &["usage"], &["serviceTier", "type"], aws_errors::MESSAGE[0], aws_errors::MESSAGE[1]];
+const WHOLE: &[Path] = &[EVENT[0], EVENT[1], EVENT[2], aws_errors::MESSAGE[0], aws_errors::MESSAGE[1]];
+
+const EVENT: &[Path] = &[&["stopReason"], &["usage"], &["serviceTier", "type"]];
 
 /// `usage` on the wire: the input is the uncached rest already. Reasoning is somewhere inside the output.
 #[derive(Debug, Default, Deserialize)]
@@ -31,128 +32,65 @@ struct CacheDetail {
     input_tokens: Option<u64>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct MessageStop {
-    stop_reason: String,
-}
-
-/// The meter.
-pub(super) struct ConverseMeter {
-    form: Form,
+/// The answer.
+pub(super) struct ConverseAnswer {
     /// The header that names an error.
     headers: HeaderMap,
-    stream: StreamState,
 }
 
-enum Form {
-    Stream(EventStreamSplitter),
-    Whole(Box<JsonScan>),
-    Other,
-}
-
-#[derive(Default)]
-struct StreamState {
-    reading: Reading,
-    content_seen: bool,
-    content_now: bool,
-}
-
-impl ConverseMeter {
-    pub(super) fn new(headers: &HeaderMap) -> ConverseMeter {
-        let form = match media(headers) {
-            Media::AwsEvents => Form::Stream(EventStreamSplitter::default()),
-            Media::Json => Form::Whole(Box::new(JsonScan::new(WHOLE))),
-            Media::EventStream | Media::Lines | Media::Other => Form::Other,
-        };
-        ConverseMeter { form, headers: aws_errors::kept(headers), stream: StreamState::default() }
+impl ConverseAnswer {
+    pub(super) fn new(headers: &HeaderMap) -> ConverseAnswer {
+        ConverseAnswer { headers: aws_errors::kept(headers) }
     }
 }
 
-impl ResponseMeter for ConverseMeter {
-    fn chunk(&mut self, bytes: &[u8]) -> bool {
-        match &mut self.form {
-            Form::Stream(splitter) => {
-                let stream = &mut self.stream;
-                splitter.push(bytes, &mut |message| stream.message(&message));
-                std::mem::take(&mut stream.content_now)
-            }
-            Form::Whole(scan) => {
-                scan.push(bytes);
-                false
-            }
-            Form::Other => false,
+impl Answer for ConverseAnswer {
+    fn framing(media: Media) -> Option<Framing> {
+        aws_errors::framing(media)
+    }
+
+    fn whole_paths(&self) -> &'static [Path] {
+        WHOLE
+    }
+
+    fn event_paths(&self) -> &'static [Path] {
+        EVENT
+    }
+
+    fn whole(&mut self, scan: &JsonScan, told: &mut Told) {
+        let reading = &mut told.reading;
+        reading.finish_reasons = scan.read(EVENT[0]).into_iter().collect();
+        note_usage(scan, reading);
+        note_tier(scan, reading);
+        aws_errors::note_body(reading, scan, &self.headers);
+    }
+
+    fn look(&mut self, kind: &[u8], _data: Option<&[u8]>, _told: &mut Told) -> Look {
+        match kind {
+            b"contentBlockDelta" => Look::Content,
+            b"messageStop" | b"metadata" => Look::Read,
+            _ => Look::Skip,
         }
     }
 
-    fn finish(&mut self) -> Reading {
-        let mut reading = std::mem::take(&mut self.stream.reading);
-        match &self.form {
-            Form::Stream(splitter) => {
-                if splitter.skipped() > 0 && !reading.usage_final {
-                    reading.stumbled.get_or_insert("a message was too long to read");
-                }
-                reading.stumbled = splitter.broken().or(reading.stumbled);
-            }
-            Form::Whole(scan) => {
-                reading.finish_reasons = scan.read(&["stopReason"]).into_iter().collect();
-                if let Some(usage) = scan.value(&["usage"]) {
-                    note_usage(&mut reading, usage);
-                }
-                note_tier(&mut reading, scan.read(&["serviceTier", "type"]));
-                aws_errors::note_body(&mut reading, scan, &self.headers);
-                if scan.is_whole() {
-                    reading.end = StreamEnd::Complete;
-                } else {
-                    reading.stumbled = Some("the body is not whole JSON");
-                }
-            }
-            Form::Other => reading.stumbled = Some("the body is not of the API's type"),
-        }
-        reading
-    }
-}
-
-impl StreamState {
-    fn message(&mut self, message: &EventStreamMessage<'_>) {
-        match message.header(":event-type") {
-            Some("contentBlockDelta") => {
-                self.content_now |= !self.content_seen;
-                self.content_seen = true;
-            }
-            Some("messageStop") => match serde_json::from_slice::<MessageStop>(message.payload) {
-                Ok(stop) => self.reading.finish_reasons = vec![stop.stop_reason],
-                Err(_) => self.stumble("the message's end could not be read"),
-            },
-            Some("metadata") => {
-                let mut scan = JsonScan::new(WHOLE);
-                scan.push(message.payload);
-                if let Some(usage) = scan.value(&["usage"]) {
-                    note_usage(&mut self.reading, usage);
-                }
-                note_tier(&mut self.reading, scan.read(&["serviceTier", "type"]));
-                if scan.is_whole() {
-                    self.reading.end = StreamEnd::Complete;
-                } else {
-                    self.stumble("the message's metadata is not whole JSON");
-                }
-            }
-            Some(_) => {}
-            None => {
-                if !aws_errors::note_exception(&mut self.reading, message) {
-                    self.stumble("a message is neither an event nor an exception");
-                }
-            }
+    fn event(&mut self, kind: &str, scan: &JsonScan, told: &mut Told) {
+        let reading = &mut told.reading;
+        if kind == "messageStop" {
+            reading.finish_reasons = scan.read(EVENT[0]).into_iter().collect();
+        } else {
+            note_usage(scan, reading);
+            note_tier(scan, reading);
+            reading.end = StreamEnd::Complete;
         }
     }
 
-    fn stumble(&mut self, reason: &'static str) {
-        self.reading.stumbled.get_or_insert(reason);
+    fn exception(&mut self, message: &EventStreamMessage<'_>, told: &mut Told) {
+        aws_errors::note_exception(message, told);
     }
 }
 
-fn note_tier(reading: &mut Reading, word: Option<String>) {
-    if let Some(word) = word {
+fn note_tier(scan: &JsonScan, reading: &mut Reading) {
+    if let Some(word) = scan.read::<String>(EVENT[2]) {
         reading.tier = Some(tier(&word));
         reading.tier_word = Some(word);
     }
@@ -169,10 +107,9 @@ fn tier(word: &str) -> Tier {
     }
 }
 
-fn note_usage(reading: &mut Reading, raw: &[u8]) {
-    match serde_json::from_slice::<ConverseUsage>(raw) {
-        Ok(usage) => usage.read(reading),
-        Err(_) => reading.usage_fault = Some("the usage could not be read"),
+fn note_usage(scan: &JsonScan, reading: &mut Reading) {
+    if let Some(usage) = usage_at::<ConverseUsage>(scan, EVENT[1], reading) {
+        usage.read(reading);
     }
 }
 

@@ -5,6 +5,7 @@ mod meter;
 
 use http::{HeaderMap, StatusCode};
 
+use crate::dialects::answer::AnswerMeter;
 use crate::dialects::aws_errors;
 use crate::dialects::facts::{FactsReader, names, output_type};
 use crate::framing::{JsonScan, Path};
@@ -48,7 +49,7 @@ impl Dialect for BedrockConverse {
     }
 
     fn response_meter(&'static self, _status: StatusCode, headers: &HeaderMap) -> Box<dyn ResponseMeter> {
-        Box::new(meter::ConverseMeter::new(headers))
+        AnswerMeter::boxed(headers, meter::ConverseAnswer::new(headers))
     }
 
     fn classify(&self, status: StatusCode, headers: &HeaderMap, reading: &Reading) -> Option<Failure> {

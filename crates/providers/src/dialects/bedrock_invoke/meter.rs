@@ -9,10 +9,11 @@ use memchr::memmem;
 use outrigger_pricing::{Meter, TokenUsage};
 use serde::Deserialize;
 
+use crate::dialects::answer::{Framing, Told};
 use crate::dialects::aws_errors;
 use crate::dialects::bedrock_invoke::BedrockInvoke;
 use crate::framing::{EventStreamMessage, EventStreamSplitter, JsonScan, Path};
-use crate::media::{Media, media};
+use crate::media::media;
 use crate::{Reading, ResponseMeter, StreamEnd};
 
 /// What AWS counts itself, of a whole answer in headers.
@@ -77,19 +78,17 @@ enum Form {
 #[derive(Default)]
 struct State {
     inner: Option<Box<dyn ResponseMeter>>,
-    reading: Reading,
+    told: Told,
     metered: Option<TokenUsage>,
     decoded: Vec<u8>,
-    content_seen: bool,
-    content_now: bool,
 }
 
 impl InvokeMeter {
     pub(super) fn new(dialect: &BedrockInvoke, status: StatusCode, headers: &HeaderMap) -> InvokeMeter {
-        let form = match media(headers) {
-            Media::AwsEvents => Form::Stream(EventStreamSplitter::default()),
-            Media::Json => Form::Whole(Box::new(JsonScan::new(WHOLE))),
-            Media::EventStream | Media::Lines | Media::Other => Form::Other,
+        let form = match aws_errors::framing(media(headers)) {
+            Some(Framing::Messages) => Form::Stream(EventStreamSplitter::default()),
+            Some(_) => Form::Whole(Box::new(JsonScan::new(WHOLE))),
+            None => Form::Other,
         };
         let kind = match form {
             Form::Stream(_) => "text/event-stream",
@@ -126,7 +125,7 @@ impl ResponseMeter for InvokeMeter {
         match &mut self.form {
             Form::Stream(splitter) => {
                 splitter.push(bytes, &mut |message| state.message(&message));
-                std::mem::take(&mut state.content_now)
+                state.told.take_content()
             }
             Form::Whole(scan) => {
                 scan.push(bytes);
@@ -141,7 +140,7 @@ impl ResponseMeter for InvokeMeter {
 
     fn finish(&mut self) -> Reading {
         let state = &mut self.state;
-        let mut reading = std::mem::take(&mut state.reading);
+        let mut reading = std::mem::take(&mut state.told.reading);
         if let Some(inner) = &mut state.inner {
             let vendors = inner.finish();
             reading = Reading {
@@ -203,10 +202,8 @@ fn endings(scan: &JsonScan) -> Vec<String> {
 impl State {
     fn message(&mut self, message: &EventStreamMessage<'_>) {
         if message.header(":event-type") != Some("chunk") {
-            if message.header(":event-type").is_none()
-                && !aws_errors::note_exception(&mut self.reading, message)
-            {
-                self.stumble("a message is neither an event nor an exception");
+            if message.header(":event-type").is_none() {
+                aws_errors::note_exception(message, &mut self.told);
             }
             return;
         }
@@ -219,7 +216,7 @@ impl State {
                 .is_ok_and(|chunk| STANDARD.decode_vec(chunk.bytes.as_bytes(), &mut self.decoded).is_ok()),
         };
         if !decoded {
-            self.stumble("a chunk could not be read");
+            self.told.stumble("a chunk could not be read");
             return;
         }
         if memmem::find(&self.decoded, METRICS).is_some()
@@ -229,22 +226,21 @@ impl State {
         }
         self.decoded.extend_from_slice(b"\n\n");
         match &mut self.inner {
-            Some(inner) => self.content_now |= inner.chunk(&self.decoded),
+            Some(inner) => {
+                if inner.chunk(&self.decoded) {
+                    self.told.content();
+                }
+            }
             None => {
                 let mut scan = JsonScan::new(WHOLE);
                 scan.push(&self.decoded[DATA.len()..]);
                 let words = endings(&scan);
                 if !words.is_empty() {
-                    self.reading.finish_reasons = words;
+                    self.told.reading.finish_reasons = words;
                 }
-                self.content_now |= !self.content_seen;
-                self.content_seen = true;
+                self.told.content();
             }
         }
-    }
-
-    fn stumble(&mut self, reason: &'static str) {
-        self.reading.stumbled.get_or_insert(reason);
     }
 }
 

@@ -5,6 +5,7 @@ mod meter;
 
 use http::{HeaderMap, StatusCode};
 
+use crate::dialects::answer::AnswerMeter;
 use crate::dialects::facts::{FactsReader, output_type};
 use crate::dialects::openai_errors::by_status;
 use crate::framing::{JsonScan, Path};
@@ -52,7 +53,7 @@ impl Dialect for Cohere {
     }
 
     fn response_meter(&'static self, status: StatusCode, headers: &HeaderMap) -> Box<dyn ResponseMeter> {
-        Box::new(meter::CohereMeter::new(status, headers))
+        AnswerMeter::boxed(headers, meter::CohereAnswer::new(status))
     }
 
     fn classify(&self, status: StatusCode, headers: &HeaderMap, reading: &Reading) -> Option<Failure> {

@@ -1,30 +1,58 @@
-//! Reads a generated content as it passes. Per frame: usage comes with nearly every chunk and is cumulative, so a chunk in
-//! the middle of the answer is set aside in a buffer that is reused, and read only where no other follows it.
+//! Reads a generated content. Usage comes with nearly every chunk and is cumulative, but a later report may leave out what
+//! an earlier one told: so each is read, and laid over those before it. Of a chunk in the middle of the answer it is all
+//! that is read.
 
-use http::HeaderMap;
-use outrigger_pricing::Meter;
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use memchr::memmem::Finder;
+use outrigger_pricing::{Meter, TokenUsage};
 
+use crate::dialects::answer::{Answer, Framing, Look, Told, texts_at, usage_at};
 use crate::dialects::gemini::usage::UsageMetadata;
 use crate::dialects::google_errors::WireError;
 use crate::dialects::marks::{self, Mark};
-use crate::framing::{JsonScan, JsonValues, Path, SseEvent, SseSplitter};
-use crate::media::{Media, media};
-use crate::{Failure, FailureClass, Reading, ResponseMeter, StreamEnd};
+use crate::framing::{JsonScan, Path};
+use crate::media::Media;
+use crate::{Failure, FailureClass, Reading, StreamEnd};
 
 const WHOLE: &[Path] = &[
     &["responseId"],
     &["modelVersion"],
-    &["usageMetadata"],
+    USAGE,
     &["promptFeedback", "blockReason"],
     &["error"],
-    &["candidates", "*", "finishReason"],
-    &["candidates", "*", "content", "parts", "*", "functionCall", "name"],
-    &["candidates", "*", "groundingMetadata", "webSearchQueries"],
-    // Vertex's embeddings have a shape of their own.
-    &["predictions", "*", "embeddings", "statistics", "token_count"],
+    FINISH,
+    CALL,
+    QUERIES,
+    TOKENS,
 ];
+
+const CHUNK: &[Path] = &[
+    &["responseId"],
+    &["modelVersion"],
+    USAGE,
+    &["promptFeedback", "blockReason"],
+    &["error"],
+    FINISH,
+    CALL,
+    QUERIES,
+    INDEX,
+    TEXT,
+    OTHERS[0],
+    OTHERS[1],
+];
+
+const USAGE: Path = &["usageMetadata"];
+const FINISH: Path = &["candidates", "*", "finishReason"];
+const INDEX: Path = &["candidates", "*", "index"];
+const QUERIES: Path = &["candidates", "*", "groundingMetadata", "webSearchQueries"];
+const TEXT: Path = &["candidates", "*", "content", "parts", "*", "text"];
+const CALL: Path = &["candidates", "*", "content", "parts", "*", "functionCall", "name"];
+/// Parts that are content by being there.
+const OTHERS: [Path; 2] = [
+    &["candidates", "*", "content", "parts", "*", "inlineData", "mimeType"],
+    &["candidates", "*", "content", "parts", "*", "executableCode", "language"],
+];
+/// Vertex's embeddings have a shape of their own.
+const TOKENS: Path = &["predictions", "*", "embeddings", "statistics", "token_count"];
 
 /// Why a prompt was refused, as far as it may stand in a label.
 const BLOCKS: [&str; 8] = [
@@ -40,166 +68,85 @@ const BLOCKS: [&str; 8] = [
 
 /// More candidates than any request may ask for are not followed.
 const CANDIDATES: usize = 128;
-/// A buffer that one large chunk made bigger than this is given back.
-const KEPT: usize = 16 * 1024;
 /// What a turn that ends in tool calls is told by: the wire says `STOP`.
 pub(super) const TOOL_CALL: &str = "functionCall";
 
-static FINISH: Mark = Mark::new(|| memchr::memmem::Finder::new("\"finishReason\""));
-static BLOCKED: Mark = Mark::new(|| memchr::memmem::Finder::new("\"blockReason\""));
-static CALL: Mark = Mark::new(|| memchr::memmem::Finder::new("\"functionCall\""));
-static QUERIES: Mark = Mark::new(|| memchr::memmem::Finder::new("\"webSearchQueries\""));
+static FINISHES: Mark = Mark::new(|| Finder::new("\"finishReason\""));
+static BLOCKED: Mark = Mark::new(|| Finder::new("\"blockReason\""));
+static CALLS: Mark = Mark::new(|| Finder::new("\"functionCall\""));
+static SEARCHES: Mark = Mark::new(|| Finder::new("\"webSearchQueries\""));
+static INDICES: Mark = Mark::new(|| Finder::new("\"index\""));
+static REPORT: Mark = Mark::new(|| Finder::new("\"usageMetadata\""));
 
-/// One chunk of a stream.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Chunk<'a> {
-    #[serde(default, borrow)]
-    candidates: Option<&'a RawValue>,
-    #[serde(default)]
-    usage_metadata: Option<UsageMetadata>,
-    #[serde(default, borrow)]
-    model_version: Option<&'a RawValue>,
-    #[serde(default, borrow)]
-    response_id: Option<&'a RawValue>,
-    #[serde(default)]
-    prompt_feedback: Option<Feedback>,
-    #[serde(default, borrow)]
-    error: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Feedback {
-    #[serde(default)]
-    block_reason: Option<String>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default, rename_all = "camelCase")]
-struct Candidate {
-    index: usize,
-    finish_reason: Option<String>,
-    content: Content,
-    grounding_metadata: Grounding,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Content {
-    parts: Vec<Part>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default, rename_all = "camelCase")]
-struct Part {
-    text: Option<String>,
-    function_call: Option<serde::de::IgnoredAny>,
-    inline_data: Option<serde::de::IgnoredAny>,
-    executable_code: Option<serde::de::IgnoredAny>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default, rename_all = "camelCase")]
-struct Grounding {
-    web_search_queries: Vec<serde::de::IgnoredAny>,
-}
-
-/// The meter.
-pub(crate) struct GeminiMeter {
-    form: Form,
-    stream: StreamState,
-}
-
-enum Form {
-    Events(SseSplitter),
-    /// JSON of which nothing has been seen: an array is a stream, an object a whole answer.
-    Undecided,
-    Elements(JsonValues),
-    Whole(Box<JsonScan>),
-    Other,
-}
-
+/// The answer.
 #[derive(Default)]
-struct StreamState {
-    reading: Reading,
+pub(super) struct GeminiAnswer {
     usage: Option<UsageMetadata>,
-    /// A chunk in the middle of the answer, of which nothing but the usage can matter, and that only if it is the last.
-    pending: Vec<u8>,
+    /// The report of a chunk in the middle of the answer, and what follows it there; not read yet.
+    report: Vec<u8>,
     calls_tool: bool,
     searches: u64,
-    content_seen: bool,
-    content_now: bool,
 }
 
-impl GeminiMeter {
-    pub(crate) fn new(headers: &HeaderMap) -> GeminiMeter {
-        let form = match media(headers) {
-            Media::EventStream => Form::Events(SseSplitter::default()),
-            Media::Json => Form::Undecided,
-            Media::AwsEvents | Media::Lines | Media::Other => Form::Other,
-        };
-        GeminiMeter { form, stream: StreamState::default() }
-    }
-}
-
-impl ResponseMeter for GeminiMeter {
-    fn chunk(&mut self, bytes: &[u8]) -> bool {
-        if matches!(self.form, Form::Undecided) {
-            match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
-                None => return false,
-                Some(b'[') => self.form = Form::Elements(JsonValues::default()),
-                Some(_) => self.form = Form::Whole(Box::new(JsonScan::new(WHOLE))),
-            }
+impl Answer for GeminiAnswer {
+    fn framing(media: Media) -> Option<Framing> {
+        match media {
+            Media::EventStream => Some(Framing::Events),
+            Media::Json => Some(Framing::WholeOrArray),
+            Media::AwsEvents | Media::Lines | Media::Other => None,
         }
-        let stream = &mut self.stream;
-        match &mut self.form {
-            Form::Events(splitter) => splitter.push(bytes, &mut |event| stream.event(event)),
-            Form::Elements(values) => values.push(bytes, &mut |value| stream.element(value)),
-            Form::Whole(scan) => scan.push(bytes),
-            Form::Undecided | Form::Other => {}
-        }
-        std::mem::take(&mut stream.content_now)
     }
 
-    fn finish(&mut self) -> Reading {
-        let stream = &mut self.stream;
-        stream.read_pending();
-        let (too_long, broken) = match &self.form {
-            Form::Events(splitter) => (splitter.skipped() > 0, None),
-            Form::Elements(values) if values.is_malformed() => {
-                (false, Some("the body is no array of chunks"))
-            }
-            Form::Elements(values) => {
-                // The bracket may be lost with the connection although the answer was whole; then it is not.
-                if !values.is_whole() {
-                    stream.reading.end = StreamEnd::Open;
-                }
-                (values.skipped() > 0, None)
-            }
-            Form::Whole(scan) => {
-                stream.whole(scan);
-                let broken = if scan.is_whole() { None } else { Some("the body is not whole JSON") };
-                (false, broken)
-            }
-            Form::Undecided => (false, Some("the body is empty")),
-            Form::Other => (false, Some("the body is not of the API's type")),
-        };
-        let mut reading = std::mem::take(&mut stream.reading);
-        if let Some(usage) = stream.usage.take() {
-            usage.read(&mut reading);
+    fn whole_paths(&self) -> &'static [Path] {
+        WHOLE
+    }
+
+    fn event_paths(&self) -> &'static [Path] {
+        CHUNK
+    }
+
+    fn whole(&mut self, scan: &JsonScan, told: &mut Told) {
+        self.read(scan, &mut told.reading);
+        told.reading.finish_reasons = texts_at(scan, FINISH).map(Into::into).collect();
+        predictions(scan, &mut told.reading);
+    }
+
+    fn look(&mut self, _kind: &[u8], chunk: Option<&[u8]>, told: &mut Told) -> Look {
+        let Some(chunk) = chunk else { return Look::Read };
+        let wanted = told.awaits_content()
+            || FINISHES.has_value(chunk)
+            || marks::ERROR.has_value(chunk)
+            || BLOCKED.has_value(chunk)
+            || SEARCHES.has_value(chunk)
+            || CALLS.has_value(chunk)
+            // Of another candidate than the first: whether it has ended matters.
+            || INDICES.values(chunk).any(|value| value.first() != Some(&b'0'));
+        if wanted || !self.set_aside(chunk) { Look::Read } else { Look::Skip }
+    }
+
+    fn event(&mut self, _kind: &str, scan: &JsonScan, told: &mut Told) {
+        self.read(scan, &mut told.reading);
+        candidates(scan, &mut told.reading);
+        let says = scan.has_dropped(TEXT)
+            || scan.values(TEXT).any(|raw| !matches!(raw, b"null" | b"\"\""))
+            || [CALL, OTHERS[0], OTHERS[1]].into_iter().any(|path| scan.value(path).is_some());
+        if says {
+            told.content();
         }
-        note_searches(&mut reading, stream.searches);
-        if stream.calls_tool {
+    }
+
+    fn finish(&mut self, told: &mut Told) {
+        let reading = &mut told.reading;
+        self.read_report();
+        if let Some(usage) = self.usage.take() {
+            usage.read(reading);
+        }
+        note_searches(reading, self.searches);
+        if self.calls_tool {
             for word in reading.finish_reasons.iter_mut().filter(|word| *word == "STOP") {
                 *word = TOOL_CALL.to_owned();
             }
         }
-        if too_long && !reading.usage_final {
-            reading.stumbled.get_or_insert("an event was too long to read");
-        }
-        reading.stumbled = broken.or(reading.stumbled);
-        reading
     }
 }
 
@@ -215,160 +162,136 @@ fn note_searches(reading: &mut Reading, searches: u64) {
     }
 }
 
-impl StreamState {
-    fn event(&mut self, event: SseEvent<'_>) {
-        // Its compatible twin ends so; a proxy that mixes them up harms nobody.
-        if event.data == b"[DONE]" {
-            return;
+impl GeminiAnswer {
+    /// What chunks and whole answers have in common.
+    fn read(&mut self, scan: &JsonScan, reading: &mut Reading) {
+        self.read_report();
+        if let Some(error) = scan.value(&["error"]).filter(|raw| *raw != b"null") {
+            WireError::read(error).note(reading);
         }
-        if marks::is_object(event.data) {
-            self.element(event.data);
-        } else {
-            self.stumble("an event is not a JSON object");
-        }
-    }
-
-    fn element(&mut self, data: &[u8]) {
-        let wanted = !self.content_seen
-            || FINISH.has_value(data)
-            || marks::ERROR.has_value(data)
-            || BLOCKED.has_value(data)
-            || QUERIES.has_value(data)
-            || (!self.calls_tool && CALL.has_value(data));
-        if wanted {
-            self.read_pending();
-            self.read_chunk(data);
-        } else {
-            // Its usage replaces that of the chunk before, which told nothing else.
-            self.pending.clear();
-            self.pending.extend_from_slice(data);
-        }
-    }
-
-    /// Reads the last chunk that was set aside.
-    fn read_pending(&mut self) {
-        if self.pending.is_empty() {
-            return;
-        }
-        let mut pending = std::mem::take(&mut self.pending);
-        self.read_chunk(&pending);
-        if pending.capacity() <= KEPT {
-            pending.clear();
-            self.pending = pending;
-        }
-    }
-
-    fn read_chunk(&mut self, data: &[u8]) {
-        match serde_json::from_slice::<Chunk<'_>>(data) {
-            Ok(chunk) => self.chunk(&chunk),
-            Err(_) => self.stumble("an event is not a chunk of content"),
-        }
-    }
-
-    fn chunk(&mut self, chunk: &Chunk<'_>) {
-        if let Some(error) = chunk.error {
-            WireError::read(error.get().as_bytes()).note(&mut self.reading);
-        }
-        if let Some(later) = chunk.usage_metadata {
+        if let Some(later) = usage_at(scan, USAGE, reading) {
             self.usage.get_or_insert_default().overlay(later);
         }
-        let text = |raw: Option<&RawValue>| serde_json::from_str(raw?.get()).ok();
-        if self.reading.response_id.is_none() {
-            self.reading.response_id = text(chunk.response_id);
-        }
-        if self.reading.model.is_none() {
-            self.reading.model = text(chunk.model_version);
-        }
-        if let Some(word) = chunk.prompt_feedback.as_ref().and_then(|told| told.block_reason.as_deref()) {
-            self.blocked(word);
-        }
-        let Some(candidates) = chunk.candidates.map(|raw| raw.get()) else { return };
-        let wanted = !self.content_seen
-            || FINISH.has_value(candidates.as_bytes())
-            || (!self.calls_tool && CALL.has_value(candidates.as_bytes()))
-            || QUERIES.has_value(candidates.as_bytes());
-        if !wanted {
-            return;
-        }
-        match serde_json::from_str::<Vec<Candidate>>(candidates) {
-            Ok(candidates) => candidates.into_iter().for_each(|candidate| self.candidate(candidate)),
-            Err(_) => self.stumble("an event's candidates could not be read"),
-        }
-    }
-
-    fn candidate(&mut self, candidate: Candidate) {
-        let calls = candidate.content.parts.iter().any(|part| part.function_call.is_some());
-        let content = calls
-            || candidate.content.parts.iter().any(|part| {
-                part.text.as_deref().is_some_and(|text| !text.is_empty())
-                    || part.inline_data.is_some()
-                    || part.executable_code.is_some()
-            });
-        self.calls_tool |= calls;
-        self.content_now |= content && !self.content_seen;
-        self.content_seen |= content;
-        let queries = candidate.grounding_metadata.web_search_queries.len() as u64;
-        self.searches = self.searches.max(queries);
-        if candidate.index >= CANDIDATES {
-            return;
-        }
-        let words = &mut self.reading.finish_reasons;
-        if words.len() <= candidate.index {
-            words.resize(candidate.index + 1, String::new());
-        }
-        if let Some(word) = candidate.finish_reason {
-            words[candidate.index] = word;
-        }
-        // Nothing but the words tells that the answer is over.
-        let over = words.iter().all(|word| !word.is_empty());
-        self.reading.end = if over { StreamEnd::Complete } else { StreamEnd::Open };
-    }
-
-    /// A refused prompt is answered with 200 and without candidates.
-    fn blocked(&mut self, word: &str) {
-        let code = BLOCKS.iter().find(|known| **known == word).copied();
-        self.reading.failure = Some(Failure { class: FailureClass::ContentPolicy, code });
-        self.reading.end = StreamEnd::Complete;
-    }
-
-    fn whole(&mut self, scan: &JsonScan) {
-        self.reading.response_id = scan.read(&["responseId"]);
-        self.reading.model = scan.read(&["modelVersion"]);
-        self.usage = scan.read(&["usageMetadata"]);
-        let words = scan.values(WHOLE[5]).filter_map(|raw| serde_json::from_slice(raw).ok());
-        self.reading.finish_reasons = words.collect();
-        self.calls_tool = scan.values(WHOLE[6]).next().is_some();
-        self.searches = scan
-            .values(WHOLE[7])
-            .filter_map(|raw| serde_json::from_slice::<Vec<serde::de::IgnoredAny>>(raw).ok())
-            .map(|queries| queries.len() as u64)
-            .max()
-            .unwrap_or(0);
+        reading.response_id = reading.response_id.take().or_else(|| scan.read(&["responseId"]));
+        reading.model = reading.model.take().or_else(|| scan.read(&["modelVersion"]));
         if let Some(word) = scan.read::<String>(&["promptFeedback", "blockReason"]) {
-            self.blocked(&word);
+            blocked(&word, reading);
         }
-        if let Some(error) = scan.value(&["error"]) {
-            WireError::read(error).note(&mut self.reading);
-        }
-        self.predictions(scan);
-        if scan.is_whole() {
-            self.reading.end = StreamEnd::Complete;
-        }
+        self.calls_tool |= scan.value(CALL).is_some();
+        let queries = scan
+            .values(QUERIES)
+            .filter_map(|raw| serde_json::from_slice::<Vec<serde::de::IgnoredAny>>(raw).ok())
+            .map(|queries| queries.len() as u64);
+        self.searches = queries.fold(self.searches, u64::max);
     }
 
-    /// Vertex's embeddings count their tokens text by text.
-    fn predictions(&mut self, scan: &JsonScan) {
-        let mut counts = scan.values(WHOLE[8]).filter_map(|raw| serde_json::from_slice::<f64>(raw).ok());
-        let Some(first) = counts.next() else { return };
-        let tokens = counts.fold(first, |sum, count| sum + count);
-        self.reading.usage = outrigger_pricing::TokenUsage::ZERO.with(Meter::Input, tokens as u64);
-        if scan.has_dropped() {
-            self.reading.usage_fault = Some("the answer counts more texts than are followed");
+    /// Sets the usage of a chunk aside that tells nothing else. Returns whether that could be done without a scan.
+    fn set_aside(&mut self, chunk: &[u8]) -> bool {
+        let mut reports = REPORT.values(chunk);
+        let (report, more) = (reports.next(), reports.next());
+        let Some(report) = report else { return true };
+        if more.is_some() {
+            return false;
         }
-        self.reading.usage_final = true;
+        if !same_but_for_numbers(&self.report, report) {
+            self.read_report();
+        }
+        self.report.clear();
+        self.report.extend_from_slice(report);
+        true
     }
 
-    fn stumble(&mut self, reason: &'static str) {
-        self.reading.stumbled.get_or_insert(reason);
+    /// Lays the report that was set aside over those before it.
+    fn read_report(&mut self) {
+        let mut values = serde_json::Deserializer::from_slice(&self.report).into_iter();
+        if let Some(Ok(later)) = values.next() {
+            self.usage.get_or_insert_default().overlay(later);
+        }
+        self.report.clear();
+    }
+}
+
+/// Whether two texts have the same members, so that the later replaces the earlier.
+fn same_but_for_numbers(mut one: &[u8], mut other: &[u8]) -> bool {
+    let digits = |text: &[u8]| text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    loop {
+        let same = same_bytes(one, other);
+        (one, other) = (&one[same..], &other[same..]);
+        match (digits(one), digits(other)) {
+            (0, 0) => return one.is_empty() && other.is_empty(),
+            (first, second) => (one, other) = (&one[first..], &other[second..]),
+        }
+    }
+}
+
+/// How many bytes two texts have in common.
+fn same_bytes(one: &[u8], other: &[u8]) -> usize {
+    const WORD: usize = 8;
+    let words = one.chunks_exact(WORD).zip(other.chunks_exact(WORD));
+    let same = WORD * words.take_while(|(one, other)| one == other).count();
+    same + one[same..].iter().zip(&other[same..]).take_while(|(one, other)| one == other).count()
+}
+
+/// Which candidates there are, and which of them have ended: nothing else tells that the answer is over.
+fn candidates(scan: &JsonScan, reading: &mut Reading) {
+    let number = |raw: &[u8]| serde_json::from_slice::<usize>(raw).ok();
+    let words = &mut reading.finish_reasons;
+    let last =
+        scan.elements(INDEX).filter_map(|(_, raw)| number(raw)).filter(|index| *index < CANDIDATES).max();
+    let ended = scan.elements(FINISH).next().map(|_| 0);
+    if let Some(last) = last.max(ended).filter(|last| words.len() <= *last) {
+        words.resize(last + 1, String::new());
+    }
+    for (element, raw) in scan.elements(FINISH) {
+        // The first may be written without its number.
+        let index = scan.elements(INDEX).find(|(other, _)| *other == element);
+        let index = index.and_then(|(_, raw)| number(raw)).unwrap_or(0);
+        if let (Some(word), Ok(told)) = (words.get_mut(index), serde_json::from_slice(raw)) {
+            *word = told;
+        }
+    }
+    if !words.is_empty() {
+        let over = words.iter().all(|word| !word.is_empty());
+        reading.end = if over { StreamEnd::Complete } else { StreamEnd::Open };
+    }
+}
+
+/// A refused prompt is answered with 200 and without candidates.
+fn blocked(word: &str, reading: &mut Reading) {
+    let code = BLOCKS.iter().find(|known| **known == word).copied();
+    reading.failure = Some(Failure { class: FailureClass::ContentPolicy, code });
+    reading.end = StreamEnd::Complete;
+}
+
+/// Vertex's embeddings count their tokens text by text.
+fn predictions(scan: &JsonScan, reading: &mut Reading) {
+    let mut counts = scan.values(TOKENS).filter_map(|raw| serde_json::from_slice::<f64>(raw).ok());
+    let Some(first) = counts.next() else { return };
+    let tokens = counts.fold(first, |sum, count| sum + count);
+    reading.usage = TokenUsage::ZERO.with(Meter::Input, tokens as u64);
+    if scan.has_dropped(TOKENS) {
+        reading.usage_fault = Some("the answer counts more texts than are followed");
+    }
+    reading.usage_final = true;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reports_with_the_same_members_are_told_from_others() {
+        let first = r#"{"promptTokenCount":9,"candidatesTokenCount":99},"modelVersion":"m"}"#;
+        for (other, same) in [
+            (r#"{"promptTokenCount":9,"candidatesTokenCount":100},"modelVersion":"m"}"#, true),
+            (r#"{"promptTokenCount":1234567890,"candidatesTokenCount":0},"modelVersion":"m"}"#, true),
+            (r#"{"promptTokenCount":9,"thoughtsTokenCount":99},"modelVersion":"m"}"#, false),
+            (r#"{"promptTokenCount":9,"candidatesTokenCount":99},"modelVersion":"m""#, false),
+            (r#"{"promptTokenCount":9}"#, false),
+            ("", false),
+        ] {
+            assert_eq!(same_but_for_numbers(first.as_bytes(), other.as_bytes()), same, "{other}");
+            assert_eq!(same_but_for_numbers(other.as_bytes(), first.as_bytes()), same, "{other}");
+        }
     }
 }

@@ -6,6 +6,7 @@ mod usage;
 
 use http::{HeaderMap, StatusCode};
 
+use crate::dialects::answer::AnswerMeter;
 use crate::dialects::facts::{FactsReader, names};
 use crate::dialects::google_errors;
 use crate::framing::{JsonScan, Path};
@@ -84,7 +85,7 @@ impl Dialect for Gemini {
     }
 
     fn response_meter(&'static self, _status: StatusCode, headers: &HeaderMap) -> Box<dyn ResponseMeter> {
-        Box::new(meter::GeminiMeter::new(headers))
+        AnswerMeter::boxed(headers, meter::GeminiAnswer::default())
     }
 
     fn classify(&self, status: StatusCode, headers: &HeaderMap, reading: &Reading) -> Option<Failure> {

@@ -1,17 +1,13 @@
-//! Reads an interaction as it passes. Per frame: a stream's events are told by one member, and steps are not looked into.
+//! Reads an interaction. A stream's events are told by one member, and steps are not looked into.
 
-use std::borrow::Cow;
-
-use http::HeaderMap;
 use outrigger_pricing::{Meter, TokenUsage};
 use serde::Deserialize;
 
+use crate::dialects::answer::{Answer, Look, Told, usage_at};
 use crate::dialects::gemini::ByModality;
 use crate::dialects::google_errors::WireError;
-use crate::dialects::marks;
-use crate::framing::{JsonScan, Path, SseEvent, SseSplitter};
-use crate::media::{Media, media};
-use crate::{Failure, FailureClass, Reading, ResponseMeter, StreamEnd};
+use crate::framing::{JsonScan, Path};
+use crate::{Failure, FailureClass, Reading, StreamEnd};
 
 const WHOLE: &[Path] =
     &[&["id"], &["model"], &["status"], &["usage"], &["error"], &["service_tier"], &["agent"]];
@@ -27,6 +23,19 @@ const NESTED: &[Path] = &[
     &["interaction", "agent"],
 ];
 
+/// [`NESTED`] and what stands around it.
+const EVENT: &[Path] = &[
+    &["event_type"],
+    &["error"],
+    NESTED[0],
+    NESTED[1],
+    NESTED[2],
+    NESTED[3],
+    NESTED[4],
+    NESTED[5],
+    NESTED[6],
+];
+
 /// `usage` on the wire. Whether its input contains what a cache held is not documented; it is read as
 /// generateContent's, whose sums it shares.
 #[derive(Debug, Default, Deserialize)]
@@ -40,83 +49,47 @@ struct InteractionUsage {
     input_tokens_by_modality: Option<ByModality>,
 }
 
-#[derive(Deserialize)]
-struct Typed<'a> {
-    #[serde(borrow)]
-    event_type: Cow<'a, str>,
-}
+/// The answer.
+pub(super) struct InteractionsAnswer;
 
-#[derive(Deserialize)]
-struct ErrorEvent<'a> {
-    #[serde(borrow)]
-    error: &'a serde_json::value::RawValue,
-}
+impl Answer for InteractionsAnswer {
+    const KIND: Option<&'static str> = Some("event_type");
 
-/// The meter.
-pub(super) struct InteractionsMeter {
-    form: Form,
-    stream: StreamState,
-}
-
-enum Form {
-    Stream(SseSplitter),
-    Whole(Box<JsonScan>),
-    Other,
-}
-
-#[derive(Default)]
-struct StreamState {
-    reading: Reading,
-    content_seen: bool,
-    content_now: bool,
-}
-
-impl InteractionsMeter {
-    pub(super) fn new(headers: &HeaderMap) -> InteractionsMeter {
-        let form = match media(headers) {
-            Media::EventStream => Form::Stream(SseSplitter::default()),
-            Media::Json => Form::Whole(Box::new(JsonScan::new(WHOLE))),
-            Media::AwsEvents | Media::Lines | Media::Other => Form::Other,
-        };
-        InteractionsMeter { form, stream: StreamState::default() }
+    fn whole_paths(&self) -> &'static [Path] {
+        WHOLE
     }
-}
 
-impl ResponseMeter for InteractionsMeter {
-    fn chunk(&mut self, bytes: &[u8]) -> bool {
-        match &mut self.form {
-            Form::Stream(splitter) => {
-                let stream = &mut self.stream;
-                splitter.push(bytes, &mut |event| stream.event(event));
-                std::mem::take(&mut stream.content_now)
-            }
-            Form::Whole(scan) => {
-                scan.push(bytes);
-                false
-            }
-            Form::Other => false,
+    fn event_paths(&self) -> &'static [Path] {
+        EVENT
+    }
+
+    fn whole(&mut self, scan: &JsonScan, told: &mut Told) {
+        read_interaction(scan, WHOLE, &mut told.reading);
+    }
+
+    fn look(&mut self, kind: &[u8], _data: Option<&[u8]>, _told: &mut Told) -> Look {
+        match kind {
+            b"step.delta" | b"content.delta" => Look::Content,
+            b"" | b"error" => Look::Read,
+            lifecycle if lifecycle.starts_with(b"interaction.") => Look::Read,
+            _ => Look::Skip,
         }
     }
 
-    fn finish(&mut self) -> Reading {
-        let mut reading = std::mem::take(&mut self.stream.reading);
-        match &self.form {
-            Form::Stream(splitter) => {
-                if splitter.skipped() > 0 && !reading.usage_final {
-                    reading.stumbled.get_or_insert("an event was too long to read");
-                }
+    fn event(&mut self, kind: &str, scan: &JsonScan, told: &mut Told) {
+        match kind {
+            "interaction.created" | "interaction.start" => read_interaction(scan, NESTED, &mut told.reading),
+            "interaction.completed" | "interaction.complete" => {
+                read_interaction(scan, NESTED, &mut told.reading);
+                told.reading.end = StreamEnd::Complete;
             }
-            Form::Whole(scan) => {
-                read_interaction(scan, WHOLE, &mut reading);
-                if scan.is_whole() {
-                    reading.end = StreamEnd::Complete;
-                } else {
-                    reading.stumbled = Some("the body is not whole JSON");
-                }
+            "error" => {
+                WireError::read(scan.value(&["error"]).unwrap_or_default()).note(&mut told.reading);
             }
-            Form::Other => reading.stumbled = Some("the body is not of the API's type"),
+            "step.delta" | "content.delta" => told.content(),
+            "" => told.stumble("an event has neither a name nor a type"),
+            _ => {}
         }
-        reading
     }
 }
 
@@ -137,11 +110,8 @@ fn read_interaction(scan: &JsonScan, at: &'static [Path], reading: &mut Reading)
             true
         }
     };
-    if let Some(usage) = scan.value(usage).filter(|raw| *raw != b"null") {
-        match serde_json::from_slice::<InteractionUsage>(usage) {
-            Ok(usage) => usage.read(reading, over),
-            Err(_) => reading.usage_fault = Some("the usage could not be read"),
-        }
+    if let Some(usage) = usage_at::<InteractionUsage>(scan, usage, reading) {
+        usage.read(reading, over);
     }
     if let Some(error) = scan.value(error).filter(|raw| *raw != b"null") {
         WireError::read(error).note(reading);
@@ -169,59 +139,5 @@ impl InteractionUsage {
             .with(Meter::Output, output)
             .with(Meter::Reasoning, self.total_thought_tokens.unwrap_or(0));
         reading.usage_final = is_final;
-    }
-}
-
-impl StreamState {
-    fn event(&mut self, event: SseEvent<'_>) {
-        if event.data == b"[DONE]" {
-            return;
-        }
-        if !marks::is_object(event.data) {
-            self.stumble("an event is not a JSON object");
-            return;
-        }
-        // The event's name repeats its type.
-        if let Some(name) = std::str::from_utf8(event.name).ok().filter(|name| !name.is_empty()) {
-            self.named(name, event.data);
-            return;
-        }
-        match serde_json::from_slice::<Typed<'_>>(event.data) {
-            Ok(typed) => self.named(&typed.event_type, event.data),
-            Err(_) => self.stumble("an event has no type"),
-        }
-    }
-
-    fn named(&mut self, name: &str, data: &[u8]) {
-        match name {
-            "interaction.created" | "interaction.start" => self.lifecycle(data),
-            "interaction.completed" | "interaction.complete" => {
-                self.lifecycle(data);
-                self.reading.end = StreamEnd::Complete;
-            }
-            "error" => {
-                let raw = serde_json::from_slice::<ErrorEvent<'_>>(data).map(|event| event.error.get());
-                WireError::read(raw.unwrap_or_default().as_bytes()).note(&mut self.reading);
-            }
-            "step.delta" | "content.delta" if !self.content_seen => {
-                self.content_seen = true;
-                self.content_now = true;
-            }
-            _ => {}
-        }
-    }
-
-    fn lifecycle(&mut self, data: &[u8]) {
-        let mut scan = JsonScan::new(NESTED);
-        scan.push(data);
-        if scan.is_whole() {
-            read_interaction(&scan, NESTED, &mut self.reading);
-        } else {
-            self.stumble("a lifecycle event is not whole JSON");
-        }
-    }
-
-    fn stumble(&mut self, reason: &'static str) {
-        self.reading.stumbled.get_or_insert(reason);
     }
 }

@@ -4,6 +4,7 @@ mod meter;
 
 use http::{HeaderMap, StatusCode};
 
+use crate::dialects::answer::AnswerMeter;
 use crate::dialects::facts::FactsReader;
 use crate::dialects::google_errors;
 use crate::framing::{JsonScan, Path};
@@ -55,7 +56,7 @@ impl Dialect for GeminiInteractions {
     }
 
     fn response_meter(&'static self, _status: StatusCode, headers: &HeaderMap) -> Box<dyn ResponseMeter> {
-        Box::new(meter::InteractionsMeter::new(headers))
+        AnswerMeter::boxed(headers, meter::InteractionsAnswer)
     }
 
     fn classify(&self, status: StatusCode, headers: &HeaderMap, reading: &Reading) -> Option<Failure> {

@@ -1,14 +1,15 @@
-//! Reads an answer of Ollama as it passes. Per frame: a line is looked into only where it begins or ends the answer.
+//! Reads an answer of Ollama. A line is looked into only where it begins or ends the answer.
 
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use memchr::memmem::Finder;
 use outrigger_pricing::{Meter, TokenUsage};
 
+use crate::dialects::answer::{Answer, Framing, Look, Told};
 use crate::dialects::marks::{ERROR, Mark};
-use crate::framing::{JsonScan, JsonValues, Path};
-use crate::media::{Media, media};
+use crate::framing::{JsonScan, Path};
+use crate::media::Media;
 use crate::scrub::scrubbed;
-use crate::{Failure, FailureClass, Reading, ResponseMeter, StreamEnd};
+use crate::{Failure, FailureClass, Reading, StreamEnd};
 
 const LINE: &[Path] = &[
     &["model"],
@@ -19,10 +20,12 @@ const LINE: &[Path] = &[
     &["error"],
     &["message", "content"],
     &["message", "thinking"],
-    &["message", "tool_calls"],
+    TOOL_CALLS,
     &["response"],
     &["thinking"],
 ];
+
+const TOOL_CALLS: Path = &["message", "tool_calls"];
 
 static DONE_REASON: Mark = Mark::new(|| Finder::new("\"done_reason\""));
 /// Every server ends with it, also those that give no reason.
@@ -32,99 +35,68 @@ static CALLS: Mark = Mark::new(|| Finder::new("\"tool_calls\""));
 /// Phrases by which an error says that the prompt is too long.
 const TOO_LONG: [&str; 2] = ["exceeds the available context size", "input length exceeds"];
 
-/// The meter.
-pub(super) struct OllamaMeter {
-    form: Form,
+/// The answer.
+pub(super) struct OllamaAnswer {
     refused: bool,
-    stream: StreamState,
-}
-
-enum Form {
-    Lines(JsonValues),
-    Whole(Box<JsonScan>),
-    Other,
-}
-
-#[derive(Default)]
-struct StreamState {
-    reading: Reading,
-    content_seen: bool,
-    content_now: bool,
     calls_tool: bool,
 }
 
-impl OllamaMeter {
-    pub(super) fn new(status: StatusCode, headers: &HeaderMap) -> OllamaMeter {
-        let form = match media(headers) {
-            Media::Lines => Form::Lines(JsonValues::default()),
-            Media::Json => Form::Whole(Box::new(JsonScan::new(LINE))),
-            Media::EventStream | Media::AwsEvents | Media::Other => Form::Other,
-        };
-        OllamaMeter { form, refused: !status.is_success(), stream: StreamState::default() }
+impl OllamaAnswer {
+    pub(super) fn new(status: StatusCode) -> OllamaAnswer {
+        OllamaAnswer { refused: !status.is_success(), calls_tool: false }
     }
 }
 
-impl ResponseMeter for OllamaMeter {
-    fn chunk(&mut self, bytes: &[u8]) -> bool {
-        let stream = &mut self.stream;
-        match &mut self.form {
-            Form::Lines(values) => values.push(bytes, &mut |value| stream.line(value)),
-            Form::Whole(scan) => scan.push(bytes),
-            Form::Other => {}
-        }
-        std::mem::take(&mut stream.content_now)
-    }
-
-    fn finish(&mut self) -> Reading {
-        let stream = &mut self.stream;
-        let broken = match &self.form {
-            Form::Lines(values) if values.is_malformed() => Some("a line is not a JSON object"),
-            Form::Lines(values) => {
-                (values.skipped() > 0 && !stream.reading.usage_final).then_some("a line was too long to read")
-            }
-            Form::Whole(scan) => {
-                stream.read(scan);
-                // A plain answer is over when its body is; embeddings do not even say so.
-                if scan.is_whole() {
-                    if !self.refused && !stream.reading.usage_final {
-                        note_usage(&mut stream.reading, scan);
-                    }
-                    stream.reading.end = StreamEnd::Complete;
-                    None
-                } else {
-                    Some("the body is not whole JSON")
-                }
-            }
-            Form::Other => Some("the body is not of the API's type"),
-        };
-        stream.content_now = false;
-        let mut reading = std::mem::take(&mut stream.reading);
-        reading.stumbled = broken.or(reading.stumbled);
-        reading
-    }
-}
-
-impl StreamState {
-    fn line(&mut self, line: &[u8]) {
-        let wanted = !self.content_seen
-            || DONE.has_value(line)
-            || DONE_REASON.has_value(line)
-            || ERROR.has_value(line)
-            || (!self.calls_tool && CALLS.has_value(line));
-        if !wanted {
-            return;
-        }
-        let mut scan = JsonScan::new(LINE);
-        scan.push(line);
-        if scan.is_whole() {
-            self.read(&scan);
-        } else {
-            self.reading.stumbled.get_or_insert("a line is not a JSON object");
+impl Answer for OllamaAnswer {
+    fn framing(media: Media) -> Option<Framing> {
+        match media {
+            Media::Lines => Some(Framing::Lines),
+            Media::Json => Some(Framing::Whole),
+            Media::EventStream | Media::AwsEvents | Media::Other => None,
         }
     }
 
-    fn read(&mut self, scan: &JsonScan) {
-        let reading = &mut self.reading;
+    fn whole_paths(&self) -> &'static [Path] {
+        LINE
+    }
+
+    fn event_paths(&self) -> &'static [Path] {
+        LINE
+    }
+
+    fn whole(&mut self, scan: &JsonScan, told: &mut Told) {
+        self.event("", scan, told);
+        // A plain answer is over when its body is; embeddings do not even say so.
+        if scan.is_whole() && !self.refused && !told.reading.usage_final {
+            note_usage(&mut told.reading, scan);
+        }
+    }
+
+    fn look(&mut self, _kind: &[u8], line: Option<&[u8]>, told: &mut Told) -> Look {
+        let wanted = line.is_none_or(|line| {
+            told.awaits_content()
+                || DONE.has_value(line)
+                || DONE_REASON.has_value(line)
+                || ERROR.has_value(line)
+                || (!self.calls_tool && CALLS.has_value(line))
+        });
+        if wanted { Look::Read } else { Look::Skip }
+    }
+
+    fn event(&mut self, _kind: &str, scan: &JsonScan, told: &mut Told) {
+        let says = [&["message", "content"][..], &["message", "thinking"], &["response"], &["thinking"]]
+            .iter()
+            .any(|path| {
+                scan.has_dropped(path)
+                    || scan.value(path).is_some_and(|raw| !matches!(raw, b"null" | b"\"\""))
+            });
+        let calls = scan.has_dropped(TOOL_CALLS)
+            || scan.value(TOOL_CALLS).is_some_and(|raw| !matches!(raw, b"null" | b"[]"));
+        self.calls_tool |= calls;
+        if says || calls {
+            told.content();
+        }
+        let reading = &mut told.reading;
         if reading.model.is_none() {
             reading.model = scan.read(&["model"]);
         }
@@ -137,13 +109,6 @@ impl StreamState {
             reading.failure = Some(Failure { class, code: None });
             reading.failure_message = Some(scrubbed(&text)).filter(|text| !text.is_empty());
         }
-        let calls = scan.value(&["message", "tool_calls"]).is_some_and(|raw| !matches!(raw, b"null" | b"[]"));
-        self.calls_tool |= calls;
-        let says = [&["message", "content"][..], &["message", "thinking"], &["response"], &["thinking"]]
-            .iter()
-            .any(|path| scan.value(path).is_some_and(|raw| !matches!(raw, b"null" | b"\"\"")));
-        self.content_now |= (says || calls) && !self.content_seen;
-        self.content_seen |= says || calls;
         if scan.read(&["done"]) == Some(true) {
             let word =
                 if self.calls_tool { Some("tool_calls".to_owned()) } else { scan.read(&["done_reason"]) };

@@ -5,6 +5,7 @@ mod meter;
 
 use http::{HeaderMap, StatusCode};
 
+use crate::dialects::answer::AnswerMeter;
 use crate::dialects::facts::FactsReader;
 use crate::dialects::openai_errors::by_status;
 use crate::framing::{JsonScan, Path};
@@ -52,7 +53,7 @@ impl Dialect for Ollama {
     }
 
     fn response_meter(&'static self, status: StatusCode, headers: &HeaderMap) -> Box<dyn ResponseMeter> {
-        Box::new(meter::OllamaMeter::new(status, headers))
+        AnswerMeter::boxed(headers, meter::OllamaAnswer::new(status))
     }
 
     fn classify(&self, status: StatusCode, headers: &HeaderMap, reading: &Reading) -> Option<Failure> {

@@ -5,19 +5,21 @@ mod usage;
 
 use http::{HeaderMap, StatusCode};
 
+use crate::dialects::answer::AnswerMeter;
 use crate::dialects::facts::{FactsReader, output_type};
 use crate::dialects::{openai_errors, openai_names};
 use crate::framing::{JsonScan, Path};
 use crate::{Dialect, Failure, FailureClass, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter};
 
+pub(crate) use meter::chunk_with;
 pub(crate) use usage::{ChatUsage, Details, tier};
 
 /// The wire format, with what a service does differently: a row of its own per deviation.
 pub struct OpenAiChat {
     /// Brings a usage that differs into OpenAI's form; gets it raw as well.
     pub(crate) amend: fn(&[u8], &mut ChatUsage),
-    /// Where else in a chunk a usage or an error may stand; the last step says which it is.
-    pub(crate) beside: &'static [Path],
+    /// Where a chunk tells what is wanted; see [`chunk_with`].
+    pub(crate) chunk: &'static [Path],
     /// Whether a stream ends with its finish reason, without OpenAI's last word.
     pub(crate) ends_at_finish: bool,
     /// Finish words that OpenAI does not have, and what they mean by the conventions.
@@ -32,7 +34,7 @@ impl OpenAiChat {
     /// The format as OpenAI speaks it.
     pub(crate) const PLAIN: OpenAiChat = OpenAiChat {
         amend: |_, _| {},
-        beside: &[],
+        chunk: &meter::CHUNK,
         ends_at_finish: false,
         finish: &[],
         codes: &[],
@@ -102,7 +104,7 @@ impl Dialect for OpenAiChat {
     }
 
     fn response_meter(&'static self, status: StatusCode, headers: &HeaderMap) -> Box<dyn ResponseMeter> {
-        Box::new(meter::ChatMeter::new(self, status, headers))
+        AnswerMeter::boxed(headers, meter::ChatAnswer::new(self, status))
     }
 
     fn classify(&self, status: StatusCode, headers: &HeaderMap, reading: &Reading) -> Option<Failure> {

@@ -1,14 +1,13 @@
-//! Reads an answer with images, speech or a transcript as it passes. Per frame: payloads are stepped over.
+//! Reads an answer with images, speech or a transcript.
 
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use outrigger_pricing::{Meter, TokenUsage};
 use serde::Deserialize;
 
-use crate::dialects::marks;
+use crate::dialects::answer::{Answer, Look, Told, usage_at};
 use crate::dialects::openai_errors::{ERROR_PATHS, WireError};
-use crate::framing::{JsonScan, Path, SseEvent, SseSplitter};
-use crate::media::{Media, media};
-use crate::{Reading, ResponseMeter, StreamEnd};
+use crate::framing::{JsonScan, Path};
+use crate::{Reading, StreamEnd};
 
 const WHOLE: &[Path] = &[
     &["usage"],
@@ -20,6 +19,8 @@ const WHOLE: &[Path] = &[
     ERROR_PATHS[4],
     ERROR_PATHS[5],
 ];
+
+const EVENT: &[Path] = &[&["type"], &["usage"], ERROR_PATHS[0]];
 
 /// `usage` on the wire: tokens with their parts, or the length of what was heard.
 #[derive(Debug, Default, Deserialize)]
@@ -43,119 +44,68 @@ struct Parts {
     text_tokens: Option<u64>,
 }
 
-/// The meter.
-pub(super) struct MediaMeter {
-    form: Form,
+/// The answer.
+pub(super) struct MediaAnswer {
     refused: bool,
-    stream: StreamState,
 }
 
-enum Form {
-    Stream(SseSplitter),
-    Whole(Box<JsonScan>),
-    /// Audio or a plain transcript: whole when it ends, and it has nothing to say.
-    Payload,
-}
-
-#[derive(Default)]
-struct StreamState {
-    reading: Reading,
-    content_seen: bool,
-    content_now: bool,
-}
-
-impl MediaMeter {
-    pub(super) fn new(status: StatusCode, headers: &HeaderMap) -> MediaMeter {
-        let form = match media(headers) {
-            Media::EventStream => Form::Stream(SseSplitter::default()),
-            Media::Json => Form::Whole(Box::new(JsonScan::new(WHOLE))),
-            Media::AwsEvents | Media::Lines | Media::Other => Form::Payload,
-        };
-        MediaMeter { form, refused: !status.is_success(), stream: StreamState::default() }
+impl MediaAnswer {
+    pub(super) fn new(status: StatusCode) -> MediaAnswer {
+        MediaAnswer { refused: !status.is_success() }
     }
 }
 
-impl ResponseMeter for MediaMeter {
-    fn chunk(&mut self, bytes: &[u8]) -> bool {
-        match &mut self.form {
-            Form::Stream(splitter) => {
-                let stream = &mut self.stream;
-                splitter.push(bytes, &mut |event| stream.event(event));
-                std::mem::take(&mut stream.content_now)
-            }
-            Form::Whole(scan) => {
-                scan.push(bytes);
-                false
-            }
-            Form::Payload => false,
+impl Answer for MediaAnswer {
+    const KIND: Option<&'static str> = Some("type");
+
+    fn whole_paths(&self) -> &'static [Path] {
+        WHOLE
+    }
+
+    fn event_paths(&self) -> &'static [Path] {
+        EVENT
+    }
+
+    fn whole(&mut self, scan: &JsonScan, told: &mut Told) {
+        told.reading.model = scan.read(&["model"]);
+        note_usage(scan, &mut told.reading);
+        if let Some(error) = WireError::scanned(scan, self.refused) {
+            error.note(&mut told.reading, &[]);
         }
     }
 
-    fn finish(&mut self) -> Reading {
-        let mut reading = std::mem::take(&mut self.stream.reading);
-        match &self.form {
-            Form::Stream(splitter) => {
-                if splitter.skipped() > 0 && !reading.usage_final {
-                    reading.stumbled.get_or_insert("an event was too long to read");
-                }
-            }
-            Form::Whole(scan) => {
-                reading.model = scan.read(&["model"]);
-                if let Some(usage) = scan.value(&["usage"]) {
-                    note_usage(&mut reading, usage);
-                }
-                if let Some(error) = WireError::scanned(scan, self.refused) {
-                    error.note(&mut reading, &[]);
-                }
-                if scan.is_whole() {
-                    reading.end = StreamEnd::Complete;
-                } else {
-                    reading.stumbled = Some("the body is not whole JSON");
-                }
-            }
-            Form::Payload if self.refused => reading.stumbled = Some("the body is not of the API's type"),
-            Form::Payload => reading.end = StreamEnd::Complete,
+    fn look(&mut self, kind: &[u8], _data: Option<&[u8]>, _told: &mut Told) -> Look {
+        if kind.ends_with(b".delta") || kind.ends_with(b".partial_image") {
+            Look::Content
+        } else {
+            Look::Read
         }
-        reading
     }
-}
 
-impl StreamState {
-    fn event(&mut self, event: SseEvent<'_>) {
-        if event.data == b"[DONE]" {
-            return;
+    fn event(&mut self, kind: &str, scan: &JsonScan, told: &mut Told) {
+        if let Some(error) = WireError::scanned(scan, false) {
+            error.note(&mut told.reading, &[]);
         }
-        let mut scan = JsonScan::new(&[&["type"], &["usage"], ERROR_PATHS[0]]);
-        scan.push(event.data);
-        if !marks::is_object(event.data) || !scan.is_whole() {
-            self.reading.stumbled.get_or_insert("an event is not a JSON object");
-            return;
-        }
-        if let Some(error) = WireError::scanned(&scan, false) {
-            error.note(&mut self.reading, &[]);
-        }
-        let kind: &str = scan.read(&["type"]).unwrap_or_default();
         if kind.ends_with(".delta") || kind.ends_with(".partial_image") {
-            self.content_now |= !self.content_seen;
-            self.content_seen = true;
+            told.content();
+        } else if kind.ends_with(".done") || kind.ends_with(".completed") {
+            note_usage(scan, &mut told.reading);
+            told.reading.end = StreamEnd::Complete;
         }
-        if kind.ends_with(".done") || kind.ends_with(".completed") {
-            if let Some(usage) = scan.value(&["usage"]) {
-                note_usage(&mut self.reading, usage);
-            }
-            self.reading.end = StreamEnd::Complete;
+    }
+
+    /// Audio or a plain transcript: whole when it ends, and it has nothing to say.
+    fn other(&mut self, told: &mut Told) {
+        if self.refused {
+            told.stumble("the body is not of the API's type");
+        } else {
+            told.reading.end = StreamEnd::Complete;
         }
     }
 }
 
-fn note_usage(reading: &mut Reading, raw: &[u8]) {
-    if raw == b"null" {
-        return;
-    }
-    let Ok(usage) = serde_json::from_slice::<MediaUsage>(raw) else {
-        reading.usage_fault = Some("the usage could not be read");
-        return;
-    };
+fn note_usage(scan: &JsonScan, reading: &mut Reading) {
+    let Some(usage) = usage_at::<MediaUsage>(scan, &["usage"], reading) else { return };
     if let Some(seconds) = usage.seconds.filter(|seconds| *seconds >= 0.0) {
         reading.usage = TokenUsage::ZERO.with(Meter::AudioSecond, seconds.ceil() as u64);
         reading.usage_final = true;

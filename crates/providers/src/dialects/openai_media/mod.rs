@@ -6,6 +6,7 @@ mod meter;
 
 use http::{HeaderMap, StatusCode};
 
+use crate::dialects::answer::AnswerMeter;
 use crate::dialects::openai_errors;
 use crate::{Dialect, Failure, OwnError, Reading, RequestReader, ResponseMeter};
 
@@ -22,7 +23,7 @@ impl Dialect for OpenAiMedia {
     }
 
     fn response_meter(&'static self, status: StatusCode, headers: &HeaderMap) -> Box<dyn ResponseMeter> {
-        Box::new(meter::MediaMeter::new(status, headers))
+        AnswerMeter::boxed(headers, meter::MediaAnswer::new(status))
     }
 
     fn classify(&self, status: StatusCode, headers: &HeaderMap, reading: &Reading) -> Option<Failure> {

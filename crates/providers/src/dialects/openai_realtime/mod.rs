@@ -6,7 +6,8 @@ mod usage;
 use http::{HeaderMap, StatusCode};
 
 use crate::dialects::facts::FactsReader;
-use crate::dialects::{openai_errors, openai_responses};
+use crate::dialects::openai_errors;
+use crate::dialects::openai_responses::OpenAiResponses;
 use crate::framing::Path;
 use crate::{Dialect, Failure, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter, SocketMeter};
 
@@ -25,8 +26,8 @@ impl Dialect for OpenAiRealtime {
     }
 
     /// The answer to a handshake that was refused: an error as everywhere else.
-    fn response_meter(&'static self, _status: StatusCode, headers: &HeaderMap) -> Box<dyn ResponseMeter> {
-        Box::new(openai_responses::meter::ResponsesMeter::new(headers))
+    fn response_meter(&'static self, status: StatusCode, headers: &HeaderMap) -> Box<dyn ResponseMeter> {
+        OpenAiResponses.response_meter(status, headers)
     }
 
     fn socket_meter(&self, query: Option<&str>) -> Option<Box<dyn SocketMeter>> {

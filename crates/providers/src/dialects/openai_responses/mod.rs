@@ -1,11 +1,12 @@
 //! OpenAI Responses (wire formats, section 1.4).
 
-pub(crate) mod meter;
+mod meter;
 mod socket;
 mod usage;
 
 use http::{HeaderMap, StatusCode};
 
+use crate::dialects::answer::AnswerMeter;
 use crate::dialects::facts::{FactsReader, name_or_id, output_type};
 use crate::dialects::{openai_errors, openai_names};
 use crate::framing::{JsonScan, Path};
@@ -66,7 +67,7 @@ impl Dialect for OpenAiResponses {
     }
 
     fn response_meter(&'static self, _status: StatusCode, headers: &HeaderMap) -> Box<dyn ResponseMeter> {
-        Box::new(meter::ResponsesMeter::new(headers))
+        AnswerMeter::boxed(headers, meter::ResponsesAnswer)
     }
 
     fn socket_meter(&self, _query: Option<&str>) -> Option<Box<dyn SocketMeter>> {

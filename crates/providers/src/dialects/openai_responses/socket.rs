@@ -5,7 +5,7 @@ use http::{HeaderMap, StatusCode};
 
 use crate::dialects::openai_errors::{self, WireError};
 use crate::dialects::openai_responses::facts;
-use crate::dialects::openai_responses::meter::{NESTED, read_response};
+use crate::dialects::openai_responses::meter::{EVENT, NESTED, read_response};
 use crate::dialects::openai_sockets::{Api, EventMeter, Turn, Turns};
 use crate::framing::{JsonScan, Path};
 use crate::{Operation, Peer, Reading, RequestFacts, SocketEvent, SocketMeter, StreamEnd};
@@ -36,27 +36,6 @@ const CLIENT: &[Path] = &[
     &["client_metadata"],
 ];
 
-/// [`NESTED`] and what stands around it.
-const SERVER: &[Path] = &[
-    &["type"],
-    &["stream_id"],
-    &["status"],
-    &["code"],
-    &["message"],
-    &["error"],
-    &["response", "id"],
-    &["response", "model"],
-    &["response", "service_tier"],
-    &["response", "status"],
-    &["response", "usage"],
-    &["response", "tool_usage"],
-    &["response", "error", "code"],
-    &["response", "error", "type"],
-    &["response", "error", "message"],
-    &["response", "incomplete_details", "reason"],
-    &["response", "output", "*", "type"],
-];
-
 /// A meter for one socket.
 pub(super) fn meter() -> Box<dyn SocketMeter> {
     Box::new(EventMeter::new(Socket::default()))
@@ -72,7 +51,7 @@ impl Api for Socket {
     fn paths(from: Peer) -> &'static [Path] {
         match from {
             Peer::Client => CLIENT,
-            Peer::Server => SERVER,
+            Peer::Server => EVENT,
         }
     }
 

@@ -1,9 +1,9 @@
 //! What OpenAI's two WebSocket APIs share: JSON events with a `type`, and responses that open and end. Per message: most
 //! are told by their type and stepped over; only those that matter are scanned.
 
-mod peek;
 mod turns;
 
+use crate::dialects::peek;
 use crate::framing::{JsonScan, Path};
 use crate::{Peer, SocketEvent, SocketMeter};
 
@@ -73,7 +73,7 @@ impl<A: Api> SocketMeter for EventMeter<A> {
             return self.side(from).reading != Part::Skipped;
         }
         if self.side(from).reading == Part::Fresh {
-            let told = peek::kind(bytes).map(|kind| self.api.matters(from, kind, &self.turns));
+            let told = peek::text_at(bytes, "type").map(|kind| self.api.matters(from, kind, &self.turns));
             let side = self.side(from);
             if told == Some(false) {
                 side.reading = Part::Skipped;

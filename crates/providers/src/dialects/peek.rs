@@ -1,17 +1,18 @@
-//! An event's type, if it stands near the beginning: then most events need no scan. Per message: no allocation.
+//! A member of an event that stands near its beginning, such as its type: then most events need no scan. Per frame: no
+//! allocation.
 
 use memchr::memchr2;
 
-/// Members that may stand before the type.
+/// Members that may stand before it.
 const MEMBERS: usize = 4;
 
-/// The value of the member `type`, if nothing but short plain texts stands before it.
-pub(crate) fn kind(event: &[u8]) -> Option<&[u8]> {
+/// The text of this member, if nothing but plain texts stands before it.
+pub(crate) fn text_at<'a>(event: &'a [u8], name: &str) -> Option<&'a [u8]> {
     let mut rest = symbol(event, b'{')?;
     for _ in 0..MEMBERS {
         let (key, after) = text(rest)?;
         let (value, after) = text(symbol(after, b':')?)?;
-        if key == b"type" {
+        if key == name.as_bytes() {
             return Some(value);
         }
         rest = symbol(after, b',')?;
@@ -35,12 +36,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_type_near_the_beginning_is_found_and_nothing_else_is_taken_for_one() {
+    fn a_member_near_the_beginning_is_found_and_nothing_else_is_taken_for_it() {
         for event in [
             r#"{"type":"response.done","response":{}}"#,
             r#" { "event_id" : "event_1" , "type" : "response.done" "#,
         ] {
-            assert_eq!(kind(event.as_bytes()), Some(&b"response.done"[..]), "{event}");
+            assert_eq!(text_at(event.as_bytes(), "type"), Some(&b"response.done"[..]), "{event}");
         }
         for event in [
             r#"{"response":{"type":"response.done"}}"#,
@@ -50,7 +51,7 @@ mod tests {
             r#"{"type":7}"#,
             "",
         ] {
-            assert_eq!(kind(event.as_bytes()), None, "{event}");
+            assert_eq!(text_at(event.as_bytes(), "type"), None, "{event}");
         }
     }
 }
