@@ -1,5 +1,5 @@
-//! `outrigger cost show`: the arithmetic of one call from its record, as text and as JSON, and what it says of a record it
-//! cannot read.
+//! `outrigger cost …`: the arithmetic of one call from its record, the calls of recorded traffic, as text and as JSON, and what
+//! is said of what cannot be read.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
 
@@ -15,8 +15,12 @@ struct Ended {
 }
 
 fn show(arguments: &[&str], input: &str) -> Ended {
+    cost(&[&["show"], arguments].concat(), input)
+}
+
+fn cost(arguments: &[&str], input: &str) -> Ended {
     let mut child = Command::new(env!("CARGO_BIN_EXE_outrigger"))
-        .args(["cost", "show"])
+        .arg("cost")
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -133,4 +137,65 @@ fn what_is_no_record_is_refused_with_its_mend() {
         "{}",
         missing.errors
     );
+}
+
+#[test]
+fn recorded_traffic_is_priced_entry_by_entry() {
+    let answer = json!({
+        "id": "chatcmpl-1", "object": "chat.completion", "model": "gpt-5-mini-2025-08-07",
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": "Ahoy."}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 1000, "completion_tokens": 100, "total_tokens": 1100},
+    });
+    let entry = |url: &str, status: u16, answer: &Value| {
+        json!({
+            "startedDateTime": "2026-11-25T10:00:00Z", "time": 1500,
+            "request": {"method": "POST", "url": url, "headers": [], "postData": {"text": r#"{"model":"gpt-5-mini"}"#}},
+            "response": {"status": status, "headers": [], "content": {"text": answer.to_string()}},
+        })
+    };
+    let chat = "https://api.openai.com/v1/chat/completions";
+    let refused = json!({"error": {"message": "Incorrect API key", "code": "invalid_api_key"}});
+    let archive = json!({"log": {"entries": [
+        entry("https://shop.example/cart", 200, &json!({})), entry(chat, 200, &answer), entry(chat, 401, &refused),
+    ]}})
+    .to_string();
+
+    let ended = cost(&["har", "-", "--output", "json"], &archive);
+    let told: Value = serde_json::from_str(&ended.output).unwrap();
+    assert_eq!(told.as_array().map(Vec::len), Some(3), "{told:#}");
+    assert_eq!(told[0]["ignored"], "shop.example is no LLM provider's host");
+    assert_eq!((&told[0]["entry"], &told[2]["entry"]), (&json!(0), &json!(2)));
+    assert_eq!((told[1]["cost"].as_str(), told[1]["ignored"].is_null()), (Some("0.00045"), true));
+    assert_eq!(told[1]["tokens"]["provenance"], "exact");
+    assert_eq!(told[1]["recorded"]["url"], chat);
+    assert_eq!(told[2]["cause"]["class"], "authentication");
+    // One of its entries is a record like any other.
+    let shown = show(&["-", "--output", "json"], &told[1].to_string());
+    assert_eq!(serde_json::from_str::<Value>(&shown.output).unwrap()["cost"], "0.00045", "{}", shown.errors);
+
+    let text = cost(&["har", "-"], &archive).output;
+    for part in
+        ["1  openai chat gpt-5-mini-2025-08-07", "$0.00045 exact", "2 calls in 1s", "1 × shop.example is no"]
+    {
+        assert!(text.contains(part), "{part} is missing in:\n{text}");
+    }
+    // So is an entry itself.
+    for (arguments, input) in [
+        (&["-"][..], &serde_json::from_str::<Value>(&archive).unwrap()["log"]["entries"][1].to_string()),
+        (&["-", "--entry", "1"], &archive),
+    ] {
+        let shown = show(arguments, input);
+        assert!(shown.output.contains("$0.00045  exact"), "{}{}", shown.output, shown.errors);
+    }
+    for (arguments, said) in [
+        (&["-"][..], "3 entries; choose one with `--entry`"),
+        (&["-", "--entry", "0"], "entry 0 is no call: shop.example is no LLM"),
+        (&["-", "--entry", "3"], "no entry 3 among 3"),
+    ] {
+        let refused = show(arguments, &archive);
+        assert!(refused.status == Some(1) && refused.errors.contains(said), "{}", refused.errors);
+    }
+    let ended = cost(&["har", "-"], "{}");
+    assert_eq!(ended.status, Some(1));
+    assert!(ended.errors.contains("log.entries"), "{}", ended.errors);
 }

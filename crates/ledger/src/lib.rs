@@ -6,6 +6,7 @@ mod cause;
 mod decode;
 mod deployments;
 mod guard;
+mod har;
 mod identity;
 mod ids;
 mod json;
@@ -15,6 +16,7 @@ mod told;
 
 pub use call::{Call, CallStart, End, Socket};
 pub use deployments::Deployments;
+pub use har::{HarEntry, HarError, Made, replay as replay_har};
 pub use identity::{Hashing, Identity, IdentityRules, Named, Source, hashing_key};
 pub use ids::{CallId, SpanContext};
 pub use json::call_json;

@@ -32,6 +32,8 @@ pub enum Mode {
     Connect,
     /// Through the base-URL listener.
     BaseUrl,
+    /// It did not: the call was read from a recording.
+    Recorded,
 }
 
 impl Mode {
@@ -42,6 +44,7 @@ impl Mode {
             Mode::Transparent => "transparent",
             Mode::Connect => "connect",
             Mode::BaseUrl => "base_url",
+            Mode::Recorded => "recorded",
         }
     }
 }

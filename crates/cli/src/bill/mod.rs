@@ -10,7 +10,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use outrigger_exporter::Counts;
 use outrigger_ledger::{CallRecord, Outcome, Provenance, Recorder};
@@ -121,6 +121,11 @@ impl Bill {
     /// The bill so far; at the end also what passed unread and where the telemetry went.
     pub(crate) fn summary(&self, seen: Option<&Seen>, telemetry: Option<&Telemetry>) -> String {
         summary::text(&self.state(), self.started.elapsed(), seen, telemetry)
+    }
+
+    /// The bill of calls that took so long, from the first one's start to the last one's end.
+    pub(crate) fn summary_of(&self, elapsed: Duration) -> String {
+        summary::text(&self.state(), elapsed, None, None)
     }
 
     /// The sums as JSON.

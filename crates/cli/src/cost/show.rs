@@ -1,9 +1,8 @@
 //! `outrigger cost show RECORD`: the arithmetic of one call, so that a person can follow each figure to its source.
 
 use std::fmt::Write as _;
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use outrigger_ledger::ToldCall;
 use outrigger_pricing::{Completeness, Cost, CostLine, Explanation, PriceBook};
@@ -11,12 +10,19 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::output;
+use super::{Output, book, har, read};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// File with one record as JSON (as `--output json` prints it, or an OTLP log record); `-` for standard input.
+    /// File with one record as JSON (as `--output json` prints it, or an OTLP log record), or with an entry of an HTTP Archive;
+    /// `-` for standard input.
     record: PathBuf,
+    /// The file is a whole HTTP Archive: take the entry at this place, from 0.
+    #[arg(long, value_name = "N")]
+    entry: Option<usize>,
+    /// A host of such an entry that speaks a known format, such as a gateway of one's own.
+    #[arg(long = "host", value_name = "HOST")]
+    hosts: Vec<String>,
     /// File with prices of one's own, laid over the built-in book.
     #[arg(long)]
     prices: Option<PathBuf>,
@@ -25,36 +31,14 @@ pub(super) struct Arguments {
     output: Output,
 }
 
-#[derive(Clone, Copy, clap::ValueEnum)]
-enum Output {
-    /// For a person.
-    Text,
-    /// One JSON object.
-    Json,
-}
-
-pub(super) fn run(arguments: &Arguments) -> ExitCode {
-    match shown(arguments) {
-        Ok(text) => {
-            output::line(&text);
-            ExitCode::SUCCESS
-        }
-        Err(fault) => {
-            output::note(&fault);
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn shown(arguments: &Arguments) -> Result<String, String> {
+pub(super) fn shown(arguments: &Arguments) -> Result<String, String> {
     let path = arguments.record.display();
-    let call = ToldCall::read(&read(&arguments.record)?).map_err(|fault| format!("{path}: {fault}"))?;
-    let book = match &arguments.prices {
-        None => PriceBook::builtin().clone(),
-        Some(prices) => PriceBook::builtin()
-            .with_own_prices(&read(prices)?)
-            .map_err(|faults| format!("{}: {faults}", prices.display()))?,
-    };
+    let book = Arc::new(book(arguments.prices.as_ref())?);
+    let given = read(&arguments.record)?;
+    let record = har::one(&given, arguments.entry, &arguments.hosts, &book)
+        .map_err(|fault| format!("{path}: {fault}"))?
+        .unwrap_or(given);
+    let call = ToldCall::read(&record).map_err(|fault| format!("{path}: {fault}"))?;
     let charge = call.charge(&book);
     let mut cost = book.cost(&charge);
     if let (Some(_), Some(doubt)) = (cost.total, &call.doubt) {
@@ -65,17 +49,6 @@ fn shown(arguments: &Arguments) -> Result<String, String> {
     Ok(match arguments.output {
         Output::Text => text(&call, &book, &cost, explanation.as_ref()),
         Output::Json => json(&call, &book, &cost, explanation.as_ref()).to_string(),
-    })
-}
-
-fn read(path: &Path) -> Result<String, String> {
-    let mut text = String::new();
-    let read = match path.to_str() {
-        Some("-") => std::io::stdin().read_to_string(&mut text).map(|_| text),
-        _ => std::fs::read_to_string(path),
-    };
-    read.map_err(|fault| {
-        format!("{}: {fault}; give a file that can be read, or - for standard input", path.display())
     })
 }
 
