@@ -224,6 +224,13 @@ impl Exec {
         self.option("--upstream", &format!("{host}={address}"))
     }
 
+    /// An option of `exec` that takes no value.
+    #[must_use]
+    pub fn flag(mut self, name: &str) -> Exec {
+        self.command.arg(name);
+        self
+    }
+
     /// An option of `exec`.
     #[must_use]
     pub fn option(mut self, name: &str, value: &str) -> Exec {

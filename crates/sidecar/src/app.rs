@@ -61,6 +61,7 @@ pub struct Bound {
 /// An address is taken, or a setting cannot be used; see [`StartError`].
 pub fn bind(settings: &Settings) -> Result<Bound, StartError> {
     let provider = tls::provider();
+    settings.check()?;
     let proxy = settings.upstream_proxy.as_deref().map(UpstreamProxy::parse).transpose()?;
     let connector = Connector::new(settings, Arc::clone(&provider))?;
     let identity = Arc::new(identity::rules(settings)?);

@@ -138,10 +138,10 @@ impl Settings {
             .build()
             .and_then(config::Config::try_deserialize)
             .map_err(|error| StartError::Settings(error.to_string()))
-            .and_then(Settings::checked)
     }
 
-    fn checked(self) -> Result<Settings, StartError> {
+    /// What their types do not say. The mend stands in the error.
+    pub(crate) fn check(&self) -> Result<(), StartError> {
         for (key, names) in [("hosts", &self.hosts), ("passthrough_hosts", &self.passthrough_hosts)] {
             if let Some(wrong) = names.iter().find(|name| !is_host(name.trim_end_matches('.'))) {
                 return Err(StartError::Settings(format!(
@@ -150,7 +150,7 @@ impl Settings {
                 )));
             }
         }
-        Ok(self)
+        Ok(())
     }
 
     /// The added hosts as they are compared: lower case, without the root's dot.
@@ -268,11 +268,12 @@ mod tests {
         for wrong in ["https://gateway.example", "*.example.com", "gateway.example:8443", "203.0.113.10", ""]
         {
             let settings = Settings { hosts: vec![wrong.to_owned()], ..Settings::default() };
-            let error = settings.checked().unwrap_err().to_string();
+            let error = settings.check().unwrap_err().to_string();
             assert!(error.contains("`hosts`") && error.contains(wrong), "{error}");
         }
         let settings = Settings { hosts: vec!["Gateway.Example.".to_owned()], ..Settings::default() };
-        assert_eq!(settings.checked().unwrap().added_hosts().collect::<Vec<_>>(), ["gateway.example"]);
+        settings.check().unwrap();
+        assert_eq!(settings.added_hosts().collect::<Vec<_>>(), ["gateway.example"]);
     }
 
     #[test]

@@ -31,6 +31,12 @@ use tokio::sync::{Semaphore, oneshot};
 use crate::received::Log;
 use crate::server::Shared;
 
+/// The hosts that it stands in for, exact names.
+pub fn hosts() -> impl Iterator<Item = &'static str> {
+    let all = providers::ALL.into_iter().flat_map(|provider| provider.hosts);
+    all.copied().filter(|host| !host.starts_with('*'))
+}
+
 /// How the simulator is set up.
 #[derive(Debug, Clone, Default)]
 pub struct Config {

@@ -15,9 +15,11 @@ mod hosts;
 mod learned;
 mod lifecycle;
 mod names;
+mod second_opinion;
 mod secrets;
 mod sockets;
 mod tunnels;
+mod wire;
 
 use std::collections::BTreeMap;
 

@@ -49,6 +49,9 @@ pub(crate) struct Arguments {
     /// Reach a provider's name at this address; its certificate is checked as always.
     #[arg(long, value_name = "HOST=ADDR")]
     upstream: Vec<UpstreamOverride>,
+    /// Read this host too, beside the providers' own: a gateway, a private endpoint, a server of one's own.
+    #[arg(long, value_name = "HOST")]
+    host: Vec<String>,
     /// What model stands behind a deployment of Azure or an ARN of Bedrock; RESOURCE is the first label of the host, or `*`.
     #[arg(long, value_name = "RESOURCE/NAME=MODEL")]
     deployment: Vec<Deployment>,
@@ -135,6 +138,7 @@ fn start(arguments: &Arguments, bill: &Arc<Bill>) -> Result<Aboard, Box<dyn std:
         outrigger_exporter::Settings::from_env(arguments.otlp.as_deref(), |name| std::env::var(name).ok())?
             .map(|settings| settings.default_service_name(&service_name(arguments)));
     let bound = outrigger_sidecar::bind(&Settings {
+        hosts: arguments.host.clone(),
         deployments: arguments.deployment.clone(),
         ..settings(&arguments.upstream, &arguments.extra_ca, &user)
     })?;

@@ -6,7 +6,7 @@ use http::Method;
 use crate::dialects::ollama::Ollama;
 use crate::dialects::openai_chat::OPENAI_CHAT;
 use crate::services::compatible::recognised;
-use crate::{Operation, Recognised, Service};
+use crate::{Addressed, Operation, Recognised, Service};
 
 pub(super) static SERVICE: Service = Service {
     id: "ollama",
@@ -14,6 +14,7 @@ pub(super) static SERVICE: Service = Service {
     hosts: &["ollama.com"],
     key_variable: "OLLAMA_API_KEY",
     recognise,
+    addressed: |_, path| addressed(path),
     ..Service::ROW
 };
 
@@ -28,6 +29,11 @@ pub(super) fn operation(path: &str) -> Operation {
     } else {
         Operation::Other
     }
+}
+
+/// Natively everything streams unless it is told not to, but vectors never do.
+pub(super) fn addressed(path: &str) -> Addressed {
+    Addressed { stream: (operation(path) == Operation::Embeddings).then_some(false), ..Addressed::default() }
 }
 
 fn recognise(method: &Method, path: &str) -> Recognised {

@@ -64,7 +64,7 @@ fn addressed(host: &str, path: &str) -> Addressed {
             Some((_, "converse" | "converse-stream")) => {
                 bedrock::addressed(host, path.get(path.find("/model/").unwrap_or(0)..).unwrap_or(path))
             }
-            _ => Addressed::default(),
+            _ => ollama::addressed(path),
         },
     }
 }
@@ -97,5 +97,9 @@ mod tests {
         assert_eq!(addressed("", converse).model.as_deref(), Some("us.amazon.nova-pro-v1:0"));
         assert_eq!(operation("/api/generate"), Operation::TextCompletion);
         assert_eq!(operation("/v1/embeddings"), Operation::Embeddings);
+        assert_eq!(
+            (addressed("", "/api/embed").stream, addressed("", "/api/chat").stream),
+            (Some(false), None)
+        );
     }
 }

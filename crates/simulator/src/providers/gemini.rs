@@ -3,7 +3,7 @@
 use crate::formats::gemini::{self, errors};
 use crate::formats::gemini_interactions;
 use crate::formats::openai_chat::{Style, Telling, details};
-use crate::providers::{Provider, bearer, compatible, text};
+use crate::providers::{Provider, bearer, compatible, of_body, text};
 
 pub(super) static ROW: Provider = Provider {
     name: "gemini",
@@ -11,10 +11,7 @@ pub(super) static ROW: Provider = Provider {
     on_gateway: |path| gemini::target(path).is_some() || path.ends_with("/interactions"),
     asked: |path, body| match gemini::target(path) {
         Some((model, method)) => (model.to_owned(), method == "streamGenerateContent"),
-        None => {
-            let model = body["model"].as_str().unwrap_or_default();
-            (model.to_owned(), body["stream"].as_bool().unwrap_or(false))
-        }
+        None => of_body(body),
     },
     key: |headers, uri| {
         text(headers, "x-goog-api-key")

@@ -84,10 +84,7 @@ impl Provider {
         name: "",
         hosts: &[],
         on_gateway: |_| false,
-        asked: |_, body| {
-            let model = body["model"].as_str().unwrap_or_default();
-            (model.to_owned(), body["stream"].as_bool().unwrap_or(false))
-        },
+        asked: |_, body| of_body(body),
         key: |headers, _| bearer(headers),
         answer: |_, _, _| None,
         error: |kind, key, _| of_openai::error(kind, key),
@@ -117,6 +114,12 @@ impl Provider {
             }
         }
     }
+}
+
+/// Model and stream as a body says them.
+fn of_body(body: &Value) -> (String, bool) {
+    let model = body["model"].as_str().unwrap_or_default();
+    (model.to_owned(), body["stream"].as_bool().unwrap_or(false))
 }
 
 fn fits(host: &str, name: &str) -> bool {

@@ -5,6 +5,7 @@ use serde_json::json;
 use crate::formats::openai_chat::{Place, Style, Telling, plain_usage};
 use crate::providers::openrouter::dollars;
 use crate::providers::{Provider, compatible};
+use crate::script::Usage;
 
 pub(super) static ROW: Provider = Provider {
     name: "perplexity",
@@ -20,7 +21,8 @@ pub(super) static ROW: Provider = Provider {
 static STYLE: Style = Style {
     id: "",
     usage: |told, used| {
-        let mut usage = plain_usage(used);
+        // What it thinks stands beside the completion.
+        let mut usage = plain_usage(&Usage { reasoning: 0, ..*used });
         usage["search_context_size"] = json!("low");
         if used.reasoning > 0 {
             usage["reasoning_tokens"] = json!(used.reasoning);

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::formats::openai_chat::{Place, Style, Telling, plain_usage};
+use crate::formats::openai_chat::{Place, Style, Telling};
 use crate::providers::{Provider, compatible};
 
 pub(super) static ROW: Provider = Provider {
@@ -15,11 +15,6 @@ pub(super) static ROW: Provider = Provider {
 
 static STYLE: Style = Style {
     id: "o",
-    usage: |_, used| {
-        let mut usage = plain_usage(used);
-        usage["cached_tokens"] = json!(used.cache_read);
-        usage
-    },
     telling: Telling::LastChunk,
     dress: |json, _, place| {
         json["warnings"] = Value::Null;

@@ -1,9 +1,9 @@
-//! Vertex AI: the formats of several publishers, told apart by the path, with an access token for a key.
+//! Vertex AI: the formats of several publishers, told apart by the path, with an access token for a key, or a key.
 
 use crate::formats::gemini::{self, embeddings, errors};
 use crate::formats::openai_chat::{Style, details};
 use crate::formats::{Parts, Whole, anthropic_messages};
-use crate::providers::{Provider, bearer, compatible};
+use crate::providers::{Provider, bearer, compatible, of_body, text};
 use serde_json::json;
 
 pub(super) static ROW: Provider = Provider {
@@ -22,12 +22,9 @@ pub(super) static ROW: Provider = Provider {
         Some((_, model, method)) if model != "count-tokens" => {
             (model.to_owned(), method.starts_with("stream"))
         }
-        _ => {
-            let model = body["model"].as_str().unwrap_or_default();
-            (model.to_owned(), body["stream"].as_bool().unwrap_or(false))
-        }
+        _ => of_body(body),
     },
-    key: |headers, _| bearer(headers),
+    key: |headers, _| bearer(headers).or_else(|| text(headers, "x-goog-api-key")),
     answer: |path, ask, told| match target(path) {
         Some(("anthropic", "count-tokens", _)) => Some(anthropic_messages::count(told)),
         Some(("anthropic", ..)) => Some(anthropic_messages::answer(ask, told)),

@@ -84,10 +84,10 @@ impl ChatUsage {
     }
 }
 
-/// OpenAI's word for the tier it served.
+/// The word for the tier that was served; `on_demand` is Groq's for the usual one.
 pub(crate) fn tier(word: &str) -> Tier {
     match word {
-        "default" | "standard" | "auto" => Tier::Standard,
+        "default" | "standard" | "auto" | "on_demand" => Tier::Standard,
         "flex" => Tier::Flex,
         "priority" | "fast" => Tier::Priority,
         "ultrafast" => Tier::Ultrafast,

@@ -6,7 +6,7 @@ use crate::dialects::openai_names;
 use crate::framing::{JsonScan, Path};
 use crate::{RequestFacts, RequestReader, Who};
 
-const FACTS: &[Path] = &[&["model"], &["stream"], &["user"], &["n"]];
+const FACTS: &[Path] = &[&["model"], &["stream"], &["stream_format"], &["user"], &["n"]];
 /// A line longer than this is none of a form's own.
 const LONGEST: usize = 256;
 
@@ -68,7 +68,9 @@ impl RequestReader for MediaRequest {
             MediaRequest::Undecided => RequestFacts::default(),
             MediaRequest::Json(scan) => RequestFacts {
                 model: scan.read(&["model"]),
-                stream: scan.read(&["stream"]).unwrap_or(false),
+                // Speech has a word of its own for it.
+                stream: scan.read(&["stream"]).unwrap_or(false)
+                    || scan.read::<&str>(&["stream_format"]) == Some("sse"),
                 names: openai_names::read(scan),
                 choices: scan.read(&["n"]).filter(|n| *n != 1),
                 ..RequestFacts::default()
@@ -156,6 +158,15 @@ mod tests {
             }
             let facts = reader.finish();
             assert_eq!((facts.model.as_deref(), facts.stream), (Some("whisper-1"), true), "{size}");
+        }
+    }
+
+    #[test]
+    fn speech_streams_by_a_word_of_its_own() {
+        for (word, stream) in [("sse", true), ("audio", false)] {
+            let mut reader = MediaRequest::default();
+            reader.chunk(format!(r#"{{"model":"gpt-4o-mini-tts","stream_format":"{word}"}}"#).as_bytes());
+            assert_eq!(reader.finish().stream, stream, "{word}");
         }
     }
 }

@@ -90,6 +90,9 @@ impl Answer for MediaAnswer {
             told.content();
         } else if kind.ends_with(".done") || kind.ends_with(".completed") {
             note_usage(scan, &mut told.reading);
+            if kind == "speech.audio.done" {
+                note_spoken(&mut told.reading);
+            }
             told.reading.end = StreamEnd::Complete;
         }
     }
@@ -101,6 +104,14 @@ impl Answer for MediaAnswer {
         } else {
             told.reading.end = StreamEnd::Complete;
         }
+    }
+}
+
+/// Speech answers in audio alone, which it does not split.
+fn note_spoken(reading: &mut Reading) {
+    if let Some(spoken) = reading.usage.get(Meter::OutputImage) {
+        reading.usage.set(Meter::OutputImage, Some(0));
+        reading.usage.set(Meter::OutputAudio, Some(spoken));
     }
 }
 

@@ -38,7 +38,7 @@ pub(crate) fn answer(ask: &Ask, told: &Told) -> Parts {
             json!({"object": "embedding", "index": place, "embedding": embedding})
         })
         .collect();
-    let mut whole = json!({"object": "list", "data": data, "model": told.model});
+    let mut whole = json!({"id": format!("embd-{:032x}", ask.serial), "object": "list", "data": data, "model": told.model});
     if let Some(used) = &told.usage {
         whole["usage"] = json!({"prompt_tokens": used.input, "total_tokens": used.input});
     }
