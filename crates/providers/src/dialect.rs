@@ -120,6 +120,10 @@ pub trait Dialect: Sync {
     fn api_type(&self) -> Option<&'static str> {
         None
     }
+    /// Whether a stream's usage is asked for by [`crate::include_usage`].
+    fn has_include_usage(&self) -> bool {
+        false
+    }
     /// A reader for one request body.
     fn request_reader(&self) -> Box<dyn RequestReader>;
     /// A meter for one response with this head.

@@ -13,8 +13,9 @@ pub mod services;
 mod socket;
 
 pub use dialect::{Dialect, Operation, RequestFacts, RequestReader, ResponseMeter};
+pub use dialects::openai_chat::include_usage;
 pub use failure::{Failure, FailureClass, OwnError};
 pub use names::{Name, Names, Who};
 pub use reading::{Reading, StreamEnd};
-pub use service::{Addressed, Credential, Recognised, Service};
+pub use service::{Addressed, Credential, Recognised, Service, StreamedUsage};
 pub use socket::{Ended, Peer, SocketEvent, SocketMeter};

@@ -48,6 +48,17 @@ pub struct Credential<'a> {
     pub secret: &'a str,
 }
 
+/// When the streams of a provider tell what they used, in the formats that have `stream_options.include_usage`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StreamedUsage {
+    /// When they are asked.
+    WhenAsked,
+    /// Always; they need not be asked.
+    Unasked,
+    /// Nobody knows, nor whether the question is taken for an error.
+    Untried,
+}
+
 /// A provider: one row of [`crate::services`].
 pub struct Service {
     /// Provider id in price book, records and rules (`openai`); also the first part of its path in base-URL mode.
@@ -73,6 +84,8 @@ pub struct Service {
     pub key_parameter: Option<&'static str>,
     /// Response header that carries the provider's request id.
     pub request_id_header: &'static str,
+    /// When its streams tell what they used.
+    pub streamed_usage: StreamedUsage,
     /// Recognises a request by method and path (no query).
     pub recognise: fn(&Method, &str) -> Recognised,
     /// What host and path say of a call.
@@ -97,6 +110,7 @@ impl Service {
         key_headers: &["authorization"],
         key_parameter: None,
         request_id_header: "x-request-id",
+        streamed_usage: StreamedUsage::WhenAsked,
         recognise: |_, _| Recognised { dialect: &openai_chat::OPENAI_CHAT, operation: Operation::Other },
         addressed: |_, _| Addressed { model: None, stream: None, region: Region::Global },
         is_deployment: |_| false,

@@ -18,6 +18,7 @@ use crate::downstream::learned::Learned;
 use crate::downstream::transparent::Transparent;
 use crate::downstream::{listener, transparent};
 use crate::exchange::Shared;
+use crate::exchange::include_usage::IncludeUsage;
 use crate::exchange::watch::Records;
 use crate::prices;
 use crate::seen::{Counters, Seen};
@@ -218,7 +219,11 @@ impl Bound {
         let records =
             Rc::new(Records::new(recorder, book, deployments, self.identity, Arc::clone(&counters)));
         let client = Rc::new(Client::new(self.dialer, self.connector));
-        let shared = Rc::new(Shared { client: Rc::clone(&client), records: Rc::clone(&records) });
+        let shared = Rc::new(Shared {
+            client: Rc::clone(&client),
+            records: Rc::clone(&records),
+            include_usage: IncludeUsage::new(self.settings.include_usage),
+        });
         let leaves = self.leaves;
         let classifier = Classifier::new(&self.settings, learned, Box::new(move |host| leaves.covers(host)));
         let edge =

@@ -65,6 +65,9 @@ pub struct Settings {
     pub identity_hash: IdentityHash,
     /// File with the salt of those hashes, at least 16 bytes.
     pub identity_salt_file: Option<PathBuf>,
+    /// Whether streams are asked for their usage where the app did not ask, and what that adds to the answer is taken out
+    /// again (docs/what-we-change.md).
+    pub include_usage: bool,
     /// How long streams may run on after a SIGTERM, in seconds.
     pub grace_seconds: u64,
 }
@@ -104,6 +107,7 @@ impl Default for Settings {
             identity_headers: Vec::new(),
             identity_hash: IdentityHash::None,
             identity_salt_file: None,
+            include_usage: true,
             grace_seconds: 30,
         }
     }
@@ -197,6 +201,7 @@ fn is_setting(name: &str) -> bool {
         "IDENTITY_HEADERS",
         "IDENTITY_HASH",
         "IDENTITY_SALT_FILE",
+        "INCLUDE_USAGE",
         "GRACE_SECONDS",
     ];
     name.strip_prefix(outrigger_contract::ENV_PREFIX)

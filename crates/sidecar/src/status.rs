@@ -77,6 +77,9 @@ pub struct Shown {
     pub upstream_proxy: Option<String>,
     /// Where the public trust files are.
     pub trust_dir: Option<PathBuf>,
+    /// Whether streams are asked for a usage that their app did not ask for.
+    #[serde(default)]
+    pub include_usage: bool,
     /// How long streams may run on at the end.
     pub grace_seconds: u64,
 }
@@ -283,6 +286,7 @@ fn shown(settings: &Settings) -> Shown {
             .and_then(|url| UpstreamProxy::parse(url).ok())
             .map(|proxy| format!("{}:{}", proxy.host, proxy.port)),
         trust_dir: settings.trust_dir.clone(),
+        include_usage: settings.include_usage,
         grace_seconds: settings.grace_seconds,
     }
 }

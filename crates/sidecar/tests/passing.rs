@@ -1,174 +1,27 @@
 //! What is no call of a known API passes as it is: gRPC with its trailers both ways, answers that come early, an
 //! expectation; over real sockets, one sidecar and one server of the test's own.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail the test they serve")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
+
+mod support;
 
 use std::convert::Infallible;
-use std::future::Future;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use http_body_util::channel::Channel;
 use http_body_util::{BodyExt, Either, Empty, Full};
 use hyper::body::Incoming;
-use hyper::server::conn::{http1, http2};
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use outrigger_ledger::{CallRecord, Recorder};
-use outrigger_sidecar::{Running, Settings, UpstreamOverride, bind};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::client::TlsStream;
-use tokio_rustls::{TlsAcceptor, TlsConnector};
+use outrigger_sidecar::Settings;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-const HOST: &str = "api.openai.com";
-const DEADLINE: Duration = Duration::from_secs(60);
+use support::{Bench, Body, HOST, head, within};
 
-type Body = Either<Full<Bytes>, Channel<Bytes, Infallible>>;
-
-#[derive(Default)]
-struct Kept(Mutex<Vec<Arc<CallRecord>>>);
-
-impl Recorder for Kept {
-    fn try_record(&self, record: Arc<CallRecord>) {
-        self.0.lock().unwrap().push(record);
-    }
-}
-
-/// A sidecar before a server.
-struct Bench {
-    running: Option<Running>,
-    connect: SocketAddr,
-    ca_pem: String,
-    records: Arc<Kept>,
-    _directory: tempfile::TempDir,
-}
-
-/// A server that answers every request by `answer`; its address and its authority.
-async fn server<F>(answer: fn(Request<Incoming>) -> F) -> (SocketAddr, String)
-where
-    F: Future<Output = Response<Body>> + Send + 'static,
-{
-    let mut authority = CertificateParams::default();
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let leaf = CertificateParams::new(vec![HOST.to_owned()]).unwrap().signed_by(&key, &authority).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![leaf.der().clone()], PrivateKeyDer::Pkcs8(key.serialize_der().into()))
-        .unwrap();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    let acceptor = TlsAcceptor::from(Arc::new(config));
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let acceptor = acceptor.clone();
-            tokio::spawn(async move {
-                // Either end may leave as it likes.
-                let Ok(tls) = acceptor.accept(stream).await else { return };
-                let h2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
-                let service =
-                    service_fn(move |request| async move { Ok::<_, Infallible>(answer(request).await) });
-                let _ended = if h2 {
-                    http2::Builder::new(TokioExecutor::new())
-                        .serve_connection(TokioIo::new(tls), service)
-                        .await
-                } else {
-                    http1::Builder::new().serve_connection(TokioIo::new(tls), service).await
-                };
-            });
-        }
-    });
-    (address, authority.pem())
-}
-
-impl Bench {
-    async fn before<F>(answer: fn(Request<Incoming>) -> F) -> Bench
-    where
-        F: Future<Output = Response<Body>> + Send + 'static,
-    {
-        let (address, authority) = server(answer).await;
-        let directory = tempfile::tempdir().unwrap();
-        let extra = directory.path().join("authority.pem");
-        std::fs::write(&extra, authority).unwrap();
-        let records = Arc::new(Kept::default());
-        let bound = bind(&Settings {
-            connect: (Ipv4Addr::LOCALHOST, 0).into(),
-            base_url: (Ipv4Addr::LOCALHOST, 0).into(),
-            transparent_port: None,
-            upstreams: vec![UpstreamOverride { host: HOST.to_owned(), address }],
-            extra_cas: vec![extra],
-            ..Settings::default()
-        })
-        .unwrap();
-        let (connect, ca_pem) = (bound.connect_address(), bound.ca_pem().to_owned());
-        let running = Some(bound.serve(Arc::clone(&records) as _).unwrap());
-        Bench { running, connect, ca_pem, records, _directory: directory }
-    }
-
-    /// A connection of the app, through CONNECT, as far as the handshake.
-    async fn open(&self, protocol: &str) -> TlsStream<TcpStream> {
-        let mut stream = TcpStream::connect(self.connect).await.unwrap();
-        let ask = format!("CONNECT {HOST}:443 HTTP/1.1\r\nHost: {HOST}:443\r\n\r\n");
-        stream.write_all(ask.as_bytes()).await.unwrap();
-        head(&mut stream).await;
-        let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_slice(self.ca_pem.as_bytes()).unwrap()).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
-        let name = ServerName::try_from(HOST).unwrap();
-        TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap()
-    }
-
-    async fn h2<B>(&self) -> hyper::client::conn::http2::SendRequest<B>
-    where
-        B: http_body::Body<Data = Bytes, Error = Infallible> + Send + Unpin + 'static,
-    {
-        let io = TokioIo::new(self.open("h2").await);
-        let (sender, connection) =
-            hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await.unwrap();
-        tokio::spawn(connection);
-        sender
-    }
-
-    /// Ends the sidecar; nothing that passed was a call.
-    async fn nothing_was_metered(mut self) {
-        let running = self.running.take().unwrap();
-        let drained = tokio::task::spawn_blocking(move || running.drain(Duration::ZERO)).await;
-        let seen = drained.unwrap();
-        assert_eq!((seen.panics, self.records.0.lock().unwrap().len()), (0, 0));
-        assert!(seen.intercepted > 0, "it was read");
-    }
-}
-
-async fn within<T>(what: impl Future<Output = T>) -> T {
-    tokio::time::timeout(DEADLINE, what).await.unwrap_or_else(|_| panic!("it never came"))
-}
-
-/// A head, byte by byte, so that nothing behind it is swallowed.
-async fn head(stream: &mut (impl AsyncRead + Unpin)) -> String {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(within(stream.read_u8()).await.unwrap());
-    }
-    String::from_utf8(head).unwrap()
+/// Ends the sidecar; nothing that passed was a call.
+async fn nothing_was_metered(bench: Bench) {
+    let (seen, records) = bench.end().await;
+    assert_eq!((seen.panics, records.len()), (0, 0));
+    assert!(seen.intercepted > 0, "it was read");
 }
 
 /// A gRPC message: not compressed, its length, its bytes.
@@ -219,7 +72,7 @@ fn call<B>(path: &str, body: B) -> Request<B> {
 
 #[tokio::test]
 async fn grpc_streams_both_ways_at_once_and_keeps_its_trailers() {
-    let bench = Bench::before(echo).await;
+    let bench = Bench::before(Settings::default(), echo).await;
     let mut sender = bench.h2().await;
     let (mut asking, body) = Channel::<Bytes, Infallible>::new(1);
     let response = within(sender.send_request(call("/tide.Tables/Watch", body))).await.unwrap();
@@ -240,19 +93,19 @@ async fn grpc_streams_both_ways_at_once_and_keeps_its_trailers() {
     assert_eq!(last["x-te"], "trailers");
     assert_eq!(last["x-pilot"], "aboard", "the request's came through too");
     assert!(within(answers.frame()).await.is_none());
-    bench.nothing_was_metered().await;
+    nothing_was_metered(bench).await;
 }
 
 #[tokio::test]
 async fn a_grpc_answer_of_trailers_only_stays_one() {
-    let bench = Bench::before(echo).await;
+    let bench = Bench::before(Settings::default(), echo).await;
     let mut sender = bench.h2().await;
     let asked = call("/tide.Tables/Refused", Full::from(message("ebb")));
     let response = within(sender.send_request(asked)).await.unwrap();
     assert_eq!(response.headers()["grpc-status"], "7");
     assert_eq!(response.headers()["grpc-message"], "no%20tide");
     assert!(hyper::body::Body::is_end_stream(response.body()), "its head is its end");
-    bench.nothing_was_metered().await;
+    nothing_was_metered(bench).await;
 }
 
 /// Answers without reading a byte of the body.
@@ -262,7 +115,7 @@ async fn at_once(_request: Request<Incoming>) -> Response<Body> {
 
 #[tokio::test]
 async fn an_answer_may_come_before_its_request_has_ended() {
-    let bench = Bench::before(at_once).await;
+    let bench = Bench::before(Settings::default(), at_once).await;
     let mut sender = bench.h2().await;
     let (mut asking, body) = Channel::<Bytes, Infallible>::new(1);
     asking.send_data(Bytes::from_static(b"a part")).await.unwrap();
@@ -271,14 +124,14 @@ async fn an_answer_may_come_before_its_request_has_ended() {
     assert_eq!(within(response.into_body().collect()).await.unwrap().to_bytes(), "too much");
     drop(asking);
 
-    let mut stream = bench.open("http/1.1").await;
+    let mut stream = bench.open(HOST, "http/1.1").await;
     let request = format!("POST /v1/files HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 1000\r\n\r\na part");
     stream.write_all(request.as_bytes()).await.unwrap();
     assert!(head(&mut stream).await.starts_with("HTTP/1.1 413 "));
     let mut body = [0; 8];
     within(stream.read_exact(&mut body)).await.unwrap();
     assert_eq!(&body, b"too much");
-    bench.nothing_was_metered().await;
+    nothing_was_metered(bench).await;
 }
 
 /// Tells how long the body was, and whether an expectation came through.
@@ -290,8 +143,8 @@ async fn count(request: Request<Incoming>) -> Response<Body> {
 
 #[tokio::test]
 async fn an_app_that_waits_to_be_asked_for_its_body_is_asked() {
-    let bench = Bench::before(count).await;
-    let mut stream = bench.open("http/1.1").await;
+    let bench = Bench::before(Settings::default(), count).await;
+    let mut stream = bench.open(HOST, "http/1.1").await;
     let request = format!(
         "POST /v1/files HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n"
     );
@@ -302,14 +155,14 @@ async fn an_app_that_waits_to_be_asked_for_its_body_is_asked() {
     let mut told = [0; 7];
     within(stream.read_exact(&mut told)).await.unwrap();
     assert_eq!(&told, b"4 false");
-    bench.nothing_was_metered().await;
+    nothing_was_metered(bench).await;
 }
 
 #[tokio::test]
 async fn websockets_over_http_2_are_not_offered() {
     const EXTENDED_CONNECT: u16 = 8;
-    let bench = Bench::before(count).await;
-    let mut stream = bench.open("h2").await;
+    let bench = Bench::before(Settings::default(), count).await;
+    let mut stream = bench.open(HOST, "h2").await;
     stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00").await.unwrap();
     let mut head = [0; 9];
     within(stream.read_exact(&mut head)).await.unwrap();
@@ -328,5 +181,5 @@ async fn websockets_over_http_2_are_not_offered() {
         .unwrap();
     let response = within(sender.send_request(request)).await.unwrap();
     assert_eq!(within(response.into_body().collect()).await.unwrap().to_bytes(), "0 false");
-    bench.nothing_was_metered().await;
+    nothing_was_metered(bench).await;
 }

@@ -9,6 +9,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use serde_json::json;
 
 use crate::ask::{Ask, Told, members};
 use crate::body::{Pace, Sent, gzip, stream};
@@ -116,6 +117,11 @@ async fn answer(
         error(shared, at, provider, ErrorKind::Authentication, Some(&refused), &answer)
     } else if let Some(kind) = answer.error.filter(|_| answer.error_after.is_none()) {
         error(shared, at, provider, kind, None, &answer)
+    } else if let Some(words) =
+        answer.refuse_stream_options.as_ref().filter(|_| !json["stream_options"].is_null())
+    {
+        let refusal = json!({"error": {"message": words, "type": "invalid_request_error", "param": null, "code": null}});
+        whole(shared, at, 400, "application/json", refusal.to_string().into_bytes(), zip)
     } else {
         let ask = Ask {
             method: method.clone(),

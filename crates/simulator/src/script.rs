@@ -75,6 +75,8 @@ pub struct Answer {
     pub endless: bool,
     /// Compress where the client accepts gzip.
     pub gzip: bool,
+    /// A request with `stream_options` is refused in these words, as by a server that does not know them.
+    pub refuse_stream_options: Option<String>,
     /// Realtime: the answer is called off before its end.
     pub cancelled: bool,
     /// Handshake: agree to no compression.

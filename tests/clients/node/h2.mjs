@@ -22,7 +22,7 @@ const calls = ['/v1/chat/completions', '/v1/responses'].map((path) => new Promis
   request.on('data', (piece) => body.update(piece));
   request.on('end', () => resolve({ path, status: head[':status'], altSvc: head['alt-svc'] ?? null, sha256: body.digest('hex') }));
   request.on('error', reject);
-  request.end(JSON.stringify({ model: 'gpt-5-mini', stream: true, input: 'x', messages: [{ role: 'user', content: 'x' }] }));
+  request.end(JSON.stringify({ model: 'gpt-5-mini', stream: true, stream_options: { include_usage: true }, input: 'x', messages: [{ role: 'user', content: 'x' }] }));
 }));
 const answers = await Promise.all(calls);
 console.log(JSON.stringify({ protocol: secure.alpnProtocol, answers }));

@@ -1,13 +1,20 @@
-"""Sends one raw request with headers of every kind and prints what was sent and what came back."""
+"""Sends one raw request with headers of every kind and prints what was sent and what came back.
+
+Usage: headers.py [stream]
+"""
 
 import hashlib
 import json
 import os
 import socket
 import ssl
+import sys
 from urllib.parse import urlsplit
 
-body = json.dumps({"model": "gpt-5-mini", "messages": [{"role": "user", "content": "ünïcode  \t"}]}, ensure_ascii=False).encode()
+asked = {"model": "gpt-5-mini", "messages": [{"role": "user", "content": "ünïcode  \t"}]}
+if "stream" in sys.argv:
+    asked["stream"] = True
+body = json.dumps(asked, ensure_ascii=False).encode()
 headers = [
     ("Host", "api.openai.com"),
     ("User-Agent", "headers-test/1.0"),
@@ -21,6 +28,7 @@ headers = [
     ("X-Outrigger-Note", "gone too"),
     ("Authorization", "Bearer " + os.environ["OPENAI_API_KEY"]),
     ("Accept", "application/json"),
+    ("Accept-Encoding", "gzip"),
     ("Content-Type", "application/json"),
     ("Content-Length", str(len(body))),
 ]
@@ -47,14 +55,34 @@ assert interim[0].startswith("HTTP/1.1 100"), interim
 tls.sendall(body)
 status, *answer = head_of(tls)
 answer = [line.split(": ", 1) for line in answer if line]
-length = int(dict((name.lower(), value) for name, value in answer)["content-length"])
+length = dict((name.lower(), value) for name, value in answer).get("content-length")
+
+
+def exactly(count):
+    data = b""
+    while len(data) < count:
+        data += tls.recv(count - len(data))
+    return data
+
+
+def line():
+    data = b""
+    while not data.endswith(b"\r\n"):
+        data += tls.recv(1)
+    return data
+
+
 received = b""
-while len(received) < length:
-    received += tls.recv(65536)
+if length is None:
+    while (count := int(line(), 16)) > 0:
+        received += exactly(count)
+        line()
+else:
+    received = exactly(int(length))
 print(json.dumps({
     "status": status,
     "sent_headers": headers,
-    "sent_sha256": hashlib.sha256(body).hexdigest(),
+    "sent": body.decode(),
     "received_headers": answer,
     "received_sha256": hashlib.sha256(received).hexdigest(),
 }))

@@ -169,48 +169,98 @@ fn an_unlisted_host_sees_the_clients_own_handshake() {
     assert_eq!((seen.passed, seen.intercepted, seen.panics), (cuts.len() as u64, 0, 0));
 }
 
-#[test]
-fn a_request_changes_on_its_way_only_as_the_documentation_says() {
+/// The words that a part of `docs/what-we-change.md` sets off, in lower case.
+fn documented(part: &str) -> Vec<String> {
+    let page = std::fs::read_to_string(file("../docs/what-we-change.md")).expect("the page");
+    let part = page.split("\n## ").find(|text| text.starts_with(part)).expect("such a part");
+    part.split('`').skip(1).step_by(2).map(str::to_lowercase).collect()
+}
+
+/// Whether a header is set off there, by its name, with a value, or as one of a family.
+fn is_named(name: &str, documented: &[String]) -> bool {
+    documented.iter().any(|word| {
+        let word = word.split(':').next().unwrap_or_default();
+        word == name || word.strip_suffix('*').is_some_and(|family| name.starts_with(family))
+    })
+}
+
+fn pairs(headers: &serde_json::Value) -> Vec<(String, String)> {
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    headers
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|pair| (text(&pair[0]).to_lowercase(), text(&pair[1])))
+        .collect()
+}
+
+/// Sends one request with headers of every kind. What left and came back, and what reached the simulator.
+fn changed(arguments: &[&str]) -> (serde_json::Value, outrigger_simulator::Received) {
     let simulator = simulator(Answer::default());
     let words = [setting("OUTRIGGER_TEST_PYTHON"), file("clients/python/headers.py").display().to_string()];
-    let ended = exec(&simulator).run(&refs(&words));
+    let ended = exec(&simulator).run(&[refs(&words), arguments.to_vec()].concat());
     assert!(ended.status.success(), "{}", ended.errors);
     let told: serde_json::Value = serde_json::from_str(&ended.output).expect("JSON");
     let received = simulator.received().remove(0);
 
-    let names = |pairs: &serde_json::Value| -> Vec<String> {
-        pairs
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(|pair| Some(pair[0].as_str()?.to_lowercase()))
-            .collect()
-    };
-    let removed =
-        ["connection", "keep-alive", "te", "expect", "x-hop", "x-outrigger-step", "x-outrigger-note"];
-    let expected: Vec<String> =
-        names(&told["sent_headers"]).into_iter().filter(|name| !removed.contains(&name.as_str())).collect();
-    let got: Vec<String> = received.headers.keys().map(ToString::to_string).collect();
-    assert_eq!(got, expected, "the request's headers, in their order");
-    for pair in told["sent_headers"].as_array().into_iter().flatten() {
-        let name = pair[0].as_str().unwrap_or_default().to_lowercase();
-        if expected.contains(&name) {
-            assert_eq!(
-                received.headers.get(&name).and_then(|value| value.to_str().ok()),
-                pair[1].as_str(),
-                "{name}"
-            );
-        }
+    let (requests, responses) = (documented("Requests"), documented("Responses"));
+    let streams = documented("Streams that do not tell");
+    let streamed = !arguments.is_empty();
+    let (sent, got) = (pairs(&told["sent_headers"]), &received.headers);
+    let names: Vec<&str> = got.keys().map(AsRef::as_ref).collect();
+    let (stay, gone): (Vec<&str>, Vec<&str>) =
+        sent.iter().map(|(name, _)| &**name).partition(|name| got.contains_key(*name));
+    assert_eq!(names, stay, "the request's headers, in their order");
+    let hop = ["connection", "x-hop", "keep-alive", "te", "expect", "x-outrigger-step", "x-outrigger-note"];
+    assert_eq!(gone, hop);
+    for name in gone {
+        // What the connection's own list names is named by the app.
+        assert!(
+            is_named(name, &requests) || name == "x-hop",
+            "{name} is removed and the page does not say so"
+        );
+    }
+    for (name, value) in sent.iter().filter(|(name, _)| stay.contains(&&**name)) {
+        let same = got.get(name).and_then(|got| got.to_str().ok()) == Some(value);
+        assert!(same || streamed && is_named(name, &streams), "{name} is another");
     }
     assert_eq!(received.path, "/v1/chat/completions?a=%2F&b");
-    assert_eq!(outrigger_tests::sha256(&received.body), told["sent_sha256"].as_str().unwrap_or_default());
 
-    let answered = names(&told["received_headers"]);
-    assert!(!answered.contains(&"alt-svc".to_owned()), "{answered:?}");
-    let of_the_provider = ["x-request-id", "openai-processing-ms", "content-type", "content-length", "date"];
-    for name in of_the_provider {
-        assert!(answered.contains(&name.to_owned()), "{name} is missing in {answered:?}");
+    let answered = pairs(&told["received_headers"]);
+    let answered: Vec<&str> = answered.iter().map(|(name, _)| &**name).collect();
+    assert!(is_named("alt-svc", &responses) && !answered.contains(&"alt-svc"), "{answered:?}");
+    for name in ["x-request-id", "openai-processing-ms", "content-type", "date"] {
+        assert!(answered.contains(&name), "{name} is missing in {answered:?}");
     }
-    assert!(answered.iter().all(|name| !name.starts_with("x-outrigger") && name != "via"), "{answered:?}");
+    assert!(answered.iter().all(|name| !name.starts_with("x-outrigger") && *name != "via"), "{answered:?}");
+    (told, received)
+}
+
+#[test]
+fn a_call_changes_on_its_way_only_as_the_documentation_says() {
+    let (told, received) = changed(&[]);
+    assert_eq!(told["sent"], String::from_utf8_lossy(&received.body).into_owned());
+    assert!(pairs(&told["received_headers"]).iter().any(|(name, _)| name == "content-length"));
     assert_eq!(told["received_sha256"], outrigger_tests::sha256(&received.sent));
+}
+
+#[test]
+fn a_stream_changes_on_its_way_only_as_the_documentation_says() {
+    let (told, received) = changed(&["stream"]);
+    let question = documented("Streams that do not tell")
+        .into_iter()
+        .find(|word| word.starts_with(",\"stream_options\""));
+    let question = question.expect("the page tells what is put in");
+    let sent = told["sent"].as_str().expect("a body");
+    let expected = format!("{}{question}}}", sent.strip_suffix('}').expect("an object"));
+    assert_eq!(String::from_utf8_lossy(&received.body), expected);
+    assert_eq!(received.headers["accept-encoding"], "identity");
+    assert_eq!(received.headers["content-length"], expected.len().to_string());
+
+    // What is taken out of this answer, by other means than ours.
+    let answer = String::from_utf8(received.sent).expect("text");
+    let (before, usage) = answer.rsplit_once("data: {").expect("a last event");
+    assert!(usage.contains("\"choices\":[]") && usage.ends_with("data: [DONE]\n\n"), "{usage}");
+    let without = before.replace(",\"usage\":null", "") + "data: [DONE]\n\n";
+    assert_eq!(told["received_sha256"], outrigger_tests::sha256(without.as_bytes()));
 }

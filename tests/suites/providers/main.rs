@@ -19,6 +19,7 @@ mod second_opinion;
 mod secrets;
 mod sockets;
 mod tunnels;
+mod unasked;
 mod wire;
 
 use std::collections::BTreeMap;

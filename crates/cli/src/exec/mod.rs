@@ -62,6 +62,9 @@ pub(crate) struct Arguments {
     /// system trusts; what only Java's own `cacerts` holds is not in it.
     #[arg(long)]
     trust_java: bool,
+    /// Change no request: a stream whose usage the program does not ask for then has unknown tokens.
+    #[arg(long)]
+    no_include_usage: bool,
     /// Print the bill so far at this interval, such as 30s, 5m or 1h (SIGUSR1 prints it at once).
     #[arg(long, value_name = "TIME", value_parser = interval)]
     summary_every: Option<Duration>,
@@ -140,6 +143,7 @@ fn start(arguments: &Arguments, bill: &Arc<Bill>) -> Result<Aboard, Box<dyn std:
     let bound = outrigger_sidecar::bind(&Settings {
         hosts: arguments.host.clone(),
         deployments: arguments.deployment.clone(),
+        include_usage: !arguments.no_include_usage,
         ..settings(&arguments.upstream, &arguments.extra_ca, &user)
     })?;
     let directory = tempfile::Builder::new().prefix("outrigger-").tempdir()?;

@@ -36,6 +36,10 @@ pub(super) struct About {
     pub(super) key: Option<KeyHint>,
     /// What stands behind names that the customer gave; nothing is known without it.
     pub(super) deployments: Option<Arc<Deployments>>,
+    /// Attempts before the last one, each with its answer.
+    pub(super) earlier: Vec<Attempt>,
+    /// Why the provider was not asked for a usage that the app did not ask for.
+    pub(super) not_asked: Option<&'static str>,
 }
 
 /// A response's head, as far as a record needs it.
@@ -97,6 +101,33 @@ impl About {
                 .as_ref()
                 .map(KeyHint::of),
             deployments: None,
+            earlier: Vec::new(),
+            not_asked: None,
+        }
+    }
+
+    /// What is known of the attempt under way.
+    pub(super) fn attempt(
+        &self,
+        times: &Times,
+        status: Option<StatusCode>,
+        error_type: Option<String>,
+    ) -> Attempt {
+        let number = self.earlier.len() + 1;
+        Attempt {
+            span_id: self.id.derived(&format!("attempt {number}")),
+            number: number as u32,
+            provider: self.service.id,
+            host: self.host.clone(),
+            port: self.port,
+            peer: self.peer,
+            path: self.path.clone(),
+            method: self.method.as_str().to_owned(),
+            http_version: self.http_version,
+            status: status.map(|status| status.as_u16()),
+            error_type,
+            started: self.earlier.last().map_or(times.started, |earlier| earlier.ended),
+            ended: times.ended,
         }
     }
 
@@ -134,24 +165,12 @@ impl About {
         let Judgement { verdict, deployed, tier, region, cost } = judgement;
         let Seen { operation, facts, reading, fault, head, times, transport, .. } = seen;
         let status = head.map(|head| head.status);
-        let attempt = Attempt {
-            span_id: self.id.derived("attempt 1"),
-            number: 1,
-            provider: self.service.id,
-            host: self.host.clone(),
-            port: self.port,
-            peer: self.peer,
-            path: self.path.clone(),
-            method: self.method.as_str().to_owned(),
-            http_version: self.http_version,
-            status: status.map(|status| status.as_u16()),
-            error_type: verdict.cause.as_ref().map(|cause| match status {
-                Some(status) if !is_good(status) => status.as_str().to_owned(),
-                _ => cause.error_type.clone(),
-            }),
-            started: times.started,
-            ended: times.ended,
-        };
+        let error_type = verdict.cause.as_ref().map(|cause| match status {
+            Some(status) if !is_good(status) => status.as_str().to_owned(),
+            _ => cause.error_type.clone(),
+        });
+        let mut attempts = self.earlier.clone();
+        attempts.push(self.attempt(&times, status, error_type));
         CallRecord {
             id: self.id,
             span: self.span,
@@ -180,7 +199,7 @@ impl About {
             fault,
             times,
             transport,
-            attempts: vec![attempt],
+            attempts,
         }
     }
 

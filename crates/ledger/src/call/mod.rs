@@ -15,7 +15,7 @@ use self::about::{About, Head, Seen, tidied};
 pub use self::socket::Socket;
 use crate::decode::{Consumer, Decoder};
 use crate::guard::{FAULT, guarded};
-use crate::{CallId, CallRecord, Deployments, IdentityRules, Mode, Times, Timestamp, Transport};
+use crate::{CallId, CallRecord, Deployments, IdentityRules, Mode, Times, Timestamp, Transport, cause};
 
 /// What is known when a request's head has been read.
 pub struct CallStart<'a> {
@@ -132,6 +132,19 @@ impl Call {
     /// An upstream connection carries the call.
     pub fn connected(&mut self, peer: Option<SocketAddr>) {
         self.about.peer = peer;
+    }
+
+    /// Why the provider is not asked for a usage that the app did not ask for, in plain words.
+    pub const fn usage_not_asked(&mut self, why: &'static str) {
+        self.about.not_asked = Some(why);
+    }
+
+    /// The attempt under way was answered with this status and its request is sent once more; the app sees nothing of it.
+    pub fn sent_again(&mut self, status: StatusCode, at: Timestamp) {
+        let times = Times { ended: at, ..self.times };
+        let error_type = (!cause::is_good(status)).then(|| status.as_str().to_owned());
+        self.about.earlier.push(self.about.attempt(&times, Some(status), error_type));
+        self.about.peer = None;
     }
 
     /// The response's head.

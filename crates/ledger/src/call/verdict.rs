@@ -92,7 +92,7 @@ impl About {
             // An error response bills nothing.
             return (Outcome::Failed, told, nothing_used());
         }
-        let tokens = account(end, reading, facts);
+        let tokens = account(end, reading, facts, self.not_asked);
         let (outcome, cause) = match (told, end) {
             (Some(told), _) => (Outcome::Failed, Some(told)),
             (None, End::Abandoned) => (Outcome::Unknown, None),
@@ -120,7 +120,7 @@ fn is_whole(reading: &Reading) -> bool {
     reading.end != StreamEnd::Open && reading.stumbled.is_none()
 }
 
-fn account(end: &End, reading: &Reading, facts: &RequestFacts) -> Accounted {
+fn account(end: &End, reading: &Reading, facts: &RequestFacts, not_asked: Option<&'static str>) -> Accounted {
     if let Some(stumbled) = reading.stumbled {
         return unknown(stumbled);
     }
@@ -136,7 +136,7 @@ fn account(end: &End, reading: &Reading, facts: &RequestFacts) -> Accounted {
         End::Cut if !is_whole(reading) => "the answer broke off before its usage was reported",
         End::Abandoned => "the call was not followed to its end",
         _ if is_whole(reading) && facts.include_usage == Some(false) => {
-            "the app did not ask for the usage (stream_options.include_usage)"
+            not_asked.unwrap_or("the app did not ask for the usage (stream_options.include_usage)")
         }
         End::Complete | End::Failed { .. } if !is_whole(reading) => {
             "the stream ended without its terminal event"

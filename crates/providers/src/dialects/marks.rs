@@ -14,6 +14,11 @@ impl Mark {
         Mark(LazyLock::new(finder))
     }
 
+    /// Whether the name stands in `text` at all.
+    pub(crate) fn stands_in(&self, text: &[u8]) -> bool {
+        self.0.find(text).is_some()
+    }
+
     /// Whether the name stands in `text` with a value that is not `null`.
     pub(crate) fn has_value(&self, text: &[u8]) -> bool {
         self.values(text).any(|value| value.first() != Some(&b'n'))

@@ -1,4 +1,5 @@
-//! The Gemini API (wire formats, section 1.8). The key may stand in the query; OpenAI's format is spoken under a prefix.
+//! The Gemini API (wire formats, section 1.8). The key may stand in the query; OpenAI's format is spoken under a prefix,
+//! with the usage in every chunk.
 
 use http::Method;
 
@@ -7,7 +8,7 @@ use crate::dialects::gemini_interactions::GeminiInteractions;
 use crate::dialects::openai_chat::OPENAI_CHAT;
 use crate::dialects::openai_embeddings::OpenAiEmbeddings;
 use crate::service::percent_decoded;
-use crate::{Addressed, Dialect, Operation, Recognised, Service};
+use crate::{Addressed, Dialect, Operation, Recognised, Service, StreamedUsage};
 
 pub(super) static SERVICE: Service = Service {
     id: "gemini",
@@ -18,6 +19,7 @@ pub(super) static SERVICE: Service = Service {
     key_headers: &["x-goog-api-key", "authorization"],
     key_parameter: Some("key"),
     request_id_header: "x-goog-request-id",
+    streamed_usage: StreamedUsage::Unasked,
     recognise,
     addressed,
     ..Service::ROW

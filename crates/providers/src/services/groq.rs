@@ -3,7 +3,7 @@
 
 use crate::dialects::openai_chat::{OpenAiChat, chunk_with};
 use crate::services::compatible::recognised;
-use crate::{FailureClass, Service};
+use crate::{FailureClass, Service, StreamedUsage};
 
 static CHAT: OpenAiChat = OpenAiChat {
     chunk: &chunk_with(&["x_groq", "usage"], &["x_groq", "error"]),
@@ -23,6 +23,7 @@ pub(super) static SERVICE: Service = Service {
     hosts: &["api.groq.com"],
     base_url: Some(("GROQ_BASE_URL", "/groq")),
     key_variable: "GROQ_API_KEY",
+    streamed_usage: StreamedUsage::Unasked,
     recognise: |method, path| recognised(&CHAT, method, path),
     ..Service::ROW
 };

@@ -1,11 +1,12 @@
-//! Mistral (wire formats, section 1.10). It counts cached tokens under names of its own.
+//! Mistral (wire formats, section 1.10). It counts cached tokens under names of its own, and its streams
+//! always end with the usage.
 
 use outrigger_pricing::Meter;
 use serde::Deserialize;
 
-use crate::Service;
 use crate::dialects::openai_chat::{ChatUsage, Details, OpenAiChat};
 use crate::services::compatible::recognised;
+use crate::{Service, StreamedUsage};
 
 static CHAT: OpenAiChat = OpenAiChat { amend, finish: &[("model_length", "length")], ..OpenAiChat::PLAIN };
 
@@ -14,6 +15,7 @@ pub(super) static SERVICE: Service = Service {
     otel_name: "mistral_ai",
     hosts: &["api.mistral.ai"],
     key_variable: "MISTRAL_API_KEY",
+    streamed_usage: StreamedUsage::Unasked,
     recognise: |method, path| recognised(&CHAT, method, path),
     ..Service::ROW
 };

@@ -1,5 +1,5 @@
 //! OpenRouter (wire formats, section 1.10). It says what the call cost; with a key of the customer's own that is its fee
-//! alone, and the rest is told beside it.
+//! alone, and the rest is told beside it. Its streams end with the usage, asked or not.
 
 use outrigger_pricing::Meter;
 use serde::Deserialize;
@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use crate::dialects::openai_chat::{ChatUsage, OpenAiChat};
 use crate::services::compatible::recognised;
 use crate::services::dollars;
-use crate::{FailureClass, Service};
+use crate::{FailureClass, Service, StreamedUsage};
 
 static CHAT: OpenAiChat = OpenAiChat {
     amend,
@@ -29,6 +29,7 @@ pub(super) static SERVICE: Service = Service {
     key_variable: "OPENROUTER_API_KEY",
     key_headers: &["authorization", "x-api-key"],
     request_id_header: "x-generation-id",
+    streamed_usage: StreamedUsage::Unasked,
     recognise: |method, path| recognised(&CHAT, method, path),
     ..Service::ROW
 };

@@ -8,7 +8,7 @@ use crate::dialects::gemini::Gemini;
 use crate::dialects::ollama::Ollama;
 use crate::dialects::openai_chat::OPENAI_CHAT;
 use crate::services::{bedrock, compatible, gemini, ollama};
-use crate::{Addressed, Operation, Recognised, Service};
+use crate::{Addressed, Operation, Recognised, Service, StreamedUsage};
 
 /// The service of every operator-listed host; it has no hosts of its own.
 pub static OPERATOR_LISTED: Service = Service {
@@ -17,6 +17,7 @@ pub static OPERATOR_LISTED: Service = Service {
     key_variable: "OPENAI_API_KEY",
     key_headers: &["authorization", "api-key", "x-api-key", "x-goog-api-key"],
     key_parameter: Some("key"),
+    streamed_usage: StreamedUsage::Untried,
     recognise,
     addressed,
     recognise_socket: compatible::recognised_socket,

@@ -1,14 +1,14 @@
 //! Perplexity: counts citations, reasoning and searches beside the completion, and says what the call cost, request fees
-//! included. Its streams end with their finish reason.
+//! included. Its streams tell the usage unasked and end with their finish reason.
 
 use outrigger_pricing::Meter;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::Service;
 use crate::dialects::openai_chat::{ChatUsage, OpenAiChat};
 use crate::services::compatible::recognised;
 use crate::services::dollars;
+use crate::{Service, StreamedUsage};
 
 static CHAT: OpenAiChat = OpenAiChat { amend, ends_at_finish: true, ..OpenAiChat::PLAIN };
 
@@ -17,6 +17,7 @@ pub(super) static SERVICE: Service = Service {
     otel_name: "perplexity",
     hosts: &["api.perplexity.ai"],
     key_variable: "PERPLEXITY_API_KEY",
+    streamed_usage: StreamedUsage::Unasked,
     recognise: |method, path| recognised(&CHAT, method, path),
     ..Service::ROW
 };

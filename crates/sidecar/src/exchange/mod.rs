@@ -3,8 +3,11 @@
 pub(crate) mod after_flush;
 pub(crate) mod answer;
 pub(crate) mod body;
+mod forwarded;
 mod headers;
+pub(crate) mod include_usage;
 pub(crate) mod request;
+mod rewritten;
 pub(crate) mod tunnel;
 mod upgrade;
 pub(crate) mod watch;
@@ -22,13 +25,17 @@ use outrigger_providers::{Recognised, services};
 
 use crate::clock::CallClock;
 use crate::exchange::after_flush::AfterFlush;
-use crate::exchange::body::{ForwardedBody, ObservedBody, RelayedBody};
+use crate::exchange::body::{Ahead, ObservedBody, RelayedBody};
+use crate::exchange::forwarded::ForwardedBody;
+use crate::exchange::include_usage::{Answered, Asked, IncludeUsage};
 use crate::exchange::request::{Binding, Misrouted, Route, outgoing};
+use crate::exchange::rewritten::RewrittenBody;
 use crate::exchange::tunnel::Tunnel;
 use crate::exchange::watch::{Records, Watch};
 use crate::seen::Counters;
 use crate::tls::accept::Protocol;
-use crate::upstream::client::{OwnH2, SharedClient};
+use crate::upstream::DialError;
+use crate::upstream::client::{OwnH2, Sent, SharedClient};
 
 /// How much of a request that goes nowhere is taken in, and for how long.
 const SWALLOWED: usize = 1024 * 1024;
@@ -38,6 +45,7 @@ const SWALLOWING: Duration = Duration::from_secs(5);
 pub(crate) struct Shared {
     pub(crate) client: SharedClient<ForwardedBody>,
     pub(crate) records: Rc<Records>,
+    pub(crate) include_usage: IncludeUsage,
 }
 
 /// One connection of the app whose requests we read.
@@ -116,13 +124,13 @@ async fn forward(
     let request_sent = Rc::new(Cell::new(false));
     let (head, body) = request.into_parts();
     let head = outgoing(head, &route, connection.protocol, &connection.binding);
-    let body = ForwardedBody::new(body, watch.clone(), Rc::clone(&request_sent));
-    let request = Request::from_parts(head, body);
-    let sent = shared
-        .client
-        .send(&route.target, route.original, connection.protocol, &connection.own_h2, request)
-        .await;
-    let sent = match sent {
+    let (request, asked) =
+        shared.include_usage.prepare(&route, &recognised, head, body, watch.as_ref(), &request_sent).await;
+    let sent = match asked {
+        None => send(connection, &route, request).await.map(|sent| (sent, Answered::Otherwise(Ahead::new()))),
+        Some(asked) => Box::pin(ask(connection, &route, request, asked, watch.as_ref(), &request_sent)).await,
+    };
+    let (sent, answered) = match sent {
         Ok(sent) => sent,
         Err(error) => {
             let status = answer::status_for(error.class);
@@ -147,7 +155,12 @@ async fn forward(
         Protocol::H1 => Version::HTTP_11,
         Protocol::H2 => Version::HTTP_2,
     };
+    let (ahead, strip) = match answered {
+        Answered::Stream(strip) => (Ahead::new(), Some(strip)),
+        Answered::Otherwise(ahead) => (ahead, None),
+    };
     let body = ObservedBody {
+        ahead,
         inner,
         watch,
         after: Rc::clone(&connection.after),
@@ -155,7 +168,51 @@ async fn forward(
         client: Rc::clone(&shared.client),
         request_sent,
     };
-    Response::from_parts(head, RelayedBody::Observed(Box::new(body)))
+    let body = match strip {
+        Some(strip) => RelayedBody::Rewritten(Box::new(RewrittenBody::new(body, strip))),
+        None => RelayedBody::Observed(Box::new(body)),
+    };
+    Response::from_parts(head, body)
+}
+
+async fn send(
+    connection: &Connection,
+    route: &Route,
+    request: Request<ForwardedBody>,
+) -> Result<Sent<ForwardedBody>, DialError> {
+    let client = &connection.shared.client;
+    client.send(&route.target, route.original, connection.protocol, &connection.own_h2, request).await
+}
+
+/// Sends a request that was made to ask for the usage; if that is refused, once more as the app sent it.
+async fn ask(
+    connection: &Connection,
+    route: &Route,
+    request: Request<ForwardedBody>,
+    asked: Asked,
+    watch: Option<&Rc<Watch>>,
+    request_sent: &Rc<Cell<bool>>,
+) -> Result<(Sent<ForwardedBody>, Answered), DialError> {
+    let shared = &connection.shared;
+    let mut sent = send(connection, route, request).await?;
+    let refused = match shared.include_usage.answered(&asked, &mut sent.response).await {
+        Ok(answered) => return Ok((sent, answered)),
+        Err(refused) => refused,
+    };
+    if refused.whole && request_sent.get() {
+        sent.lease.put_back(&shared.client);
+    }
+    if let Some(watch) = watch {
+        watch.show(|call| {
+            call.connected(sent.peer);
+            call.sent_again(sent.response.status(), watch.clock.now());
+        });
+    }
+    drop(sent);
+    let host = Rc::clone(asked.host());
+    let sent = send(connection, route, asked.without(request_sent)).await?;
+    shared.include_usage.fared(&host, sent.response.status(), watch);
+    Ok((sent, Answered::Otherwise(Ahead::new())))
 }
 
 /// A watch over the call that a request is.

@@ -8,7 +8,8 @@ use hyper::body::Incoming;
 use outrigger_ledger::End;
 
 use crate::clock::CallClock;
-use crate::exchange::body::{ForwardedBody, ObservedBody, RelayedBody};
+use crate::exchange::body::{Ahead, ObservedBody, RelayedBody};
+use crate::exchange::forwarded::ForwardedBody;
 use crate::exchange::request::{Route, outgoing};
 use crate::exchange::tunnel::Tunnel;
 use crate::exchange::{Connection, answer, headers, watch};
@@ -83,6 +84,7 @@ pub(crate) async fn forward(
     }
     headers::clean_response(&mut head.headers);
     let body = ObservedBody {
+        ahead: Ahead::new(),
         inner,
         watch,
         after: Rc::clone(&connection.after),

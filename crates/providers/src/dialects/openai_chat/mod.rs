@@ -1,5 +1,6 @@
 //! OpenAI Chat Completions (wire formats, section 1.3).
 
+pub mod include_usage;
 mod meter;
 mod usage;
 
@@ -97,6 +98,10 @@ impl Dialect for OpenAiChat {
 
     fn api_type(&self) -> Option<&'static str> {
         Some("chat_completions")
+    }
+
+    fn has_include_usage(&self) -> bool {
+        true
     }
 
     fn request_reader(&self) -> Box<dyn RequestReader> {

@@ -13,6 +13,10 @@ impl Dialect for OpenAiCompletions {
         "openai_completions"
     }
 
+    fn has_include_usage(&self) -> bool {
+        true
+    }
+
     fn request_reader(&self) -> Box<dyn RequestReader> {
         OPENAI_CHAT.request_reader()
     }

@@ -1,0 +1,155 @@
+//! The places of an object's members in its JSON text. Per request and per event: no allocation. What the values hold is
+//! stepped over, not checked.
+
+use std::ops::Range;
+
+use memchr::memchr2;
+
+/// One member of an object.
+pub(super) struct Member<'a> {
+    /// What stands between the quotes, escapes as they are.
+    pub(super) key: &'a [u8],
+    /// From the key's first quote to the value's last byte.
+    pub(super) whole: Range<usize>,
+    /// The value.
+    pub(super) value: Range<usize>,
+    /// The comma before it; the first member has none.
+    pub(super) comma: Option<usize>,
+}
+
+/// Shows every member of the object that `json` is, in order. Where its closing brace stands; `None` where `json` is not
+/// one whole object.
+pub(super) fn members(json: &[u8], mut each: impl FnMut(&Member<'_>)) -> Option<usize> {
+    let open = blanks(json, 0);
+    if json.get(open) != Some(&b'{') {
+        return None;
+    }
+    let mut at = blanks(json, open + 1);
+    let mut comma = None;
+    if json.get(at) != Some(&b'}') {
+        loop {
+            let key = at;
+            let key_end = text_end(json, key)?;
+            at = blanks(json, key_end);
+            if json.get(at) != Some(&b':') {
+                return None;
+            }
+            let start = blanks(json, at + 1);
+            let end = value_end(json, start)?;
+            each(&Member { key: &json[key + 1..key_end - 1], whole: key..end, value: start..end, comma });
+            at = blanks(json, end);
+            match json.get(at)? {
+                b',' => {
+                    comma = Some(at);
+                    at = blanks(json, at + 1);
+                }
+                b'}' => break,
+                _ => return None,
+            }
+        }
+    }
+    (blanks(json, at + 1) == json.len()).then_some(at)
+}
+
+/// The first byte from `at` on that is no blank.
+pub(super) fn blanks(json: &[u8], at: usize) -> usize {
+    let rest = json.get(at..).unwrap_or_default();
+    let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+    at + rest.iter().position(|byte| !blank(byte)).unwrap_or(rest.len())
+}
+
+/// Behind the text that begins at `at`.
+fn text_end(json: &[u8], at: usize) -> Option<usize> {
+    if json.get(at) != Some(&b'"') {
+        return None;
+    }
+    let mut at = at + 1;
+    loop {
+        let mark = at + memchr2(b'"', b'\\', json.get(at..)?)?;
+        if json[mark] == b'"' {
+            return Some(mark + 1);
+        }
+        at = mark + 2;
+    }
+}
+
+/// Behind the value that begins at `at`.
+fn value_end(json: &[u8], at: usize) -> Option<usize> {
+    match json.get(at)? {
+        b'"' => text_end(json, at),
+        b'{' | b'[' => {
+            let mut depth = 1usize;
+            let mut at = at + 1;
+            while depth > 0 {
+                let rest = json.get(at..)?;
+                at += rest.iter().position(|byte| matches!(byte, b'"' | b'{' | b'[' | b'}' | b']'))?;
+                match json[at] {
+                    b'"' => at = text_end(json, at)?,
+                    b'{' | b'[' => (depth, at) = (depth + 1, at + 1),
+                    _ => (depth, at) = (depth - 1, at + 1),
+                }
+            }
+            Some(at)
+        }
+        b'-' | b'0'..=b'9' | b't' | b'f' | b'n' => {
+            let ends =
+                |byte: &u8| matches!(byte, b',' | b'}' | b']' | b':' | b'"' | b' ' | b'\t' | b'\r' | b'\n');
+            Some(json[at..].iter().position(ends).map_or(json.len(), |length| at + length))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn listed(json: &str) -> Option<Vec<(String, String)>> {
+        let bytes = json.as_bytes();
+        let mut found = Vec::new();
+        members(bytes, |member| {
+            let text = |range: &[u8]| String::from_utf8_lossy(range).into_owned();
+            found.push((text(member.key), text(&bytes[member.value.clone()])));
+        })?;
+        Some(found)
+    }
+
+    #[test]
+    fn members_are_found_whatever_stands_in_them() {
+        let json = r#" {"a" : "x\"},{" , "b":[1,{"c":"]"}],"d":-1.5e3,"e":null,"f":{} } "#;
+        let pairs =
+            [("a", r#""x\"},{""#), ("b", r#"[1,{"c":"]"}]"#), ("d", "-1.5e3"), ("e", "null"), ("f", "{}")];
+        let expected = pairs.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        assert_eq!(listed(json), Some(expected.to_vec()));
+        assert_eq!(listed("{}"), Some(Vec::new()));
+        for wrong in
+            ["", "[]", "{", r#"{"a""#, r#"{"a":1"#, r#"{"a":1,}"#, r#"{"a":1}x"#, r#"{a:1}"#, r#"{"a":"\""#]
+        {
+            assert_eq!(listed(wrong), None, "{wrong}");
+        }
+    }
+
+    proptest! {
+        /// What serde_json takes for an object has the members that it says.
+        #[test]
+        fn another_reader_finds_the_same(keys in prop::collection::btree_map("[a-c\"\\\\{]{0,3}", "[ \"\\\\{}\\[\\]:,é]{0,8}", 0..5)) {
+            let json = serde_json::to_string(&keys).unwrap();
+            let found = listed(&json).unwrap();
+            let again: std::collections::BTreeMap<String, String> = found
+                .iter()
+                .map(|(key, value)| {
+                    (serde_json::from_str(&format!("\"{key}\"")).unwrap(), serde_json::from_str(value).unwrap())
+                })
+                .collect();
+            prop_assert_eq!(again, keys);
+        }
+
+        #[test]
+        fn hostile_text_is_no_object_or_has_its_places_within(json in "[{}\\[\\]\":,\\\\a1n ]{0,40}") {
+            let length = json.len();
+            members(json.as_bytes(), |member| assert!(member.whole.end <= length && member.value.start <= member.value.end));
+        }
+    }
+}

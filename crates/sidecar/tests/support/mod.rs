@@ -1,0 +1,180 @@
+//! A sidecar before a server of the test's own, over real sockets.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail the test they serve")]
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::channel::Channel;
+use http_body_util::{Either, Full};
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use outrigger_ledger::{CallRecord, Recorder};
+use outrigger_sidecar::{Running, Seen, Settings, UpstreamOverride, bind};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+pub(crate) const HOST: &str = "api.openai.com";
+/// A host of which nothing is known but what an operator says.
+pub(crate) const LISTED: &str = "llm.harbour.example";
+const DEADLINE: Duration = Duration::from_secs(60);
+
+pub(crate) type Body = Either<Full<Bytes>, Channel<Bytes, std::io::Error>>;
+
+#[derive(Default)]
+struct Kept(Mutex<Vec<Arc<CallRecord>>>);
+
+impl Recorder for Kept {
+    fn try_record(&self, record: Arc<CallRecord>) {
+        self.0.lock().unwrap().push(record);
+    }
+}
+
+/// A sidecar before a server.
+pub(crate) struct Bench {
+    running: Running,
+    connect: SocketAddr,
+    ca_pem: String,
+    records: Arc<Kept>,
+    _directory: tempfile::TempDir,
+}
+
+/// A server that answers every request by `answer`; its address and its authority.
+async fn server<A, F>(answer: A) -> (SocketAddr, String)
+where
+    A: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Response<Body>> + Send + 'static,
+{
+    let mut authority = CertificateParams::default();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let leaf = CertificateParams::new([HOST, LISTED].map(str::to_owned))
+        .unwrap()
+        .signed_by(&key, &authority)
+        .unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![leaf.der().clone()], PrivateKeyDer::Pkcs8(key.serialize_der().into()))
+        .unwrap();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let (acceptor, answer) = (acceptor.clone(), answer.clone());
+            tokio::spawn(async move {
+                // Either end may leave as it likes.
+                let Ok(tls) = acceptor.accept(stream).await else { return };
+                let h2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
+                let service = service_fn(move |request| {
+                    let answer = answer(request);
+                    async move { Ok::<_, Infallible>(answer.await) }
+                });
+                let _ended = if h2 {
+                    http2::Builder::new(TokioExecutor::new())
+                        .serve_connection(TokioIo::new(tls), service)
+                        .await
+                } else {
+                    http1::Builder::new().serve_connection(TokioIo::new(tls), service).await
+                };
+            });
+        }
+    });
+    (address, authority.pem())
+}
+
+impl Bench {
+    /// Before a server that answers so, with these settings as far as they are not the bench's own.
+    pub(crate) async fn before<A, F>(settings: Settings, answer: A) -> Bench
+    where
+        A: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Response<Body>> + Send + 'static,
+    {
+        let (address, authority) = server(answer).await;
+        let directory = tempfile::tempdir().unwrap();
+        let extra = directory.path().join("authority.pem");
+        std::fs::write(&extra, authority).unwrap();
+        let records = Arc::new(Kept::default());
+        let bound = bind(&Settings {
+            connect: (Ipv4Addr::LOCALHOST, 0).into(),
+            base_url: (Ipv4Addr::LOCALHOST, 0).into(),
+            transparent_port: None,
+            hosts: vec![LISTED.to_owned()],
+            upstreams: [HOST, LISTED].map(|host| UpstreamOverride { host: host.to_owned(), address }).into(),
+            extra_cas: vec![extra],
+            ..settings
+        })
+        .unwrap();
+        let (connect, ca_pem) = (bound.connect_address(), bound.ca_pem().to_owned());
+        let running = bound.serve(Arc::clone(&records) as _).unwrap();
+        Bench { running, connect, ca_pem, records, _directory: directory }
+    }
+
+    /// A connection of the app, through CONNECT, as far as the handshake.
+    pub(crate) async fn open(&self, host: &'static str, protocol: &str) -> TlsStream<TcpStream> {
+        let mut stream = TcpStream::connect(self.connect).await.unwrap();
+        let ask = format!("CONNECT {host}:443 HTTP/1.1\r\nHost: {host}:443\r\n\r\n");
+        stream.write_all(ask.as_bytes()).await.unwrap();
+        head(&mut stream).await;
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(self.ca_pem.as_bytes()).unwrap()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
+        let name = ServerName::try_from(host).unwrap();
+        TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap()
+    }
+
+    pub(crate) async fn h2<B>(&self) -> hyper::client::conn::http2::SendRequest<B>
+    where
+        B: http_body::Body<Data = Bytes, Error = Infallible> + Send + Unpin + 'static,
+    {
+        let io = TokioIo::new(self.open(HOST, "h2").await);
+        let (sender, connection) =
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await.unwrap();
+        tokio::spawn(connection);
+        sender
+    }
+
+    /// Ends the sidecar. What it counted, and the records of all calls.
+    pub(crate) async fn end(self) -> (Seen, Vec<Arc<CallRecord>>) {
+        let drained = tokio::task::spawn_blocking(move || self.running.drain(Duration::ZERO)).await;
+        let records = std::mem::take(&mut *self.records.0.lock().unwrap());
+        (drained.unwrap(), records)
+    }
+}
+
+pub(crate) async fn within<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(DEADLINE, what).await.unwrap_or_else(|_| panic!("it never came"))
+}
+
+/// A head, byte by byte, so that nothing behind it is swallowed.
+pub(crate) async fn head(stream: &mut (impl AsyncRead + Unpin)) -> String {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(within(stream.read_u8()).await.unwrap());
+    }
+    String::from_utf8(head).unwrap()
+}
