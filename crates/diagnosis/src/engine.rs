@@ -1,0 +1,284 @@
+//! The state over all records: which verdicts hold, and what each new record changes. Per call, off the data path; memory is
+//! bounded by the number of places that are watched at a time.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use outrigger_ledger::{CallRecord, KeyHint, Outcome, Timestamp};
+use outrigger_pricing::PriceBook;
+
+use crate::keys::Keys;
+use crate::sign::{COUNTED, Weight, first_content, of_failure, shows};
+use crate::trend::{Trend, Turn};
+use crate::verdict::{Change, Kind, Verdict};
+use crate::words;
+
+/// Places (a kind of fault at a provider, for a model or a key) that are watched at a time. Past it new ones are not seen.
+const PLACES: usize = 256;
+/// A fault that is certain and is not seen for so long is over.
+const SILENCE: u64 = 300_000_000_000;
+/// Nanoseconds before which no first token is slow.
+const PROMPT: u64 = 5_000_000_000;
+/// Times the usual that are slow.
+const SLOWER: u64 = 4;
+/// Streams after which it is known what is usual.
+const KNOWN: u32 = 10;
+
+/// Where something is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    kind: Kind,
+    provider: &'static str,
+    model: Option<String>,
+    key: Option<String>,
+}
+
+/// A kind that is counted, in one place.
+struct Counted {
+    trend: Trend,
+    /// What it is while it holds.
+    verdict: Option<Verdict>,
+}
+
+/// How long the first content of a model's streams usually takes.
+struct Pace {
+    /// Nanoseconds.
+    usual: u64,
+    streams: u32,
+}
+
+/// Verdicts over the records of one process.
+pub struct Diagnosis {
+    book: Arc<PriceBook>,
+    keys: Keys,
+    certain: BTreeMap<Place, Verdict>,
+    counted: BTreeMap<Place, Counted>,
+    paces: BTreeMap<(&'static str, String), Pace>,
+}
+
+impl Diagnosis {
+    /// Nothing is wrong yet. The book tells which models exist.
+    #[must_use]
+    pub fn new(book: Arc<PriceBook>) -> Diagnosis {
+        Diagnosis {
+            book,
+            keys: Keys::default(),
+            certain: BTreeMap::new(),
+            counted: BTreeMap::new(),
+            paces: BTreeMap::new(),
+        }
+    }
+
+    /// The verdicts that hold.
+    pub fn active(&self) -> impl Iterator<Item = &Verdict> {
+        self.certain.values().chain(self.counted.values().filter_map(|counted| counted.verdict.as_ref()))
+    }
+
+    /// Takes one record in; tells what it changes.
+    pub fn call(&mut self, record: &CallRecord) -> Vec<Change> {
+        let mut changes = Vec::new();
+        let known = record.key.as_ref().is_some_and(|key| self.keys.knows(record.provider, key));
+        if record.outcome == Outcome::Answered {
+            self.answered(record, &mut changes);
+        } else if let Some((kind, Weight::Certain)) = of_failure(record, known) {
+            self.certain(kind, record, &mut changes);
+        }
+        for kind in COUNTED {
+            let bad = shows(record, kind, known);
+            let reached = record.cause.as_ref().is_some_and(|cause| cause.status.is_some());
+            // What failed for another reason says nothing of this one.
+            let good = record.outcome == Outcome::Answered || kind == Kind::Unreachable && reached;
+            if bad || good {
+                self.count(kind, record, bad, &mut changes);
+            }
+        }
+        if let Some(took) = first_content(record) {
+            let late = self.is_late(record, took);
+            self.count(Kind::SlowFirstToken, record, late, &mut changes);
+        }
+        changes
+    }
+
+    /// Time passes; tells what that changes.
+    pub fn time(&mut self, now: Timestamp) -> Vec<Change> {
+        let mut changes = Vec::new();
+        self.certain.retain(|_, verdict| {
+            let over = now.since(verdict.last) >= SILENCE;
+            if over {
+                changes.push(Change::Ended(verdict.clone(), "it was not seen for five minutes"));
+            }
+            !over
+        });
+        for counted in self.counted.values_mut() {
+            if let Some(Turn::Ends(why)) = counted.trend.time(now)
+                && let Some(verdict) = counted.verdict.take()
+            {
+                changes.push(Change::Ended(verdict, why));
+            }
+        }
+        self.counted.retain(|_, counted| !counted.trend.is_stale(now));
+        changes
+    }
+
+    /// A call was answered: what it disproves is over.
+    fn answered(&mut self, record: &CallRecord, changes: &mut Vec<Change>) {
+        if let Some(key) = &record.key {
+            self.keys.works(record.provider, key);
+        }
+        let fingerprint = record.key.as_ref().map(|key| &key.fingerprint);
+        self.certain.retain(|place, verdict| {
+            let same_key = place.key.as_ref() == fingerprint;
+            let same_model = place.model.as_deref() == asked(record);
+            let over = place.provider == record.provider
+                && match place.kind {
+                    Kind::MistypedKey | Kind::RevokedKey | Kind::QuotaExhausted => same_key,
+                    Kind::MissingKey => fingerprint.is_some(),
+                    Kind::Permission => same_key && same_model,
+                    Kind::ModelNotFound => same_model,
+                    Kind::ProviderTls => true,
+                    // Another prompt may be shorter; that does not make this one fit.
+                    _ => false,
+                };
+            if over {
+                changes.push(Change::Ended(verdict.clone(), "such a call was answered"));
+            }
+            !over
+        });
+    }
+
+    fn certain(&mut self, kind: Kind, record: &CallRecord, changes: &mut Vec<Change>) {
+        let place = place(kind, record);
+        let at = record.times.ended;
+        if let Some(verdict) = self.certain.get_mut(&place) {
+            verdict.calls += 1;
+            verdict.last = at;
+            return;
+        }
+        if self.certain.len() >= PLACES {
+            return;
+        }
+        let mut verdict = opened(&place, at);
+        verdict.evidence = words::one(record);
+        self.explain(&mut verdict, record, record.key.as_ref());
+        if let (Kind::RevokedKey, Some(key)) = (kind, &record.key) {
+            self.keys.refused(record.provider, key);
+        }
+        changes.push(Change::Began(verdict.clone()));
+        self.certain.insert(place, verdict);
+    }
+
+    fn count(&mut self, kind: Kind, record: &CallRecord, bad: bool, changes: &mut Vec<Change>) {
+        let place = place(kind, record);
+        let at = record.times.ended;
+        // A place begins to be watched with its first bad call.
+        if !self.counted.contains_key(&place) {
+            if !bad || self.counted.len() >= PLACES {
+                return;
+            }
+            self.counted.insert(place.clone(), Counted { trend: Trend::new(), verdict: None });
+        }
+        let Some(counted) = self.counted.get_mut(&place) else { return };
+        let turn = counted.trend.call(at, bad);
+        let recent = counted.trend.recent(at);
+        match turn {
+            Some(Turn::Begins) => {
+                let mut verdict = opened(&place, at);
+                verdict.calls = u64::from(recent.bad);
+                verdict.kind = match kind {
+                    Kind::PartialOutage if recent.bad == recent.calls => Kind::Outage,
+                    Kind::Unreachable if self.is_cut_off(record.provider) => Kind::OwnNetwork,
+                    kind => kind,
+                };
+                verdict.provider = (verdict.kind != Kind::OwnNetwork).then_some(record.provider);
+                verdict.evidence = words::several(record, recent);
+                self.explain(&mut verdict, record, record.key.as_ref());
+                changes.push(Change::Began(verdict.clone()));
+                if let Some(counted) = self.counted.get_mut(&place) {
+                    counted.verdict = Some(verdict);
+                }
+            }
+            Some(Turn::Ends(why)) => {
+                changes.extend(counted.verdict.take().map(|verdict| Change::Ended(verdict, why)));
+            }
+            None => {
+                if let Some(verdict) = counted.verdict.as_mut().filter(|_| bad) {
+                    verdict.calls += 1;
+                    verdict.last = at;
+                }
+            }
+        }
+    }
+
+    /// Whether another provider cannot be reached either.
+    fn is_cut_off(&self, provider: &str) -> bool {
+        self.counted.iter().any(|(place, counted)| {
+            place.kind == Kind::Unreachable && place.provider != provider && counted.trend.active
+        })
+    }
+
+    /// Whether the first content came late, by what is usual for the model; what is usual is learned from it.
+    fn is_late(&mut self, record: &CallRecord, took: u64) -> bool {
+        let model = record.model().unwrap_or_default().to_owned();
+        if self.paces.len() >= PLACES && !self.paces.contains_key(&(record.provider, model.clone())) {
+            return false;
+        }
+        let pace = self.paces.entry((record.provider, model)).or_insert(Pace { usual: took, streams: 0 });
+        let late = took > PROMPT && (pace.streams >= KNOWN && took / SLOWER > pace.usual);
+        if !late {
+            pace.streams = pace.streams.saturating_add(1);
+            pace.usual = pace.usual - pace.usual / 16 + took / 16;
+        }
+        late
+    }
+
+    fn explain(&self, verdict: &mut Verdict, record: &CallRecord, key: Option<&KeyHint>) {
+        let other = key.and_then(|key| self.keys.other(record.provider, key));
+        let (cause, next_step) = words::of(verdict.kind, record, other, &self.book);
+        verdict.cause = cause;
+        verdict.next_step = next_step;
+    }
+}
+
+/// The model that was asked for: the one that answers may have another name.
+fn asked(record: &CallRecord) -> Option<&str> {
+    record.facts.model.as_deref()
+}
+
+fn place(kind: Kind, record: &CallRecord) -> Place {
+    let by_key =
+        matches!(kind, Kind::MistypedKey | Kind::RevokedKey | Kind::QuotaExhausted | Kind::Permission);
+    let by_model = matches!(
+        kind,
+        Kind::Permission
+            | Kind::ModelNotFound
+            | Kind::RateLimited
+            | Kind::SlowFirstToken
+            | Kind::SlowCalls
+            | Kind::Truncated
+            | Kind::ContextOverflow
+            | Kind::TooLarge
+            | Kind::InvalidRequests
+            | Kind::ContentRefused
+    );
+    Place {
+        kind,
+        provider: record.provider,
+        model: asked(record).filter(|_| by_model).map(str::to_owned),
+        key: record.key.as_ref().filter(|_| by_key).map(|key| key.fingerprint.clone()),
+    }
+}
+
+fn opened(place: &Place, at: Timestamp) -> Verdict {
+    Verdict {
+        kind: place.kind,
+        provider: Some(place.provider),
+        model: place.model.clone(),
+        key: place.key.clone(),
+        since: at,
+        last: at,
+        calls: 1,
+        cause: String::new(),
+        evidence: String::new(),
+        next_step: String::new(),
+    }
+}

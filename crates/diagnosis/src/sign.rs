@@ -1,0 +1,76 @@
+//! What one record is a sign of. Per call; nothing is kept.
+
+use outrigger_ledger::{CallRecord, Outcome};
+use outrigger_providers::FailureClass;
+
+use crate::Kind;
+
+/// Nanoseconds that a call may take before it is slow.
+pub(crate) const SLOW: u64 = 30_000_000_000;
+
+/// How much of a sign is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Weight {
+    /// One is enough: it will not go away by itself.
+    Certain,
+    /// Only many of them mean something.
+    Statistical,
+}
+
+/// The kinds that calls are counted for one by one, good and bad.
+pub(crate) const COUNTED: [Kind; 8] = [
+    Kind::RateLimited,
+    Kind::PartialOutage,
+    Kind::Unreachable,
+    Kind::BrokenStreams,
+    Kind::SlowCalls,
+    Kind::Truncated,
+    Kind::InvalidRequests,
+    Kind::ContentRefused,
+];
+
+/// What a failure is a sign of, and how much of one. `known_key` says whether the key has worked before.
+pub(crate) fn of_failure(record: &CallRecord, known_key: bool) -> Option<(Kind, Weight)> {
+    use Weight::{Certain, Statistical};
+    let cause = record.cause.as_ref()?;
+    Some(match cause.class {
+        FailureClass::Authentication => match (&record.key, known_key) {
+            (None, _) => (Kind::MissingKey, Certain),
+            (Some(_), false) => (Kind::MistypedKey, Certain),
+            (Some(_), true) => (Kind::RevokedKey, Certain),
+        },
+        FailureClass::Permission => (Kind::Permission, Certain),
+        FailureClass::NotFound => (Kind::ModelNotFound, Certain),
+        FailureClass::Quota => (Kind::QuotaExhausted, Certain),
+        FailureClass::ContextLength => (Kind::ContextOverflow, Certain),
+        FailureClass::TooLarge => (Kind::TooLarge, Certain),
+        FailureClass::Tls => (Kind::ProviderTls, Certain),
+        FailureClass::ContentPolicy => (Kind::ContentRefused, Statistical),
+        FailureClass::InvalidRequest => (Kind::InvalidRequests, Statistical),
+        FailureClass::RateLimit => (Kind::RateLimited, Statistical),
+        FailureClass::Dns | FailureClass::Connect => (Kind::Unreachable, Statistical),
+        FailureClass::StreamCut => (Kind::BrokenStreams, Statistical),
+        FailureClass::Overloaded
+        | FailureClass::ServerError
+        | FailureClass::Timeout
+        | FailureClass::Edge
+        | FailureClass::Malformed
+        | FailureClass::Other => (Kind::PartialOutage, Statistical),
+    })
+}
+
+/// Whether a call that has ended shows a counted kind.
+pub(crate) fn shows(record: &CallRecord, kind: Kind, known_key: bool) -> bool {
+    match kind {
+        Kind::SlowCalls => {
+            record.outcome != Outcome::Failed && record.times.ended.since(record.times.started) > SLOW
+        }
+        Kind::Truncated => record.finish_reasons.iter().any(|word| word == "length"),
+        _ => of_failure(record, known_key).is_some_and(|(shown, _)| shown == kind),
+    }
+}
+
+/// Nanoseconds to the first content, of a stream that has some.
+pub(crate) fn first_content(record: &CallRecord) -> Option<u64> {
+    Some(record.times.first_content?.since(record.times.started))
+}

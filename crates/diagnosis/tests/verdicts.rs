@@ -1,0 +1,343 @@
+//! Faults and the verdicts on them, from records that the ledger made of providers' answers.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail the test they serve")]
+
+use std::sync::Arc;
+
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, Method, StatusCode};
+use outrigger_diagnosis::{Change, Diagnosis, Kind, Verdict};
+use outrigger_ledger::{Call, CallId, CallRecord, CallStart, End, IdentityRules, Mode, Timestamp};
+use outrigger_pricing::PriceBook;
+use outrigger_providers::{FailureClass, services};
+
+const SECOND: u64 = 1_000_000_000;
+const BAD_KEY: &str = "sk-proj-0123456789abcdefx7Qa";
+const GOOD_KEY: &str = "sk-proj-0123456789abcdefk2Pb";
+
+/// An app's calls to OpenAI, one after the other.
+struct App {
+    diagnosis: Diagnosis,
+    at: u64,
+    calls: u64,
+    key: &'static str,
+    model: &'static str,
+    host: &'static str,
+    took: u64,
+    /// Everything that was said.
+    said: Vec<Change>,
+}
+
+enum Answer<'a> {
+    Good,
+    /// Good, and ended by this word.
+    Finished(&'a str),
+    Error(u16, &'a str),
+    Lost(FailureClass),
+    /// A stream whose first content came after so many seconds.
+    Stream(u64),
+    Cut,
+}
+
+impl App {
+    fn new() -> App {
+        let book = Arc::new(PriceBook::builtin().clone());
+        App {
+            diagnosis: Diagnosis::new(book),
+            at: 1_795_593_600 * SECOND,
+            calls: 0,
+            key: GOOD_KEY,
+            model: "gpt-5-mini",
+            host: "api.openai.com",
+            took: SECOND / 2,
+            said: Vec::new(),
+        }
+    }
+
+    /// One call, a while after the last one; what it changed.
+    fn call(&mut self, answer: &Answer<'_>) -> Vec<Change> {
+        self.at += SECOND;
+        let record = self.record(answer);
+        let changes = self.diagnosis.call(&record);
+        self.said.extend(changes.clone());
+        changes
+    }
+
+    fn record(&mut self, answer: &Answer<'_>) -> CallRecord {
+        self.calls += 1;
+        let mut headers = HeaderMap::new();
+        if !self.key.is_empty() {
+            headers.insert(AUTHORIZATION, format!("Bearer {}", self.key).parse().unwrap());
+        }
+        let mut id = [7; 16];
+        id[..8].copy_from_slice(&self.calls.to_be_bytes());
+        let service = services::by_host(self.host).unwrap();
+        let path = if service.id == "anthropic" { "/v1/messages" } else { "/v1/chat/completions" };
+        let started = Timestamp(self.at);
+        let mut call = Call::begin(CallStart {
+            id: CallId(id),
+            service,
+            recognised: (service.recognise)(&Method::POST, path),
+            mode: Mode::Connect,
+            method: &Method::POST,
+            path,
+            query: None,
+            headers: &headers,
+            host: self.host,
+            port: 443,
+            http_version: "2",
+            identity: &Arc::new(IdentityRules::default()),
+            at: started,
+        });
+        call.request_chunk(format!(r#"{{"model":"{}","messages":[]}}"#, self.model).as_bytes());
+        let ended = Timestamp(self.at + self.took);
+        let json = HeaderMap::from_iter([(http::header::CONTENT_TYPE, "application/json".parse().unwrap())]);
+        let stream =
+            HeaderMap::from_iter([(http::header::CONTENT_TYPE, "text/event-stream".parse().unwrap())]);
+        let good = |word: &str| {
+            format!(
+                r#"{{"id":"c","model":"{}","choices":[{{"index":0,"message":{{"content":"x"}},"finish_reason":"{word}"}}],"usage":{{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2}}}}"#,
+                self.model
+            )
+        };
+        let end = match answer {
+            Answer::Good | Answer::Finished(_) => {
+                let word = if let Answer::Finished(word) = answer { word } else { "stop" };
+                call.response_head(StatusCode::OK, &json, ended);
+                call.response_chunk(good(word).as_bytes(), ended);
+                End::Complete
+            }
+            Answer::Error(status, body) => {
+                call.response_head(StatusCode::from_u16(*status).unwrap(), &json, ended);
+                call.response_chunk(body.as_bytes(), ended);
+                End::Complete
+            }
+            Answer::Lost(class) => {
+                End::Failed { class: *class, text: "no way there".to_owned(), status: 502 }
+            }
+            Answer::Stream(_) | Answer::Cut => {
+                let seconds = if let Answer::Stream(seconds) = answer { *seconds } else { 0 };
+                call.response_head(StatusCode::OK, &stream, started);
+                let content = format!(
+                    "data: {{\"id\":\"c\",\"model\":\"{}\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"x\"}}}}]}}\n\n",
+                    self.model
+                );
+                call.response_chunk(content.as_bytes(), Timestamp(self.at + seconds * SECOND));
+                if matches!(answer, Answer::Cut) {
+                    End::Cut
+                } else {
+                    call.response_chunk(
+                        b"data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n",
+                        ended,
+                    );
+                    End::Complete
+                }
+            }
+        };
+        let mut record = call.finish(end, ended, PriceBook::builtin());
+        if let (Answer::Lost(_), Some(cause)) = (answer, record.cause.as_mut()) {
+            // What the app was answered is ours; nobody was reached.
+            cause.status = None;
+        }
+        record
+    }
+
+    /// The kinds that hold.
+    fn holds(&self) -> Vec<Kind> {
+        self.diagnosis.active().map(|verdict| verdict.kind).collect()
+    }
+}
+
+fn error(code: &str) -> String {
+    format!(
+        r#"{{"error":{{"message":"so it is","type":"invalid_request_error","param":null,"code":"{code}"}}}}"#
+    )
+}
+
+fn began(changes: &[Change]) -> &Verdict {
+    match changes {
+        [Change::Began(verdict)] => verdict,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn ended(changes: &[Change]) -> Kind {
+    match changes {
+        [Change::Ended(verdict, _)] => verdict.kind,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_mistyped_key_is_named_at_once_with_the_one_that_works_and_is_said_once() {
+    let mut app = App::new();
+    assert_eq!(app.call(&Answer::Good), []);
+    app.key = BAD_KEY;
+    let refused = error("invalid_api_key");
+    let changes = app.call(&Answer::Error(401, &refused));
+    let verdict = began(&changes);
+    assert_eq!((verdict.kind, verdict.provider), (Kind::MistypedKey, Some("openai")));
+    let line = verdict.to_string();
+    for part in
+        ["ending …x7Qa", "OPENAI_API_KEY", "ending …k2Pb", "works", "401 invalid_api_key", "call 0000"]
+    {
+        assert!(line.contains(part), "{part} is missing in: {line}");
+    }
+    assert!(!line.contains("0123456789abcdef"), "{line}");
+    for _ in 0..5 {
+        assert_eq!(app.call(&Answer::Error(401, &refused)), []);
+    }
+    assert_eq!(app.diagnosis.active().next().unwrap().calls, 6);
+    app.key = GOOD_KEY;
+    assert_eq!(app.call(&Answer::Good), [], "another key says nothing of this one");
+    app.key = BAD_KEY;
+    assert_eq!(ended(&app.call(&Answer::Good)), Kind::MistypedKey);
+    assert_eq!(app.holds(), []);
+    // From now on it is known to have worked.
+    assert_eq!(began(&app.call(&Answer::Error(401, &refused))).kind, Kind::RevokedKey);
+}
+
+#[test]
+fn what_is_certain_is_named_by_the_first_call() {
+    for (status, code, kind, part) in [
+        (403, "model_not_allowed", Kind::Permission, "does not allow"),
+        (404, "model_not_found", Kind::ModelNotFound, "gpt-5-mini"),
+        (429, "insufficient_quota", Kind::QuotaExhausted, "waiting does not help"),
+        (400, "context_length_exceeded", Kind::ContextOverflow, "larger window"),
+        (413, "x", Kind::TooLarge, "upload files"),
+    ] {
+        let mut app = App::new();
+        app.model = "gpt-5-mimi";
+        let changes = app.call(&Answer::Error(status, &error(code)));
+        let verdict = began(&changes);
+        assert_eq!(verdict.kind, kind, "{code}");
+        assert!(verdict.to_string().contains(part), "{verdict}");
+        assert_eq!(app.call(&Answer::Error(status, &error(code))), [], "{code}");
+    }
+    let mut app = App::new();
+    app.key = "";
+    assert_eq!(began(&app.call(&Answer::Error(401, &error("missing")))).kind, Kind::MissingKey);
+    app.key = GOOD_KEY;
+    assert_eq!(ended(&app.call(&Answer::Good)), Kind::MissingKey);
+    assert_eq!(began(&app.call(&Answer::Lost(FailureClass::Tls))).kind, Kind::ProviderTls);
+    assert_eq!(ended(&app.call(&Answer::Good)), Kind::ProviderTls);
+}
+
+#[test]
+fn failures_that_may_be_chance_are_named_when_there_are_too_many_of_them() {
+    let server = error("server_error");
+    for (answer, kind) in [
+        (Answer::Error(500, server.as_str()), Kind::Outage),
+        (Answer::Error(503, "<html>"), Kind::Outage),
+        (
+            Answer::Error(429, r#"{"error":{"message":"slow down","code":"rate_limit_exceeded"}}"#),
+            Kind::RateLimited,
+        ),
+        (
+            Answer::Error(400, r#"{"error":{"message":"no","code":"unknown_parameter"}}"#),
+            Kind::InvalidRequests,
+        ),
+        (Answer::Lost(FailureClass::Dns), Kind::Unreachable),
+        (Answer::Lost(FailureClass::Connect), Kind::Unreachable),
+        (Answer::Cut, Kind::BrokenStreams),
+        (Answer::Finished("length"), Kind::Truncated),
+    ] {
+        let mut app = App::new();
+        for _ in 0..20 {
+            assert_eq!(app.call(&Answer::Good), []);
+        }
+        assert_eq!(app.call(&answer), [], "{kind:?}");
+        assert_eq!(app.call(&answer), [], "{kind:?}");
+        let changes = app.call(&answer);
+        assert_eq!(began(&changes).kind, kind);
+        assert_eq!(app.holds(), [kind]);
+        let begun = app.said.len();
+        for _ in 0..30 {
+            app.call(&Answer::Good);
+        }
+        assert_eq!(ended(&app.said[begun..]), kind, "said once");
+    }
+}
+
+#[test]
+fn half_of_the_calls_failing_is_a_partial_outage() {
+    let mut app = App::new();
+    let server = error("server_error");
+    for number in 0..40 {
+        app.call(&if number % 2 == 0 { Answer::Good } else { Answer::Error(500, &server) });
+    }
+    let verdict = began(&app.said);
+    assert_eq!(verdict.kind, Kind::PartialOutage);
+    assert!(verdict.evidence.contains("4 of the last 7 calls"), "{verdict}");
+    assert!(app.diagnosis.active().next().unwrap().calls > 10);
+}
+
+#[test]
+fn where_nobody_can_be_reached_the_fault_is_on_this_side() {
+    let mut app = App::new();
+    for _ in 0..3 {
+        app.call(&Answer::Lost(FailureClass::Connect));
+    }
+    app.host = "api.anthropic.com";
+    for _ in 0..3 {
+        app.call(&Answer::Lost(FailureClass::Connect));
+    }
+    let Some(Change::Began(verdict)) = app.said.last() else { panic!("{:?}", app.said) };
+    assert_eq!((verdict.kind, verdict.provider), (Kind::OwnNetwork, None));
+}
+
+#[test]
+fn slowness_is_judged_by_what_was_usual_and_by_a_limit() {
+    let mut app = App::new();
+    app.took = 3 * SECOND;
+    for _ in 0..20 {
+        app.call(&Answer::Stream(1));
+    }
+    assert_eq!(app.said, []);
+    app.took = 12 * SECOND;
+    for _ in 0..3 {
+        app.call(&Answer::Stream(10));
+    }
+    assert_eq!(began(&app.said).kind, Kind::SlowFirstToken);
+
+    let mut app = App::new();
+    app.took = 31 * SECOND;
+    for _ in 0..3 {
+        app.call(&Answer::Good);
+    }
+    assert_eq!(began(&app.said).kind, Kind::SlowCalls);
+}
+
+#[test]
+fn what_nobody_sees_any_more_ends_by_itself() {
+    let mut app = App::new();
+    app.call(&Answer::Error(400, &error("context_length_exceeded")));
+    for _ in 0..3 {
+        app.call(&Answer::Lost(FailureClass::Dns));
+    }
+    let last = app.at + app.took;
+    assert_eq!(app.diagnosis.time(Timestamp(last + 290 * SECOND)), [] as [Change; 0]);
+    let over = app.diagnosis.time(Timestamp(last + 300 * SECOND));
+    assert_eq!(over.len(), 2, "{over:?}");
+    assert_eq!(app.holds(), []);
+    assert_eq!(app.diagnosis.time(Timestamp(last + 900 * SECOND)), [] as [Change; 0]);
+}
+
+#[test]
+fn names_that_resemble_the_wrong_one_are_offered() {
+    let mut app = App::new();
+    app.model = "gpt-5-mimi";
+    let changes = app.call(&Answer::Error(404, &error("model_not_found")));
+    assert!(began(&changes).next_step.contains("gpt-5-mini"), "{changes:?}");
+}
+
+#[test]
+fn a_crowd_of_names_takes_no_more_than_its_bound() {
+    let mut app = App::new();
+    for number in 0..2000 {
+        app.model = Box::leak(format!("made-up-{number}").into_boxed_str());
+        app.call(&Answer::Error(404, &error("model_not_found")));
+        app.call(&Answer::Error(429, r#"{"error":{"code":"rate_limit_exceeded"}}"#));
+    }
+    assert!(app.holds().len() <= 512, "{}", app.holds().len());
+}
