@@ -12,6 +12,7 @@ use outrigger_ledger::{IdentityRules, Recorder};
 use outrigger_providers::services;
 use tokio::sync::oneshot;
 
+use crate::diagnostician::Verdicts;
 use crate::downstream::classify::Classifier;
 use crate::downstream::connection::{Edge, serve_base_url, serve_connect, serve_transparent};
 use crate::downstream::learned::Learned;
@@ -53,6 +54,7 @@ pub struct Bound {
     dialer: Dialer,
     connector: Connector,
     telemetry: Option<CountsReader>,
+    verdicts: Verdicts,
 }
 
 /// Binds the listeners, makes or takes up the certificate authority and publishes the trust files. Touches no network beyond
@@ -90,6 +92,7 @@ pub fn bind(settings: &Settings) -> Result<Bound, StartError> {
         },
         connector,
         telemetry: None,
+        verdicts: Verdicts::default(),
     })
 }
 
@@ -161,6 +164,12 @@ impl Bound {
         Bound { telemetry: Some(counts), ..self }
     }
 
+    /// Lets the status tell what is wrong.
+    #[must_use]
+    pub fn with_verdicts(self, verdicts: Verdicts) -> Bound {
+        Bound { verdicts, ..self }
+    }
+
     /// Starts serving on a thread of its own; from its return on redirected connections come here. Every finished call goes
     /// to `recorder`.
     ///
@@ -183,6 +192,7 @@ impl Bound {
             },
             settings: self.settings.clone(),
             telemetry: self.telemetry.clone(),
+            verdicts: self.verdicts.clone(),
         });
         let seen = Arc::clone(&counters);
         let thread = std::thread::Builder::new()

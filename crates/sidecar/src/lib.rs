@@ -1,12 +1,13 @@
 //! The HTTPS-forwarding proxy: decrypts only the listed LLM hosts, forwards everything, shows each call to the ledger.
 //!
-//! Order of the modules, highest first: doctor > admin > app > downstream > {tls, exchange} > upstream > {drain, seen, settings, error}.
+//! Order of the modules, highest first: doctor > {admin, diagnostician} > app > downstream > {tls, exchange} > upstream > {drain, seen, settings, error}.
 //! Traffic runs on one single-threaded runtime; both sides of a connection stay on it, so nothing here is locked.
 
 mod admin;
 mod app;
 mod calls;
 mod clock;
+pub mod diagnostician;
 pub mod doctor;
 mod downstream;
 mod drain;

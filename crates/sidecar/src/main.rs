@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use outrigger_exporter::{Exporter, Settings as ExporterSettings};
 use outrigger_ledger::{CallRecord, Recorder};
+use outrigger_sidecar::diagnostician::{Diagnostician, diagnosed};
 use outrigger_sidecar::doctor::finding::Output;
 use outrigger_sidecar::{Admin, Running, Seen, Settings, UpstreamOverride, bind, doctor, logging, panics};
 use rustix::process::DumpableBehavior;
@@ -17,6 +18,9 @@ use tokio::signal::unix::{SignalKind, signal};
 /// Of the program, not of the library: what else links the library chooses for itself.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+/// How long the diagnosis may take over the last records.
+const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// How long the last records may take to leave.
 const LAST_EXPORT: Duration = Duration::from_secs(5);
@@ -111,6 +115,8 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
         Some(exporter) => exporter.recorder(),
         None => Arc::new(Unrecorded),
     };
+    let (recorder, diagnostician) = diagnosed(recorder);
+    let bound = bound.with_verdicts(diagnostician.verdicts());
     let ca = bound.custody().ca.as_str();
     let (connect, base_url) = (bound.connect_address(), bound.base_url_address());
     let bound = match &exporter {
@@ -119,8 +125,13 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     };
     let running = bound.serve(recorder)?;
     let admin = open_admin(&settings);
-    let seen =
-        control(running, admin, settings.grace(), || tracing::info!(%connect, %base_url, ca, "ready"))?;
+    let seen = control(
+        running,
+        admin,
+        diagnostician,
+        settings.grace(),
+        || tracing::info!(%connect, %base_url, ca, "ready"),
+    )?;
     tracing::info!(?seen, "drained");
     if let Some(exporter) = exporter {
         let counts = exporter.shutdown(LAST_EXPORT);
@@ -136,10 +147,11 @@ fn open_admin(settings: &Settings) -> Option<Admin> {
         .ok()
 }
 
-/// The control thread's work: answers on the admin socket, waits for the end, drains. It is `ready` once the end can be heard.
+/// The control thread's work: looks at records, answers on the admin socket, waits for the end, drains. It is `ready` once the end can be heard.
 fn control(
     running: Running,
     admin: Option<Admin>,
+    diagnostician: Diagnostician,
     grace: Duration,
     ready: impl FnOnce(),
 ) -> std::io::Result<Seen> {
@@ -147,6 +159,7 @@ fn control(
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         ready();
+        let diagnosis = tokio::spawn(diagnostician.run());
         if let Some(admin) = admin {
             let observer = running.observer();
             tokio::spawn(async move {
@@ -159,7 +172,11 @@ fn control(
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        tokio::task::spawn_blocking(move || running.drain(grace)).await.map_err(std::io::Error::other)
+        let seen =
+            tokio::task::spawn_blocking(move || running.drain(grace)).await.map_err(std::io::Error::other);
+        // It ends with the last record, which has come by now.
+        let _late = tokio::time::timeout(LAST_WORD, diagnosis).await;
+        seen
     })
 }
 

@@ -12,6 +12,7 @@ use outrigger_providers::services;
 use serde::{Deserialize, Serialize};
 
 use crate::Settings;
+use crate::diagnostician::Verdicts;
 use crate::downstream::learned::Learned;
 use crate::seen::Counters;
 use crate::tls::custody::Custody;
@@ -37,6 +38,9 @@ pub struct Status {
     /// What became of their telemetry, by `calls`, `traces`, `logs` and `metrics`; none where nothing is exported.
     #[serde(default)]
     pub telemetry: Option<BTreeMap<String, Flow>>,
+    /// What is wrong, by the records of the calls so far.
+    #[serde(default)]
+    pub verdicts: Vec<Verdict>,
     /// What came by redirection, one entry per family that is listened for.
     pub redirected: Vec<Redirected>,
     /// What `outrigger-redirect` reported, if its report lies among the trust files.
@@ -107,6 +111,22 @@ pub struct Calls {
     pub recorded: u64,
     pub upgraded: u64,
     pub lost: u64,
+}
+
+/// Something that is wrong and not over yet; [`outrigger_diagnosis::Verdict`] says what each means.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the words of `Verdict`")]
+pub struct Verdict {
+    pub kind: String,
+    pub provider: Option<String>,
+    pub model: Option<String>,
+    pub key: Option<String>,
+    /// Seconds since the epoch.
+    pub since: i64,
+    pub calls: u64,
+    pub cause: String,
+    pub evidence: String,
+    pub next_step: String,
 }
 
 /// What became of telemetry of one kind: `seen = exported + waiting + dropped`.
@@ -184,6 +204,7 @@ pub struct Observer {
     pub(crate) listeners: Listeners,
     pub(crate) settings: Settings,
     pub(crate) telemetry: Option<CountsReader>,
+    pub(crate) verdicts: Verdicts,
 }
 
 impl Observer {
@@ -207,6 +228,7 @@ impl Observer {
             },
             calls: calls(&seen.calls),
             telemetry: self.telemetry.as_ref().map(|reader| flows(&reader.counts())),
+            verdicts: self.verdicts.now().into_iter().map(verdict).collect(),
             redirected: self.redirected(),
             redirect: self.redirect_report(),
             authority: self.authority(&seen.authority),
@@ -248,6 +270,20 @@ impl Observer {
             covered: hosts,
             not_covered: custody.not_covered.clone(),
         }
+    }
+}
+
+fn verdict(verdict: outrigger_diagnosis::Verdict) -> Verdict {
+    Verdict {
+        kind: verdict.kind.as_str().to_owned(),
+        provider: verdict.provider.map(str::to_owned),
+        model: verdict.model,
+        key: verdict.key,
+        since: verdict.since.unix_seconds(),
+        calls: verdict.calls,
+        cause: verdict.cause,
+        evidence: verdict.evidence,
+        next_step: verdict.next_step,
     }
 }
 

@@ -30,7 +30,8 @@ fn sidecar(simulator: &Simulator, receiver: &Receiver, trust: &Path) -> (Program
     (program, connect)
 }
 
-fn command(connect: SocketAddr, base_url: SocketAddr, trust: &Path) -> Command {
+/// A sidecar of its own on these addresses.
+pub(crate) fn command(connect: SocketAddr, base_url: SocketAddr, trust: &Path) -> Command {
     let mut command = Command::new(setting("OUTRIGGER_SIDECAR_BIN"));
     clean(&mut command);
     command

@@ -9,6 +9,7 @@
 mod bill;
 mod bytes;
 mod clouds;
+mod diagnosis;
 mod doctor;
 mod failures;
 mod hosts;

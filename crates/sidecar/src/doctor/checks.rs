@@ -20,6 +20,9 @@ crate::checks! {
     TELEMETRY_LOST: "telemetry-lost", Warn,
         "Calls, records or spans were not taken by the OTLP endpoint and are lost; each cause is counted.",
         "look at the sidecar's log, which names the endpoint and the mend; `docs/accounting.md` explains the causes";
+    VERDICT: "verdict", Warn,
+        "Calls show that something is wrong; `docs/diagnosis.md` lists what can be.",
+        "do what the line says";
     NO_TRAFFIC: "no-traffic", Note,
         "No connection has reached the sidecar yet.",
         "if the app has made calls: it was started before the redirect or the variables, or it goes around them";

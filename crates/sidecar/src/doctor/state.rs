@@ -32,6 +32,11 @@ pub(super) fn judge(status: &Status, own: Option<&str>, now: u64) -> Vec<Finding
         );
     }
     telemetry(status, &mut findings);
+    findings.extend(status.verdicts.iter().map(|verdict| {
+        let text =
+            format!("{}. Evidence: {}; {} calls so far", verdict.cause, verdict.evidence, verdict.calls);
+        checks::VERDICT.found_with(text, verdict.next_step.clone())
+    }));
     if status.counts.connections == 0 {
         findings.push(checks::NO_TRAFFIC.found("no connection has reached the sidecar yet"));
     }
@@ -197,7 +202,7 @@ mod tests {
 
     use super::*;
     use crate::doctor::finding::Level;
-    use crate::status::{Authority, Calls, Client, Counts, Flow, Listeners, Redirected, Shown};
+    use crate::status::{Authority, Calls, Client, Counts, Flow, Listeners, Redirected, Shown, Verdict};
 
     const NOW: u64 = 1_700_000_000;
 
@@ -214,6 +219,7 @@ mod tests {
             counts: Counts { connections: 3, intercepted: 2, passed: 1, ..Counts::default() },
             calls: Calls { begun: 2, recorded: 2, ..Calls::default() },
             telemetry: Some(flows([("calls", 2, &[]), ("metrics", 9, &[("superseded", 3)])])),
+            verdicts: Vec::new(),
             redirected: vec![Redirected {
                 family: "ipv4".to_owned(),
                 connections: 3,
@@ -275,6 +281,25 @@ mod tests {
             Some(flows([("calls", 9, &[]), ("logs", 9, &[("no_room", 2), ("partial_success", 1)])]));
         let finding = judge(&status, None, NOW).into_iter().find(|one| one.id == "telemetry-lost").unwrap();
         assert_eq!(finding.text, "dropped: logs 3 of 9 (no_room 2, partial_success 1)");
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_calls_is_told_with_its_next_step() {
+        let mut status = status();
+        status.verdicts = vec![Verdict {
+            kind: "missing_key".to_owned(),
+            provider: Some("openai".to_owned()),
+            model: None,
+            key: None,
+            since: 0,
+            calls: 3,
+            cause: "requests carry no key".to_owned(),
+            evidence: "call 7".to_owned(),
+            next_step: "set it".to_owned(),
+        }];
+        let finding = judge(&status, None, NOW).into_iter().find(|one| one.id == "verdict").unwrap();
+        assert_eq!(finding.text, "requests carry no key. Evidence: call 7; 3 calls so far");
+        assert_eq!(finding.mend.as_deref(), Some("set it"));
     }
 
     #[test]

@@ -1,0 +1,160 @@
+//! Shows every record to the diagnosis and says what it concludes: one line of log when a verdict begins, one when it ends.
+//! Per call, on the control thread; the data path only hands a reference over.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use outrigger_diagnosis::{Change, Diagnosis, Verdict};
+use outrigger_ledger::{CallRecord, Recorder, Timestamp};
+use outrigger_pricing::PriceBook;
+use tokio::sync::mpsc;
+
+/// Records that may wait. Past it some are not looked at: of a flood the rest says the same.
+const WAITING: usize = 1024;
+/// How often time is told to verdicts that only silence ends.
+const TICK: Duration = Duration::from_secs(5);
+
+/// The verdicts that hold, for whoever asks.
+#[derive(Debug, Clone, Default)]
+pub struct Verdicts(Arc<Mutex<Vec<Verdict>>>);
+
+impl Verdicts {
+    /// As of now.
+    #[must_use]
+    pub fn now(&self) -> Vec<Verdict> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, verdicts: Vec<Verdict>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = verdicts;
+    }
+}
+
+/// Takes records from a [`Recorder`] that hands them on.
+pub struct Diagnostician {
+    records: mpsc::Receiver<Arc<CallRecord>>,
+    diagnosis: Diagnosis,
+    verdicts: Verdicts,
+}
+
+/// A recorder that hands every record on, and shows it to the diagnostician.
+#[must_use]
+pub fn diagnosed(recorder: Arc<dyn Recorder>) -> (Arc<dyn Recorder>, Diagnostician) {
+    let (shown, records) = mpsc::channel(WAITING);
+    let diagnosis = Diagnosis::new(Arc::new(PriceBook::builtin().clone()));
+    let diagnostician = Diagnostician { records, diagnosis, verdicts: Verdicts::default() };
+    (Arc::new(Shown { recorder, shown }), diagnostician)
+}
+
+struct Shown {
+    recorder: Arc<dyn Recorder>,
+    shown: mpsc::Sender<Arc<CallRecord>>,
+}
+
+impl Recorder for Shown {
+    fn try_record(&self, record: Arc<CallRecord>) {
+        let _full = self.shown.try_send(Arc::clone(&record));
+        self.recorder.try_record(record);
+    }
+}
+
+impl Diagnostician {
+    /// The verdicts that hold, also while it runs.
+    #[must_use]
+    pub fn verdicts(&self) -> Verdicts {
+        self.verdicts.clone()
+    }
+
+    /// Looks at records until none can come any more.
+    pub async fn run(mut self) {
+        loop {
+            let holds = self.diagnosis.active().next().is_some();
+            let changes = tokio::select! {
+                record = self.records.recv() => match record {
+                    Some(record) => self.diagnosis.call(&record),
+                    None => return,
+                },
+                // Where nothing is wrong nothing wakes it.
+                () = tokio::time::sleep(TICK), if holds => self.diagnosis.time(now()),
+            };
+            if !changes.is_empty() {
+                changes.iter().for_each(say);
+                self.verdicts.set(self.diagnosis.active().cloned().collect());
+            }
+        }
+    }
+}
+
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+}
+
+fn say(change: &Change) {
+    match change {
+        Change::Began(verdict) => {
+            let Verdict { kind, provider, model, key, .. } = verdict;
+            let (model, key) = (model.as_deref(), key.as_deref());
+            tracing::warn!(verdict = kind.as_str(), provider, model, key, "{verdict}");
+        }
+        Change::Ended(verdict, why) => {
+            let Verdict { kind, provider, model, key, calls, .. } = verdict;
+            let (model, key) = (model.as_deref(), key.as_deref());
+            tracing::info!(verdict = kind.as_str(), provider, model, key, calls, "over: {why}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Default)]
+    struct Kept(Mutex<usize>);
+
+    impl Recorder for Kept {
+        fn try_record(&self, _: Arc<CallRecord>) {
+            *self.0.lock().unwrap() += 1;
+        }
+    }
+
+    fn refused() -> Arc<CallRecord> {
+        use http::{HeaderMap, Method, StatusCode};
+        use outrigger_ledger::{Call, CallId, CallStart, End, Mode};
+        use outrigger_providers::services;
+        let service = services::by_host("api.openai.com").unwrap();
+        let path = "/v1/chat/completions";
+        let mut call = Call::begin(CallStart {
+            id: CallId([1; 16]),
+            service,
+            recognised: (service.recognise)(&Method::POST, path),
+            mode: Mode::Connect,
+            method: &Method::POST,
+            path,
+            query: None,
+            headers: &HeaderMap::new(),
+            host: "api.openai.com",
+            port: 443,
+            http_version: "1.1",
+            identity: &Arc::default(),
+            at: now(),
+        });
+        call.response_head(StatusCode::UNAUTHORIZED, &HeaderMap::new(), now());
+        Arc::new(call.finish(End::Complete, now(), PriceBook::builtin()))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn records_are_handed_on_however_many_wait_and_what_they_show_holds() {
+        let kept = Arc::new(Kept::default());
+        let (recorder, diagnostician) = diagnosed(Arc::clone(&kept) as _);
+        let verdicts = diagnostician.verdicts();
+        for _ in 0..2 * WAITING {
+            recorder.try_record(refused());
+        }
+        assert_eq!(*kept.0.lock().unwrap(), 2 * WAITING);
+        drop(recorder);
+        diagnostician.run().await;
+        let held: Vec<_> = verdicts.now().iter().map(|verdict| verdict.kind.as_str()).collect();
+        assert_eq!(held, ["missing_key"]);
+    }
+}
