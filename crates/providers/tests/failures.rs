@@ -52,6 +52,27 @@ fn error_answers_are_classified() {
         ),
         (
             "gemini",
+            "/v1beta/openai/chat/completions",
+            400,
+            r#"[{"error":{"code":400,"message":"API key not valid.","status":"INVALID_ARGUMENT","details":[{"reason":"API_KEY_INVALID"}]}}]"#,
+            Class::Authentication,
+        ),
+        (
+            "vertex",
+            "/v1/projects/p/locations/us-east5/publishers/anthropic/models/claude-opus-5-5:rawPredict",
+            400,
+            r#"{"error":{"code":400,"message":"The input token count (9) exceeds the maximum number of tokens allowed (8).","status":"INVALID_ARGUMENT"}}"#,
+            Class::ContextLength,
+        ),
+        (
+            "groq",
+            "/openai/v1/chat/completions",
+            500,
+            r#"{"error":{"message":"no","type":"internal_server_error"}}"#,
+            Class::ServerError,
+        ),
+        (
+            "gemini",
             gemini,
             403,
             r#"{"error":{"code":403,"message":"no","status":"PERMISSION_DENIED"}}"#,

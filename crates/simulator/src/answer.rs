@@ -209,7 +209,7 @@ fn good(
         };
         return whole(shared, at, answer.status.unwrap_or(200), kind, bytes, zip);
     }
-    let (events, broken_end) = scripted(provider, parts.events, parts.deltas, answer, at);
+    let (events, broken_end) = scripted(provider, path, parts.events, parts.deltas, answer, at);
     shared.log.change(at, |received| received.status = 200);
     let pace = Pace {
         between: Duration::from_millis(answer.pace_ms),
@@ -230,6 +230,7 @@ type Events = Box<dyn Iterator<Item = Bytes> + Send>;
 /// The events as the script wants them, and whether the connection breaks at their end.
 fn scripted(
     provider: &Provider,
+    path: &str,
     mut events: Vec<Bytes>,
     deltas: std::ops::Range<usize>,
     answer: &Answer,
@@ -242,7 +243,7 @@ fn scripted(
         events.truncate(after);
         let kind = answer.error.unwrap_or(ErrorKind::ServerError);
         let (_, body) = (provider.error)(kind, None, at);
-        events.push((provider.error_event)(kind, &body));
+        events.push((provider.error_event)(path, kind, &body));
         return (Box::new(events.into_iter()), false);
     }
     if let Some(after) = answer.cut_after {

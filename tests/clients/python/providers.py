@@ -271,7 +271,7 @@ def vertex_embeddings():
 def cohere():
     import cohere
 
-    return cohere.ClientV2(api_key=KEY)
+    return cohere.ClientV2(api_key=KEY, max_retries=0)
 
 
 @call

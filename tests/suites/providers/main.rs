@@ -11,6 +11,7 @@ mod bytes;
 mod clouds;
 mod diagnosis;
 mod doctor;
+mod errors;
 mod failures;
 mod hosts;
 mod learned;

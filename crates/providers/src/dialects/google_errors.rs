@@ -80,6 +80,16 @@ impl WireError {
         serde_json::from_slice(raw).unwrap_or_default()
     }
 
+    /// The same where no more was read than its word and its text.
+    pub(crate) fn of(status: String, message: Option<String>) -> WireError {
+        WireError { status: Some(status), message, ..WireError::default() }
+    }
+
+    /// Whether its word is one of Google's.
+    pub(crate) fn is_known(&self) -> bool {
+        self.status.as_deref().is_some_and(|status| KNOWN.iter().any(|(name, _)| *name == status))
+    }
+
     /// Puts the failure into the reading.
     pub(crate) fn note(&self, reading: &mut Reading) {
         let reasons = self.details.iter().filter_map(|detail| detail.reason.as_deref());

@@ -24,6 +24,17 @@ impl Mark {
         self.values(text).any(|value| value.first() != Some(&b'n'))
     }
 
+    /// The same, or whether it stands there as a whole value.
+    pub(crate) fn stands(&self, text: &[u8]) -> bool {
+        let length = self.0.needle().len();
+        self.0.find_iter(text).any(|at| {
+            let after = text[at + length..].trim_ascii_start();
+            after
+                .strip_prefix(b":")
+                .is_none_or(|value| value.trim_ascii_start().first().is_some_and(|first| *first != b'n'))
+        })
+    }
+
     /// What follows the name and its colon, wherever in `text` it stands; at least a byte.
     pub(crate) fn values<'a>(&self, text: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
         let length = self.0.needle().len();
@@ -54,6 +65,8 @@ mod tests {
         assert!(USAGE.has_value(br#"{"a":{"usage":null},"usage":{}}"#));
         assert!(!USAGE.has_value(br#"{"usage":null}"#));
         assert!(!USAGE.has_value(br#"{"content":"\"usage\": {}"}"#));
+        assert!(ERROR.stands(br#"{"object":"error","message":"x"}"#) && ERROR.stands(br#"{"error":{}}"#));
+        assert!(!ERROR.stands(br#"{"error":null}"#) && !ERROR.stands(br#"{"content":"\"error\""}"#));
         assert!(FINISH_REASON.has_value(br#"{"finish_reason":"stop"}"#));
     }
 }

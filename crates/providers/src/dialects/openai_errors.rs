@@ -3,6 +3,7 @@
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
+use crate::dialects::google_errors;
 use crate::framing::{JsonScan, Path};
 use crate::media::{Media, media};
 use crate::scrub::scrubbed;
@@ -13,7 +14,7 @@ pub(crate) const ERROR_PATHS: [Path; 6] =
     [&["error"], &["code"], &["type"], &["message"], &["detail"], &["*", "error"]];
 
 /// The codes and types that may stand in a label, and what each means. Anything else is classified by status.
-static KNOWN: [(&str, FailureClass); 27] = [
+static KNOWN: [(&str, FailureClass); 28] = [
     ("invalid_api_key", FailureClass::Authentication),
     ("incorrect_api_key", FailureClass::Authentication),
     ("authentication_error", FailureClass::Authentication),
@@ -39,6 +40,7 @@ static KNOWN: [(&str, FailureClass); 27] = [
     ("misalignment_policy_violation", FailureClass::ContentPolicy),
     ("server_is_overloaded", FailureClass::Overloaded),
     ("server_error", FailureClass::ServerError),
+    ("internal_server_error", FailureClass::ServerError),
     ("vector_store_timeout", FailureClass::Timeout),
     ("invalid_request_error", FailureClass::InvalidRequest),
 ];
@@ -58,15 +60,22 @@ pub(crate) struct WireError {
     pub(crate) code: Option<serde_json::Value>,
     pub(crate) r#type: Option<String>,
     pub(crate) message: Option<String>,
+    /// Google's word for it: where Google speaks this format its errors keep their own shape. Azure has a number here.
+    pub(crate) status: Option<serde_json::Value>,
+    #[serde(skip)]
+    pub(crate) google: Option<google_errors::WireError>,
 }
 
 impl WireError {
     /// Reads an error's value, an object or a bare text.
     pub(crate) fn read(raw: &[u8]) -> WireError {
-        serde_json::from_slice(raw).unwrap_or_else(|_| WireError {
+        let error: WireError = serde_json::from_slice(raw).unwrap_or_else(|_| WireError {
             message: serde_json::from_slice(raw).ok(),
             ..WireError::default()
-        })
+        });
+        let word = error.status.as_ref().is_some_and(serde_json::Value::is_string);
+        let google = word.then(|| google_errors::WireError::read(raw));
+        WireError { google, ..error }
     }
 
     /// The error of a body, in any of the shapes that servers give it. A flat one is looked for only where `refused` says
@@ -76,6 +85,7 @@ impl WireError {
             code: scan.read(ERROR_PATHS[1]),
             r#type: scan.read(ERROR_PATHS[2]),
             message,
+            ..WireError::default()
         };
         if let Some(raw) = scan.value(ERROR_PATHS[0]).or_else(|| scan.value(ERROR_PATHS[5])) {
             if raw == b"null" {
@@ -93,6 +103,10 @@ impl WireError {
 
     /// Puts the failure into the reading. `codes` are those of the service beside OpenAI's own.
     pub(crate) fn note(&self, reading: &mut Reading, codes: &'static [(&'static str, FailureClass)]) {
+        if let Some(google) = self.google.as_ref().filter(|google| google.is_known()) {
+            google.note(reading);
+            return;
+        }
         let words = [self.code.as_ref().and_then(serde_json::Value::as_str), self.r#type.as_deref()];
         let known = words
             .into_iter()

@@ -72,8 +72,8 @@ pub(crate) struct Provider {
     pub(crate) error: fn(ErrorKind, Option<&str>, usize) -> (u16, Value),
     /// Headers of an error.
     pub(crate) error_headers: fn(ErrorKind) -> Headers,
-    /// An error inside a stream, from its body.
-    pub(crate) error_event: fn(ErrorKind, &Value) -> Bytes,
+    /// An error inside a stream of a path, from its body.
+    pub(crate) error_event: fn(&str, ErrorKind, &Value) -> Bytes,
     /// Headers of every answer.
     pub(crate) headers: fn(usize) -> Headers,
 }
@@ -92,7 +92,7 @@ impl Provider {
             ErrorKind::RateLimit => vec![("retry-after", "1".to_owned())],
             _ => Vec::new(),
         },
-        error_event: |_, body| unnamed(body),
+        error_event: |_, _, body| unnamed(body),
         headers: |_| Vec::new(),
     };
 

@@ -37,7 +37,12 @@ pub(super) static ROW: Provider = Provider {
     },
     error: |kind, _, _| errors::error(kind),
     error_headers: |_| Vec::new(),
-    error_event: |_, body| gemini::event(body),
+    error_event: |path, kind, body| match target(path) {
+        Some(("anthropic", ..)) => {
+            anthropic_messages::errors::event(&anthropic_messages::errors::error(kind, 0).1)
+        }
+        _ => gemini::event(body),
+    },
     headers: |_| gemini::headers(),
 };
 

@@ -4,9 +4,11 @@ use crate::StreamEnd;
 use crate::dialects::answer::{Answer, Look, Told, usage_at};
 use crate::dialects::anthropic_messages::errors::{WireDetails, WireError};
 use crate::dialects::anthropic_messages::usage::MessagesUsage;
+use crate::dialects::google_errors;
 use crate::framing::{JsonScan, Path};
 
-const WHOLE: &[Path] = &[&["id"], &["model"], &["stop_reason"], &["usage"], ERROR[0], ERROR[1], ERROR[2]];
+const WHOLE: &[Path] =
+    &[&["id"], &["model"], &["stop_reason"], &["usage"], ERROR[0], ERROR[1], ERROR[2], GOOGLE];
 
 const EVENT: &[Path] = &[
     &["type"],
@@ -20,6 +22,8 @@ const EVENT: &[Path] = &[
     ERROR[2],
 ];
 
+/// At Vertex what does not reach Claude is refused in Google's own shape.
+const GOOGLE: Path = &["error", "status"];
 const ERROR: [Path; 3] = [&["error", "type"], &["error", "message"], &["error", "details", "error_code"]];
 
 /// The answer.
@@ -47,8 +51,12 @@ impl Answer for MessagesAnswer {
         if let Some(usage) = usage_at::<MessagesUsage>(scan, &["usage"], reading) {
             usage.read(reading, usage.counts_answer());
         }
-        if let Some(error) = error(scan) {
-            error.note(reading);
+        match (scan.read(GOOGLE), error(scan)) {
+            (Some(status), error) => {
+                google_errors::WireError::of(status, error.and_then(|error| error.message)).note(reading);
+            }
+            (None, Some(error)) => error.note(reading),
+            (None, None) => {}
         }
     }
 

@@ -135,7 +135,7 @@ impl Answer for ChatAnswer {
                 || told.reading.response_id.is_none()
                 || marks::FINISH_REASON.has_value(data)
                 || marks::USAGE.has_value(data)
-                || marks::ERROR.has_value(data)
+                || marks::ERROR.stands(data)
                 || name == b"error"
         });
         if wanted { Look::Read } else { Look::Skip }

@@ -146,7 +146,12 @@ pub(super) fn read_response(scan: &JsonScan, at: &'static [Path], reading: &mut 
     if let Some(word) = word {
         reading.finish_reasons = vec![word];
     }
-    let error = WireError { code: scan.read(code), r#type: scan.read(kind), message: scan.read(message) };
+    let error = WireError {
+        code: scan.read(code),
+        r#type: scan.read(kind),
+        message: scan.read(message),
+        ..WireError::default()
+    };
     if error.code.is_some() || error.r#type.is_some() || error.message.is_some() || status == Some("failed") {
         error.note(reading, &[]);
     }

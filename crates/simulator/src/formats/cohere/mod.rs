@@ -77,6 +77,11 @@ pub(crate) fn rerank(ask: &Ask, told: &Told) -> Parts {
     Parts::plain(whole)
 }
 
+/// An answer that fails ends, and its end says so.
+pub(crate) fn error_event(body: &Value) -> Bytes {
+    named(&json!({"type": "message-end", "delta": {"finish_reason": "ERROR", "error": body["message"]}}))
+}
+
 pub(crate) fn error(kind: ErrorKind) -> (u16, Value) {
     let (status, message) = match kind {
         ErrorKind::Authentication => (401, "invalid api token"),
