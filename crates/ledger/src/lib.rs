@@ -3,28 +3,35 @@
 
 mod call;
 mod cause;
+mod chain;
 mod decode;
 mod deployments;
 mod guard;
 mod har;
 mod identity;
 mod ids;
+mod join;
 mod json;
 mod key;
+mod recent;
 mod record;
 mod told;
+mod trail;
 
 pub use call::{Call, CallStart, End, Socket};
+pub use chain::{Chain, ChainedBy, Confidence, Parent};
 pub use deployments::Deployments;
 pub use har::{HarEntry, HarError, Made, replay as replay_har};
 pub use identity::{Hashing, Identity, IdentityRules, Named, Source, hashing_key};
 pub use ids::{CallId, SpanContext};
+pub use join::{JoinedBy, Logical, Resent, Retried};
 pub use json::call_json;
 pub use key::KeyHint;
 pub use record::{
-    Accounted, Attempt, CallRecord, Cause, Mode, Outcome, Provenance, Times, Timestamp, Transport,
+    Accounted, Attempt, CallRecord, Cause, Marks, Mode, Outcome, Provenance, Times, Timestamp, Transport,
 };
 pub use told::{ToldCall, ToldError};
+pub use trail::Trail;
 
 /// Takes finished records. Never blocks: a sink that is full counts the record as dropped.
 pub trait Recorder: Send + Sync {

@@ -3,7 +3,7 @@
 use outrigger_pricing::{Cost, Meter, Region, Tier, TokenUsage};
 use outrigger_providers::{FailureClass, Operation, RequestFacts};
 
-use crate::{CallId, Identity, SpanContext};
+use crate::{CallId, Chain, Identity, Logical, Resent, SpanContext};
 
 /// Nanoseconds since 1970 (UTC).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -255,6 +255,21 @@ pub struct CallRecord {
     pub transport: Transport,
     /// Every HTTP request made for this call, in order.
     pub attempts: Vec<Attempt>,
+    /// The logical call that it belongs to: an SDK's retry is a call of its own here.
+    pub logical: Logical,
+    /// Its place among the calls that go on from one another; `None` where it is no conversation.
+    pub chain: Option<Chain>,
+    /// What later calls may refer to; of use to [`Trail`](crate::Trail) alone.
+    pub marks: Marks,
+}
+
+/// What a call leaves for those after it to be known by: hashes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Marks {
+    /// Of the ids of the tool calls in its answer.
+    pub tool_calls: Vec<u64>,
+    /// Of its request, as far as it is one that may be sent again.
+    pub resent: Option<Resent>,
 }
 
 impl CallRecord {

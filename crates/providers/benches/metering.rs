@@ -157,15 +157,29 @@ fn facts(criterion: &mut Criterion) {
         r#"{{"messages":[{{"role":"user","content":[{{"type":"image_url","image_url":{{"url":"data:image/png;base64,{}"}}}}]}}],"model":"gpt-5-mini","stream":true}}"#,
         "QUJD".repeat(25 * 1024)
     );
+    // A long conversation with tools: code full of escapes, results that are JSON in a text.
+    let code =
+        r#"fn tide(port: &str) -> Tide {\n    let place = \"Kiel\";\n    read(port, place)\n}\n"#.repeat(6);
+    let turn = format!(
+        r#"{{"role":"assistant","content":null,"tool_calls":[{{"id":"call_1","type":"function","function":{{"name":"tide","arguments":"{{\"place\":\"Kiel\"}}"}}}}]}},{{"role":"tool","tool_call_id":"call_1","content":"{code}"}},{{"role":"user","content":"And then? {}"}}"#,
+        "The tide turns at six. ".repeat(20)
+    );
+    let turns = vec![turn.as_str(); 100 * 1024 / turn.len()].join(",");
+    let conversation = format!(
+        r#"{{"messages":[{{"role":"system","content":"Be brief."}},{turns}],"model":"gpt-5-mini","stream":true}}"#
+    );
     let mut group = criterion.benchmark_group("facts");
-    group.throughput(Throughput::Bytes(request.len() as u64));
-    group.bench_function("a request of 100 KiB", |bencher| {
-        bencher.iter(|| {
-            let mut reader = OPENAI_CHAT.request_reader();
-            reader.chunk(black_box(request.as_bytes()));
-            reader.finish()
+    for (name, request) in [("a request of 100 KiB", &request), ("a conversation of 100 KiB", &conversation)]
+    {
+        group.throughput(Throughput::Bytes(request.len() as u64));
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                let mut reader = OPENAI_CHAT.request_reader();
+                reader.chunk(black_box(request.as_bytes()));
+                reader.finish()
+            });
         });
-    });
+    }
     group.finish();
 }
 

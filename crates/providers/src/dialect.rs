@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, StatusCode};
 
-use crate::{Failure, Names, OwnError, Reading, SocketMeter};
+use crate::{Failure, Names, OwnError, Reading, SocketMeter, Thread, ToolCallMark};
 
 /// What a call asks the provider to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -94,6 +94,8 @@ pub struct RequestFacts {
     pub names: Names,
     /// The conversation as named in the provider's own body field.
     pub conversation: Option<String>,
+    /// What its history shows of the calls before it.
+    pub thread: Thread,
 }
 
 /// Reads a request body as it passes, cut anywhere. Never fails, never holds more than a few KiB.
@@ -123,6 +125,10 @@ pub trait Dialect: Sync {
     /// Whether a stream's usage is asked for by [`crate::include_usage`].
     fn has_include_usage(&self) -> bool {
         false
+    }
+    /// Where its answers give the ids of tool calls, if they do.
+    fn tool_call_mark(&self) -> Option<ToolCallMark> {
+        None
     }
     /// A reader for one request body.
     fn request_reader(&self) -> Box<dyn RequestReader>;

@@ -11,6 +11,7 @@ mod scrub;
 mod service;
 pub mod services;
 mod socket;
+mod thread;
 
 pub use dialect::{Dialect, Operation, RequestFacts, RequestReader, ResponseMeter};
 pub use dialects::openai_chat::include_usage;
@@ -19,3 +20,4 @@ pub use names::{Name, Names, Who};
 pub use reading::{Reading, StreamEnd};
 pub use service::{Addressed, Credential, Recognised, Service, StreamedUsage};
 pub use socket::{Ended, Peer, SocketEvent, SocketMeter};
+pub use thread::{Thread, ToolCallMark, id_hash};

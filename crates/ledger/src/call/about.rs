@@ -14,8 +14,8 @@ use crate::cause::is_good;
 use crate::guard::{FAULT, guarded};
 use crate::identity::{Candidates, tidy};
 use crate::{
-    Accounted, Attempt, CallId, CallRecord, Deployments, Identity, KeyHint, Mode, SpanContext, Times,
-    Transport,
+    Accounted, Attempt, CallId, CallRecord, Deployments, Identity, KeyHint, Logical, Marks, Mode, Resent,
+    SpanContext, Times, Transport,
 };
 
 /// Who asks whom, and by which way. The responses of one WebSocket have it in common.
@@ -40,6 +40,7 @@ pub(super) struct About {
     pub(super) earlier: Vec<Attempt>,
     /// Why the provider was not asked for a usage that the app did not ask for.
     pub(super) not_asked: Option<&'static str>,
+    pub(super) resent: Resent,
 }
 
 /// A response's head, as far as a record needs it.
@@ -58,6 +59,7 @@ pub(super) struct Seen<'a> {
     pub(super) reading: Reading,
     /// Whether a fault of ours kept something from being seen.
     pub(super) fault: bool,
+    pub(super) marks: Marks,
     pub(super) head: Option<&'a Head>,
     pub(super) times: Times,
     pub(super) transport: Transport,
@@ -81,6 +83,12 @@ impl Head {
 impl About {
     pub(super) fn new(start: CallStart<'_>) -> About {
         let span = SpanContext::for_call(start.id, start.headers);
+        let key = start
+            .service
+            .credential(start.headers, start.query)
+            .filter(|credential| !credential.secret.is_empty())
+            .as_ref()
+            .map(KeyHint::of);
         About {
             id: start.id,
             identity: Candidates::of_head(start.headers, &span, start.identity),
@@ -94,12 +102,8 @@ impl About {
             port: start.port,
             peer: None,
             http_version: start.http_version,
-            key: start
-                .service
-                .credential(start.headers, start.query)
-                .filter(|credential| !credential.secret.is_empty())
-                .as_ref()
-                .map(KeyHint::of),
+            resent: Resent::of_head(&start, key.as_ref().map(|key| key.fingerprint.as_str())),
+            key,
             deployments: None,
             earlier: Vec::new(),
             not_asked: None,
@@ -163,7 +167,7 @@ impl About {
         book: &PriceBook,
     ) -> CallRecord {
         let Judgement { verdict, deployed, tier, region, cost } = judgement;
-        let Seen { operation, facts, reading, fault, head, times, transport, .. } = seen;
+        let Seen { operation, facts, reading, marks, fault, head, times, transport, .. } = seen;
         let status = head.map(|head| head.status);
         let error_type = verdict.cause.as_ref().map(|cause| match status {
             Some(status) if !is_good(status) => status.as_str().to_owned(),
@@ -200,6 +204,9 @@ impl About {
             times,
             transport,
             attempts,
+            logical: Logical::alone(self.id),
+            chain: None,
+            marks,
         }
     }
 

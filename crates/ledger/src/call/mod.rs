@@ -13,9 +13,13 @@ use outrigger_providers::{FailureClass, Reading, Recognised, RequestReader, Resp
 
 use self::about::{About, Head, Seen, tidied};
 pub use self::socket::Socket;
+use crate::chain::Emitted;
 use crate::decode::{Consumer, Decoder};
 use crate::guard::{FAULT, guarded};
-use crate::{CallId, CallRecord, Deployments, IdentityRules, Mode, Times, Timestamp, Transport, cause};
+use crate::join::BodyHash;
+use crate::{
+    CallId, CallRecord, Deployments, IdentityRules, Marks, Mode, Times, Timestamp, Transport, cause,
+};
 
 /// What is known when a request's head has been read.
 pub struct CallStart<'a> {
@@ -73,6 +77,7 @@ pub enum End {
 pub struct Call {
     about: About,
     request: Decoder<Facts>,
+    body: BodyHash,
     response: Option<Response>,
     times: Times,
     transport: Transport,
@@ -94,12 +99,14 @@ impl Consumer for Facts {
 
 struct Metered {
     meter: Box<dyn ResponseMeter>,
+    emitted: Emitted,
     content: bool,
 }
 
 impl Consumer for Metered {
     fn take(&mut self, bytes: &[u8]) {
         self.content |= self.meter.chunk(bytes);
+        self.emitted.take(bytes);
     }
 }
 
@@ -109,6 +116,7 @@ impl Call {
     pub fn begin(start: CallStart<'_>) -> Call {
         Call {
             request: Decoder::new(start.headers, Facts(start.recognised.dialect.request_reader())),
+            body: BodyHash::new(),
             response: None,
             times: Times { started: start.at, ..Times::default() },
             transport: Transport::default(),
@@ -127,6 +135,7 @@ impl Call {
     pub fn request_chunk(&mut self, bytes: &[u8]) {
         self.transport.request_bytes += bytes.len() as u64;
         self.request.push(bytes);
+        self.body.take(bytes);
     }
 
     /// An upstream connection carries the call.
@@ -150,10 +159,12 @@ impl Call {
     /// The response's head.
     pub fn response_head(&mut self, status: StatusCode, headers: &HeaderMap, at: Timestamp) {
         self.times.responded = Some(at);
-        let meter = self.about.recognised.dialect.response_meter(status, headers);
+        let dialect = self.about.recognised.dialect;
+        let meter = dialect.response_meter(status, headers);
+        self.body.finish();
         self.response = Some(Response {
             head: Head::new(self.about.service, status, headers),
-            body: Decoder::new(headers, Metered { meter, content: false }),
+            body: Decoder::new(headers, Metered { meter, emitted: Emitted::of(dialect), content: false }),
         });
     }
 
@@ -176,12 +187,18 @@ impl Call {
         let reading = self.response.as_mut().map(Response::reading).unwrap_or_default();
         let facts = guarded(|| self.request.consumer().map(|facts| facts.0.finish()));
         let fault = facts.is_none() || [self.request.fault(), reading.stumbled].contains(&Some(FAULT));
+        let metered = self.response.as_mut().and_then(|response| response.body.consumer());
+        let marks = Marks {
+            tool_calls: metered.map(|metered| metered.emitted.ids()).unwrap_or_default(),
+            resent: Some(self.about.resent.with_body(self.body.finish())),
+        };
         self.about.record(
             Seen {
                 operation: self.about.recognised.operation,
                 facts: tidied(facts.flatten().unwrap_or_default()),
                 reading,
                 fault,
+                marks,
                 head: self.response.as_ref().map(|response| &response.head),
                 times: self.times,
                 transport: self.transport,

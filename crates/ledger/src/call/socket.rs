@@ -11,7 +11,7 @@ use outrigger_providers::{Ended, Peer, Reading, RequestFacts, SocketEvent, Socke
 use crate::call::about::{About, Head, Seen, tidied};
 use crate::call::{Call, End};
 use crate::guard::{FAULT, guarded};
-use crate::{CallId, CallRecord, SpanContext, Times, Timestamp, Transport};
+use crate::{CallId, CallRecord, Marks, SpanContext, Times, Timestamp, Transport};
 
 /// One WebSocket while it passes.
 pub struct Socket {
@@ -255,6 +255,8 @@ fn record(
             facts: tidied(facts),
             fault: reading.stumbled == Some(FAULT),
             reading,
+            // What is asked for on a socket is not asked again by itself.
+            marks: Marks::default(),
             head: Some(head),
             times,
             transport: one.transport,

@@ -30,6 +30,10 @@ pub(crate) struct Script {
     pub(crate) status: Option<u16>,
     pub(crate) response_headers: HeaderMap,
     pub(crate) response: Vec<Vec<u8>>,
+    /// First byte of its id.
+    pub(crate) id: u8,
+    /// When it begins.
+    pub(crate) start: u64,
 }
 
 impl Script {
@@ -44,6 +48,8 @@ impl Script {
             status: Some(200),
             response_headers: HeaderMap::new(),
             response: vec![response.as_bytes().to_vec()],
+            id: 0xab,
+            start: START,
         }
         .request_header("authorization", &format!("Bearer {KEY}"))
         .response_header("content-type", media)
@@ -66,6 +72,13 @@ impl Script {
         self
     }
 
+    /// The same call with an id of its own, so many seconds after [`START`].
+    pub(crate) fn at(mut self, id: u8, seconds: f64) -> Script {
+        self.id = id;
+        self.start = START + (seconds * 1e9) as u64;
+        self
+    }
+
     pub(crate) fn response(mut self, chunks: Vec<Vec<u8>>) -> Script {
         self.response = chunks;
         self
@@ -78,14 +91,14 @@ impl Script {
 
     /// The record, if the passing ends so. Something happens every [`STEP`].
     pub(crate) fn end(&self, end: End) -> CallRecord {
-        let mut now = START;
+        let mut now = self.start;
         let mut tick = || {
             now += STEP;
             Timestamp(now)
         };
         let service = services::by_host(self.host).unwrap();
         let mut call = Call::begin(CallStart {
-            id: CallId([0xab; 16]),
+            id: CallId([self.id; 16]),
             service,
             recognised: (service.recognise)(&Method::POST, self.path),
             mode: Mode::Connect,
@@ -97,7 +110,7 @@ impl Script {
             port: 443,
             http_version: "2",
             identity: &Arc::default(),
-            at: Timestamp(START),
+            at: Timestamp(self.start),
         });
         for chunk in &self.request {
             call.request_chunk(chunk);

@@ -1,12 +1,22 @@
 //! The reader that all JSON request bodies share: a scan for the fields that its dialect names.
 
 use crate::framing::{JsonScan, Path};
-use crate::{Names, RequestFacts, RequestReader, Who};
+use crate::thread::ThreadScan;
+use crate::{Names, RequestFacts, RequestReader, Thread, Who};
 
 /// Scans a request body; the dialect turns what was found into facts.
 pub(crate) struct FactsReader {
     scan: JsonScan,
     read: fn(&JsonScan) -> RequestFacts,
+    history: History,
+}
+
+/// Whether the body is also read for its history, whose values then are not scanned for facts. A scanner that has seen all of
+/// it is given back: an answer may stream for long.
+enum History {
+    Unread,
+    Scanning(Box<ThreadScan>),
+    Read(Thread),
 }
 
 impl FactsReader {
@@ -14,17 +24,39 @@ impl FactsReader {
         paths: &'static [Path],
         read: fn(&JsonScan) -> RequestFacts,
     ) -> Box<dyn RequestReader> {
-        Box::new(FactsReader { scan: JsonScan::new(paths), read })
+        Box::new(FactsReader { scan: JsonScan::new(paths), read, history: History::Unread })
+    }
+
+    /// The reader of a format whose requests repeat the conversation.
+    pub(crate) fn with_history(
+        paths: &'static [Path],
+        read: fn(&JsonScan) -> RequestFacts,
+    ) -> Box<dyn RequestReader> {
+        let history = History::Scanning(Box::new(ThreadScan::new()));
+        Box::new(FactsReader { scan: JsonScan::new(paths), read, history })
     }
 }
 
 impl RequestReader for FactsReader {
     fn chunk(&mut self, bytes: &[u8]) {
-        self.scan.push(bytes);
+        let FactsReader { scan, history, .. } = self;
+        match history {
+            History::Scanning(walk) => {
+                walk.push(bytes, &mut |rest| scan.push(rest));
+                if walk.is_over() {
+                    *history = History::Read(walk.thread());
+                }
+            }
+            History::Unread | History::Read(_) => scan.push(bytes),
+        }
     }
 
     fn finish(&mut self) -> RequestFacts {
-        (self.read)(&self.scan)
+        let mut facts = (self.read)(&self.scan);
+        if let History::Read(thread) = &mut self.history {
+            facts.thread = std::mem::take(thread);
+        }
+        facts
     }
 }
 

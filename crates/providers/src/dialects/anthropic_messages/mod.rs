@@ -10,7 +10,9 @@ use http::{HeaderMap, StatusCode};
 use crate::dialects::answer::AnswerMeter;
 use crate::dialects::facts::{FactsReader, names, output_type};
 use crate::framing::{JsonScan, Path};
-use crate::{Dialect, Failure, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter, Who};
+use crate::{
+    Dialect, Failure, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter, ToolCallMark, Who,
+};
 
 /// The wire format.
 pub struct AnthropicMessages;
@@ -51,8 +53,12 @@ impl Dialect for AnthropicMessages {
         "anthropic_messages"
     }
 
+    fn tool_call_mark(&self) -> Option<ToolCallMark> {
+        Some(ToolCallMark { mark: r#""tool_use""#, key: Some(r#""id""#) })
+    }
+
     fn request_reader(&self) -> Box<dyn RequestReader> {
-        FactsReader::boxed(FACTS, facts)
+        FactsReader::with_history(FACTS, facts)
     }
 
     fn response_meter(&'static self, _status: StatusCode, headers: &HeaderMap) -> Box<dyn ResponseMeter> {

@@ -9,7 +9,7 @@ use crate::dialects::answer::AnswerMeter;
 use crate::dialects::aws_errors;
 use crate::dialects::facts::{FactsReader, names, output_type};
 use crate::framing::{JsonScan, Path};
-use crate::{Dialect, Failure, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter};
+use crate::{Dialect, Failure, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter, ToolCallMark};
 
 /// The wire format.
 pub struct BedrockConverse;
@@ -44,8 +44,12 @@ impl Dialect for BedrockConverse {
         "bedrock_converse"
     }
 
+    fn tool_call_mark(&self) -> Option<ToolCallMark> {
+        Some(ToolCallMark { mark: r#""toolUseId""#, key: None })
+    }
+
     fn request_reader(&self) -> Box<dyn RequestReader> {
-        FactsReader::boxed(FACTS, facts)
+        FactsReader::with_history(FACTS, facts)
     }
 
     fn response_meter(&'static self, _status: StatusCode, headers: &HeaderMap) -> Box<dyn ResponseMeter> {

@@ -10,7 +10,7 @@ use crate::dialects::aws_errors;
 use crate::dialects::facts::FactsReader;
 use crate::dialects::openai_chat::OPENAI_CHAT;
 use crate::framing::{JsonScan, Path};
-use crate::{Dialect, Failure, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter};
+use crate::{Dialect, Failure, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter, ToolCallMark};
 
 /// The wire format, by what is inside.
 pub struct BedrockInvoke {
@@ -57,6 +57,10 @@ fn facts(scan: &JsonScan) -> RequestFacts {
 impl Dialect for BedrockInvoke {
     fn name(&self) -> &'static str {
         "bedrock_invoke"
+    }
+
+    fn tool_call_mark(&self) -> Option<ToolCallMark> {
+        self.inner?.tool_call_mark()
     }
 
     fn request_reader(&self) -> Box<dyn RequestReader> {

@@ -9,7 +9,10 @@ use crate::dialects::answer::AnswerMeter;
 use crate::dialects::facts::{FactsReader, output_type};
 use crate::dialects::openai_errors::by_status;
 use crate::framing::{JsonScan, Path};
-use crate::{Dialect, Failure, FailureClass, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter};
+use crate::{
+    Dialect, Failure, FailureClass, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter,
+    ToolCallMark,
+};
 
 /// The wire format.
 pub struct Cohere;
@@ -48,8 +51,12 @@ impl Dialect for Cohere {
         "cohere"
     }
 
+    fn tool_call_mark(&self) -> Option<ToolCallMark> {
+        Some(ToolCallMark { mark: r#""tool_calls""#, key: Some(r#""id""#) })
+    }
+
     fn request_reader(&self) -> Box<dyn RequestReader> {
-        FactsReader::boxed(FACTS, facts)
+        FactsReader::with_history(FACTS, facts)
     }
 
     fn response_meter(&'static self, status: StatusCode, headers: &HeaderMap) -> Box<dyn ResponseMeter> {

@@ -10,7 +10,7 @@ use crate::dialects::answer::AnswerMeter;
 use crate::dialects::facts::{FactsReader, names};
 use crate::dialects::google_errors;
 use crate::framing::{JsonScan, Path};
-use crate::{Dialect, Failure, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter};
+use crate::{Dialect, Failure, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter, ToolCallMark};
 
 pub(crate) use usage::ByModality;
 
@@ -80,8 +80,12 @@ impl Dialect for Gemini {
         "gemini"
     }
 
+    fn tool_call_mark(&self) -> Option<ToolCallMark> {
+        Some(ToolCallMark { mark: r#""functionCall""#, key: Some(r#""id""#) })
+    }
+
     fn request_reader(&self) -> Box<dyn RequestReader> {
-        FactsReader::boxed(FACTS, facts)
+        FactsReader::with_history(FACTS, facts)
     }
 
     fn response_meter(&'static self, _status: StatusCode, headers: &HeaderMap) -> Box<dyn ResponseMeter> {

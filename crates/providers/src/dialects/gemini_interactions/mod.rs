@@ -8,7 +8,7 @@ use crate::dialects::answer::AnswerMeter;
 use crate::dialects::facts::FactsReader;
 use crate::dialects::google_errors;
 use crate::framing::{JsonScan, Path};
-use crate::{Dialect, Failure, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter};
+use crate::{Dialect, Failure, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter, ToolCallMark};
 
 /// The wire format.
 pub struct GeminiInteractions;
@@ -51,8 +51,12 @@ impl Dialect for GeminiInteractions {
         "gemini_interactions"
     }
 
+    fn tool_call_mark(&self) -> Option<ToolCallMark> {
+        Some(ToolCallMark { mark: r#""function_call""#, key: Some(r#""id""#) })
+    }
+
     fn request_reader(&self) -> Box<dyn RequestReader> {
-        FactsReader::boxed(FACTS, facts)
+        FactsReader::with_history(FACTS, facts)
     }
 
     fn response_meter(&'static self, _status: StatusCode, headers: &HeaderMap) -> Box<dyn ResponseMeter> {

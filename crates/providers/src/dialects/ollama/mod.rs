@@ -49,7 +49,7 @@ impl Dialect for Ollama {
     }
 
     fn request_reader(&self) -> Box<dyn RequestReader> {
-        FactsReader::boxed(FACTS, facts)
+        FactsReader::with_history(FACTS, facts)
     }
 
     fn response_meter(&'static self, status: StatusCode, headers: &HeaderMap) -> Box<dyn ResponseMeter> {

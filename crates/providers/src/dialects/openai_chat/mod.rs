@@ -10,7 +10,10 @@ use crate::dialects::answer::AnswerMeter;
 use crate::dialects::facts::{FactsReader, output_type};
 use crate::dialects::{openai_errors, openai_names};
 use crate::framing::{JsonScan, Path};
-use crate::{Dialect, Failure, FailureClass, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter};
+use crate::{
+    Dialect, Failure, FailureClass, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter,
+    ToolCallMark,
+};
 
 pub(crate) use meter::chunk_with;
 pub(crate) use usage::{ChatUsage, Details, tier};
@@ -103,9 +106,12 @@ impl Dialect for OpenAiChat {
     fn has_include_usage(&self) -> bool {
         true
     }
+    fn tool_call_mark(&self) -> Option<ToolCallMark> {
+        Some(ToolCallMark { mark: r#""tool_calls""#, key: Some(r#""id""#) })
+    }
 
     fn request_reader(&self) -> Box<dyn RequestReader> {
-        FactsReader::boxed(FACTS, facts)
+        FactsReader::with_history(FACTS, facts)
     }
 
     fn response_meter(&'static self, status: StatusCode, headers: &HeaderMap) -> Box<dyn ResponseMeter> {

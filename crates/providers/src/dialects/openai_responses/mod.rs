@@ -10,7 +10,10 @@ use crate::dialects::answer::AnswerMeter;
 use crate::dialects::facts::{FactsReader, name_or_id, output_type};
 use crate::dialects::{openai_errors, openai_names};
 use crate::framing::{JsonScan, Path};
-use crate::{Dialect, Failure, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter, SocketMeter};
+use crate::{
+    Dialect, Failure, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter, SocketMeter,
+    ToolCallMark,
+};
 
 /// The wire format.
 pub struct OpenAiResponses;
@@ -62,8 +65,12 @@ impl Dialect for OpenAiResponses {
         Some("responses")
     }
 
+    fn tool_call_mark(&self) -> Option<ToolCallMark> {
+        Some(ToolCallMark { mark: r#""call_id""#, key: None })
+    }
+
     fn request_reader(&self) -> Box<dyn RequestReader> {
-        FactsReader::boxed(FACTS, facts)
+        FactsReader::with_history(FACTS, facts)
     }
 
     fn response_meter(&'static self, _status: StatusCode, headers: &HeaderMap) -> Box<dyn ResponseMeter> {
