@@ -268,6 +268,12 @@ pub(crate) const UNACCOUNTED: Metric = own(
     &["provider", "model", "outcome"],
     "Calls whose token counts are not known exactly.",
 );
+pub(crate) const RETRIES: Metric = own(
+    "outrigger.retries",
+    "{call}",
+    &["provider", "model", "by"],
+    "Calls that are an SDK's retry of the call before them; outrigger.calls less these are the logical calls.",
+);
 pub(crate) const ATTEMPTS: Metric = own(
     "outrigger.attempts",
     "{attempt}",
@@ -313,6 +319,7 @@ pub const METRICS: &[Metric] = &[
     COST_WITHOUT_USER,
     UNPRICED,
     UNACCOUNTED,
+    RETRIES,
     ATTEMPTS,
     SEEN,
     EXPORTED,

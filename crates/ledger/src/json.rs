@@ -14,6 +14,7 @@ use crate::{CallRecord, Timestamp};
 /// `tokens` has `provenance`, `reason`, `input_total`, `output_total` and `meters` (per meter `count` and `provenance`;
 /// which are left out is said at [`TokenUsage::told`](outrigger_pricing::TokenUsage::told));
 /// `named_by` says of `user`, `session`, `step`, `agent` and `tenant` where those that are known were found;
+/// `chain` is `null` or says which call this one goes on from; `logical` which call it is an attempt of;
 /// `cause` is `null` or an object with `class`, `error_type`, `status` and `message`.
 #[must_use]
 pub fn call_json(record: &CallRecord) -> Value {
@@ -79,6 +80,14 @@ pub fn call_json(record: &CallRecord) -> Value {
         "agent": record.identity.get(Who::Agent),
         "tenant": record.identity.get(Who::Tenant),
         "named_by": named_by(record),
+        "prompt_fingerprint": record.prompt_fingerprint(),
+        "chain": chain(record),
+        "logical": {
+            "id": record.logical.id.to_string(),
+            "attempt": record.logical.attempt,
+            "retry_of": record.logical.retried.map(|before| before.call.to_string()),
+            "by": record.logical.retried.map(|before| before.by.as_str()),
+        },
         "outcome": record.outcome.as_str(),
         "cause": cause,
         "fault": record.fault,
@@ -104,6 +113,18 @@ pub fn call_json(record: &CallRecord) -> Value {
         "bytes": {"request": record.transport.request_bytes, "response": record.transport.response_bytes},
         "attempts": attempts,
     })
+}
+
+/// Its place among the calls that go on from one another.
+fn chain(record: &CallRecord) -> Option<Value> {
+    let chain = record.chain?;
+    Some(json!({
+        "id": chain.id.to_string(),
+        "number": chain.number,
+        "parent": chain.parent.map(|parent| parent.call.to_string()),
+        "by": chain.parent.map(|parent| parent.by.as_str()),
+        "confidence": chain.parent.map(|parent| parent.confidence.as_str()),
+    }))
 }
 
 /// Where each name was found.

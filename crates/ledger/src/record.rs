@@ -273,6 +273,12 @@ pub struct Marks {
 }
 
 impl CallRecord {
+    /// The fingerprint of its system prompt and tools, 16 hex digits.
+    #[must_use]
+    pub fn prompt_fingerprint(&self) -> Option<String> {
+        self.facts.thread.prompt.map(|prompt| format!("{prompt:016x}"))
+    }
+
     /// The model to show: the one that answered, else the one behind the deployment, else the one asked for.
     #[must_use]
     pub fn model(&self) -> Option<&str> {

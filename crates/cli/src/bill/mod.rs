@@ -7,6 +7,7 @@ mod samples;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod threads;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,6 +22,7 @@ use outrigger_sidecar::Seen;
 use crate::bill::failures::Failures;
 use crate::bill::people::People;
 use crate::bill::samples::Samples;
+use crate::bill::threads::Threads;
 use crate::output;
 
 /// Names that an app makes up (models, steps) are kept apart up to this many, then together.
@@ -48,6 +50,7 @@ struct State {
     models: BTreeMap<(&'static str, String), ModelRow>,
     steps: BTreeMap<String, Sums>,
     people: People,
+    threads: Threads,
     failures: Failures,
     outcomes: BTreeMap<&'static str, u64>,
     exact: u64,
@@ -163,6 +166,7 @@ impl State {
         }
         let step = record.identity.get(Who::Step).unwrap_or("unnamed");
         self.people.add(record);
+        self.threads.add(record);
         bounded(&mut self.steps, step.to_owned(), OTHER.to_owned()).add(record);
 
         let model = record.model().unwrap_or("(unnamed)").to_owned();

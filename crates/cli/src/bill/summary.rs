@@ -46,6 +46,7 @@ fn write_text(
         write_models(out, state)?;
         write_steps(out, state)?;
         state.people.write(out, &state.total)?;
+        state.threads.write(out)?;
         write_failures(out, state)?;
         let also =
             |count: u64, what: &str| if count > 0 { format!(", {count} {what}") } else { String::new() };
@@ -244,7 +245,7 @@ fn first_token(samples: &Samples) -> String {
     }
 }
 
-fn counted(count: u64, what: &str) -> String {
+pub(super) fn counted(count: u64, what: &str) -> String {
     format!("{} {what}{}", grouped(count), if count == 1 { "" } else { "s" })
 }
 
@@ -274,6 +275,7 @@ pub(super) fn json(state: &State) -> Value {
         })).collect::<Vec<_>>(),
         "steps": state.steps.iter().map(|(name, step)| json!({"step": name, "sums": sums(step)})).collect::<Vec<_>>(),
         "people": state.people.json(&state.total, sums),
+        "threads": state.threads.json(sums),
         "failures": state.failures.groups().iter().map(|group| json!({
             "count": group.count, "provider": group.provider, "class": group.class.as_str(), "status": group.status,
             "error_type": group.error_type, "message": group.text,

@@ -36,6 +36,7 @@ pub(crate) struct Metrics {
     calls: Counter<u64>,
     unpriced: Counter<u64>,
     unaccounted: Counter<u64>,
+    retries: Counter<u64>,
     attempts: Counter<u64>,
     money: Arc<Mutex<Money>>,
     without_user: Arc<Mutex<Money>>,
@@ -93,6 +94,7 @@ impl Metrics {
             calls: counter(&meter, &super::CALLS),
             unpriced: counter(&meter, &super::UNPRICED),
             unaccounted: counter(&meter, &super::UNACCOUNTED),
+            retries: counter(&meter, &super::RETRIES),
             attempts: counter(&meter, &super::ATTEMPTS),
             money,
             without_user,
@@ -171,6 +173,10 @@ impl Metrics {
         self.calls.add(1, &labels);
         if !call.tokens.provenance.is_reported() {
             self.unaccounted.add(1, &[provider.clone(), model_label.clone(), outcome]);
+        }
+        if let Some(before) = &call.logical.retried {
+            let by = KeyValue::new("by", before.by.as_str());
+            self.retries.add(1, &[provider.clone(), model_label.clone(), by]);
         }
         if call.cost.completeness != Completeness::Exact {
             let status = KeyValue::new("status", schema::cost_status(call.cost.completeness));

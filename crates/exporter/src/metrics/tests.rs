@@ -8,7 +8,7 @@ use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
-use outrigger_ledger::{CallRecord, Identity, Outcome};
+use outrigger_ledger::{CallRecord, Identity, JoinedBy, Logical, Outcome, Retried};
 use outrigger_pricing::{Atto, Meter};
 use prost::Message as _;
 
@@ -231,6 +231,8 @@ fn every_row_is_sent_and_no_point_carries_a_label_that_its_row_lacks() {
     partial.tokens.usage = partial.tokens.usage.with(Meter::InputAudio, 1);
     partial.outcome = Outcome::Cancelled;
     partial.identity = Identity::default();
+    let retried = Retried { call: partial.id, span: partial.span, failed: true, by: JoinedBy::SameRequest };
+    partial.logical = Logical { attempt: 2, retried: Some(retried), ..partial.logical };
     let points = Bench::of(&[answered(), failed(), partial]).points();
     assert_eq!(points.len(), METRICS.len());
     let secret = ["u_81", "conv_42", "plan", "req_1", "chatcmpl-1"];

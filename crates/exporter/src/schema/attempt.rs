@@ -32,17 +32,24 @@ pub(super) fn span(call: &CallRecord, index: usize, out: &mut Vec<u8>) {
         ..Span::default()
     };
     span.encode_raw(out);
-    attributes(&mut Attributes::new(out, ATTRIBUTES), attempt, before);
+    attributes(&mut Attributes::new(out, ATTRIBUTES), call, attempt, before);
 }
 
-fn attributes(attributes: &mut Attributes<'_>, attempt: &Attempt, before: Option<&Attempt>) {
+fn attributes(
+    attributes: &mut Attributes<'_>,
+    call: &CallRecord,
+    attempt: &Attempt,
+    before: Option<&Attempt>,
+) {
     attributes.text(keys::HTTP_METHOD, attempt.method.as_str());
     attributes.text(keys::SERVER_ADDRESS, attempt.host.as_str());
     attributes.count(keys::SERVER_PORT, attempt.port.into());
     attributes.text(keys::URL_FULL, url(attempt));
     attributes.count_if(keys::HTTP_STATUS, attempt.status.map(u64::from));
     attributes.text_if(keys::ERROR_TYPE, attempt.error_type.as_deref());
-    let resent = u64::from(attempt.number.saturating_sub(1));
+    // An SDK's own retries count on.
+    let earlier = call.logical.attempt.saturating_sub(1);
+    let resent = u64::from(attempt.number.saturating_sub(1)) + u64::from(earlier);
     attributes.count_if(keys::HTTP_RESEND_COUNT, Some(resent).filter(|resent| *resent > 0));
     if let Some(peer) = attempt.peer {
         attributes.text(keys::PEER_ADDRESS, peer.ip().to_string());
@@ -51,7 +58,7 @@ fn attributes(attributes: &mut Attributes<'_>, attempt: &Attempt, before: Option
     attributes.text(keys::PROTOCOL_VERSION, attempt.http_version);
     attributes.count(keys::ATTEMPT_NUMBER, attempt.number.into());
     attributes.text(keys::ATTEMPT_PROVIDER, attempt.provider);
-    attributes.text(keys::ATTEMPT_REASON, reason(attempt, before));
+    attributes.text(keys::ATTEMPT_REASON, reason(call, attempt, before));
 }
 
 /// Without the query: it may hold a key.
@@ -63,8 +70,9 @@ fn url(attempt: &Attempt) -> String {
 }
 
 /// Why there was an attempt.
-fn reason(attempt: &Attempt, before: Option<&Attempt>) -> &'static str {
+fn reason(call: &CallRecord, attempt: &Attempt, before: Option<&Attempt>) -> &'static str {
     match before {
+        None if call.logical.attempt > 1 => "retry",
         None => "initial",
         Some(before) if before.provider == attempt.provider => "retry",
         Some(_) => "failover",

@@ -72,6 +72,18 @@ pub(super) const CAUSE_CLASS: &str = "outrigger.cause.class";
 pub(super) const CAUSE_MESSAGE: &str = "outrigger.cause.message";
 pub(super) const CAUSE_STATUS: &str = "outrigger.cause.status_code";
 pub(super) const STEP: &str = "outrigger.step";
+pub(super) const PROMPT: &str = "outrigger.prompt.fingerprint";
+pub(super) const CHAIN_ID: &str = "outrigger.chain.id";
+pub(super) const CHAIN_NUMBER: &str = "outrigger.chain.number";
+pub(super) const CHAIN_PARENT: &str = "outrigger.chain.parent";
+pub(super) const CHAINED_BY: &str = "outrigger.chain.by";
+pub(super) const CHAIN_CONFIDENCE: &str = "outrigger.chain.confidence";
+pub(super) const LOGICAL_ID: &str = "outrigger.logical.id";
+pub(super) const LOGICAL_ATTEMPT: &str = "outrigger.logical.attempt";
+pub(super) const RETRY_OF: &str = "outrigger.logical.retry_of";
+pub(super) const JOINED_BY: &str = "outrigger.logical.by";
+/// On a link: what the linked span is.
+pub(super) const LINK: &str = "outrigger.link";
 pub(super) const TENANT: &str = "outrigger.tenant";
 /// Where a name was found.
 pub(super) const fn named_by(who: Who) -> &'static str {

@@ -1,9 +1,11 @@
 //! The span of a logical call, by the GenAI conventions.
 
-use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
+use opentelemetry_proto::tonic::trace::v1::span::{Link, SpanKind};
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{Span, Status};
-use outrigger_ledger::{CallRecord, Outcome, Source};
+use outrigger_ledger::{CallRecord, Outcome, Source, SpanContext};
 use outrigger_pricing::{Completeness, Kind};
 use outrigger_providers::Who;
 use prost::Message as _;
@@ -36,11 +38,34 @@ pub(super) fn logical(call: &CallRecord, cache: CacheAttribute, out: &mut Vec<u8
         start_time_unix_nano: call.times.started.0,
         end_time_unix_nano: call.times.ended.0,
         status: status(call),
+        links: links(call),
         ..Span::default()
     };
     // The order of fields is free: attributes may follow the rest.
     span.encode_raw(out);
     attributes(&mut Attributes::new(out, ATTRIBUTES), call, cache);
+}
+
+/// To the call that this one retries, and to the one that it goes on from: their spans are in traces of their own, unless the
+/// app has one for all.
+fn links(call: &CallRecord) -> Vec<Link> {
+    let link = |to: &SpanContext, what: &str| {
+        let value = AnyValue { value: Some(Value::StringValue(what.to_owned())) };
+        Link {
+            trace_id: to.trace_id.to_vec(),
+            span_id: to.span_id.to_vec(),
+            attributes: vec![KeyValue {
+                key: keys::LINK.to_owned(),
+                value: Some(value),
+                ..KeyValue::default()
+            }],
+            flags: u32::from(to.flags) | HAS_IS_REMOTE,
+            ..Link::default()
+        }
+    };
+    let retried = call.logical.retried.map(|before| link(&before.span, "retry_of"));
+    let parent = call.chain.and_then(|chain| Some(link(&chain.parent?.span, "goes_on_from")));
+    retried.into_iter().chain(parent).collect()
 }
 
 /// Error where the app got an error. A caller that hangs up has not failed.
@@ -217,5 +242,21 @@ pub(super) fn own(attributes: &mut Attributes<'_>, call: &CallRecord) {
         attributes.text_if(keys::KEY_ENDING, key.ending.as_deref());
     }
     attributes.text_if(keys::REQUEST_ID, call.request_id.as_deref());
+    attributes.text_if(keys::PROMPT, call.prompt_fingerprint().as_deref());
+    if let Some(chain) = &call.chain {
+        attributes.text(keys::CHAIN_ID, hex(&chain.id.0));
+        attributes.count(keys::CHAIN_NUMBER, chain.number.into());
+        if let Some(parent) = &chain.parent {
+            attributes.text(keys::CHAIN_PARENT, hex(&parent.call.0));
+            attributes.text(keys::CHAINED_BY, parent.by.as_str());
+            attributes.text(keys::CHAIN_CONFIDENCE, parent.confidence.as_str());
+        }
+    }
+    attributes.text(keys::LOGICAL_ID, hex(&call.logical.id.0));
+    attributes.count(keys::LOGICAL_ATTEMPT, call.logical.attempt.into());
+    if let Some(before) = &call.logical.retried {
+        attributes.text(keys::RETRY_OF, hex(&before.call.0));
+        attributes.text(keys::JOINED_BY, before.by.as_str());
+    }
     attributes.count(keys::ATTEMPT_COUNT, call.attempts.len() as u64);
 }

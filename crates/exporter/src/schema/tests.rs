@@ -9,7 +9,9 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::Span;
-use outrigger_ledger::{Outcome, Source};
+use outrigger_ledger::{
+    CallId, Chain, ChainedBy, Confidence, JoinedBy, Logical, Outcome, Parent, Retried, Source, SpanContext,
+};
 use outrigger_providers::Who;
 
 use super::*;
@@ -112,6 +114,8 @@ fn an_answered_call_is_a_client_span_by_the_conventions() {
         outrigger.dialect = "openai_chat"
         outrigger.key.ending = "x7Qa"
         outrigger.key.fingerprint = "3f9c21d0"
+        outrigger.logical.attempt = 1
+        outrigger.logical.id = "abababababababababababababababab"
         outrigger.mode = "connect"
         outrigger.named_by.session = "body conversation"
         outrigger.named_by.step = "header x-outrigger-step"
@@ -291,6 +295,8 @@ fn the_record_holds_everything_but_content() {
         outrigger.dialect = "openai_chat"
         outrigger.key.ending = "x7Qa"
         outrigger.key.fingerprint = "3f9c21d0"
+        outrigger.logical.attempt = 1
+        outrigger.logical.id = "abababababababababababababababab"
         outrigger.mode = "connect"
         outrigger.named_by.session = "body conversation"
         outrigger.named_by.step = "header x-outrigger-step"
@@ -319,6 +325,51 @@ fn the_record_holds_everything_but_content() {
         user.id = "u_81"
         "#,
     );
+}
+
+#[test]
+fn a_retry_and_what_goes_on_from_another_call_are_linked_to_it() {
+    let mut call = answered();
+    let place =
+        |byte: u8| SpanContext { trace_id: [byte; 16], span_id: [byte; 8], parent_span_id: None, flags: 1 };
+    let retried = Retried { call: CallId([7; 16]), span: place(7), failed: true, by: JoinedBy::RetryCount };
+    call.logical = Logical { id: CallId([6; 16]), attempt: 3, retried: Some(retried) };
+    let parent = Parent {
+        call: CallId([8; 16]),
+        span: place(8),
+        by: ChainedBy::ToolCall,
+        confidence: Confidence::Certain,
+    };
+    call.chain = Some(Chain { id: CallId([5; 16]), number: 2, parent: Some(parent) });
+    call.facts.thread.prompt = Some(0xf00d);
+    let spans = spans(&call, &[]);
+    let links: Vec<(u8, u8, Vec<String>)> = spans[0]
+        .links
+        .iter()
+        .map(|link| (link.trace_id[0], link.span_id[0], lines(&link.attributes)))
+        .collect();
+    let link = |byte, what: &str| (byte, byte, vec![format!("outrigger.link = {what:?}")]);
+    assert_eq!(links, [link(7, "retry_of"), link(8, "goes_on_from")]);
+    for attributes in [&spans[0].attributes, &log(&call).attributes] {
+        let lines = lines(attributes);
+        for line in [
+            r#"outrigger.chain.by = "tool_call_id""#,
+            r#"outrigger.chain.confidence = "certain""#,
+            r#"outrigger.chain.id = "05050505050505050505050505050505""#,
+            "outrigger.chain.number = 2",
+            r#"outrigger.chain.parent = "08080808080808080808080808080808""#,
+            "outrigger.logical.attempt = 3",
+            r#"outrigger.logical.by = "retry_count""#,
+            r#"outrigger.logical.id = "06060606060606060606060606060606""#,
+            r#"outrigger.logical.retry_of = "07070707070707070707070707070707""#,
+            r#"outrigger.prompt.fingerprint = "000000000000f00d""#,
+        ] {
+            assert!(lines.contains(&line.to_owned()), "{line} in {lines:#?}");
+        }
+    }
+    let attempt = lines(&spans[1].attributes);
+    assert!(attempt.contains(&"http.request.resend_count = 2".to_owned()), "{attempt:#?}");
+    assert!(attempt.contains(&r#"outrigger.attempt.reason = "retry""#.to_owned()), "{attempt:#?}");
 }
 
 #[test]

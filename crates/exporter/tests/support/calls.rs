@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use outrigger_ledger::{
-    Accounted, Attempt, CallId, CallRecord, Cause, Identity, KeyHint, Mode, Named, Outcome, Provenance,
-    Source, SpanContext, Times, Timestamp, Transport,
+    Accounted, Attempt, CallId, CallRecord, Cause, Identity, KeyHint, Logical, Marks, Mode, Named, Outcome,
+    Provenance, Source, SpanContext, Times, Timestamp, Transport,
 };
 use outrigger_pricing::{Atto, Completeness, Cost, CostLine, Meter, Region, Tier, TokenUsage};
 use outrigger_providers::{FailureClass, Operation, RequestFacts, Who};
@@ -112,6 +112,9 @@ pub(crate) fn answered() -> CallRecord {
         },
         transport: Transport { request_bytes: 2000, response_bytes: 9000 },
         attempts: vec![attempt],
+        logical: Logical::alone(CallId([0xab; 16])),
+        chain: None,
+        marks: Marks::default(),
     }
 }
 
@@ -119,6 +122,7 @@ pub(crate) fn answered() -> CallRecord {
 pub(crate) fn failed() -> CallRecord {
     let mut call = answered();
     call.id = CallId([0xcd; 16]);
+    call.logical = Logical::alone(call.id);
     call.span = SpanContext { trace_id: [4; 16], span_id: [5; 8], parent_span_id: None, flags: 1 };
     call.facts = RequestFacts { model: Some("gpt-5.1".to_owned()), ..RequestFacts::default() };
     call.identity = Identity::default();

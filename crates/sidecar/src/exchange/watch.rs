@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 use outrigger_ledger::{
-    Call, CallRecord, CallStart, Deployments, End, IdentityRules, Recorder, Socket, Timestamp,
+    Call, CallRecord, CallStart, Deployments, End, IdentityRules, Recorder, Socket, Timestamp, Trail,
 };
 use outrigger_pricing::PriceBook;
 use outrigger_providers::Peer;
@@ -22,23 +22,31 @@ pub(crate) struct Records {
     pub(crate) deployments: Arc<Deployments>,
     /// Which names of users, sessions and steps are believed.
     pub(crate) identity: Arc<IdentityRules>,
+    /// The calls of late, by which a call's place is known.
+    trail: RefCell<Trail>,
     pub(crate) counters: Arc<Counters>,
     ending: Cell<bool>,
 }
 
 impl Records {
-    pub(crate) const fn new(
+    pub(crate) fn new(
         recorder: Arc<dyn Recorder>,
         book: Arc<PriceBook>,
         deployments: Arc<Deployments>,
         identity: Arc<IdentityRules>,
         counters: Arc<Counters>,
     ) -> Records {
-        Records { recorder, book, deployments, identity, counters, ending: Cell::new(false) }
+        let trail = RefCell::default();
+        Records { recorder, book, deployments, identity, trail, counters, ending: Cell::new(false) }
     }
 
-    /// Hands the record of a call that was counted as begun over. A recorder that panics has lost it.
-    fn take(&self, record: CallRecord) {
+    /// Hands the record of a call that was counted as begun over, with its place among the others. A fault on the way costs
+    /// the place, never the record. A recorder that panics has lost it.
+    fn take(&self, mut record: CallRecord) {
+        let place = || self.trail.borrow_mut().place(&mut record);
+        if catch_unwind(AssertUnwindSafe(place)).is_err() {
+            record.fault = true;
+        }
         if record.fault {
             Counters::count(&self.counters.panics);
         }
