@@ -61,7 +61,7 @@ pub fn call_json(record: &CallRecord) -> Value {
             })
         })
         .collect();
-    json!({
+    let mut whole = json!({
         "id": record.id.to_string(),
         "trace_id": hex(&record.span.trace_id),
         "span_id": hex(&record.span.span_id),
@@ -74,20 +74,6 @@ pub fn call_json(record: &CallRecord) -> Value {
         "deployed_model": record.deployed_model,
         "served_tier": record.served_tier,
         "stream": record.facts.stream,
-        "user": record.identity.get(Who::User),
-        "session": record.identity.get(Who::Session),
-        "step": record.identity.get(Who::Step),
-        "agent": record.identity.get(Who::Agent),
-        "tenant": record.identity.get(Who::Tenant),
-        "named_by": named_by(record),
-        "prompt_fingerprint": record.prompt_fingerprint(),
-        "chain": chain(record),
-        "logical": {
-            "id": record.logical.id.to_string(),
-            "attempt": record.logical.attempt,
-            "retry_of": record.logical.retried.map(|before| before.call.to_string()),
-            "by": record.logical.retried.map(|before| before.by.as_str()),
-        },
         "outcome": record.outcome.as_str(),
         "cause": cause,
         "fault": record.fault,
@@ -112,6 +98,30 @@ pub fn call_json(record: &CallRecord) -> Value {
         },
         "bytes": {"request": record.transport.request_bytes, "response": record.transport.response_bytes},
         "attempts": attempts,
+    });
+    if let (Value::Object(members), Value::Object(placed)) = (&mut whole, place(record)) {
+        members.extend(placed);
+    }
+    whole
+}
+
+/// Who and what it is for, and its place among the other calls.
+fn place(record: &CallRecord) -> Value {
+    json!({
+        "user": record.identity.get(Who::User),
+        "session": record.identity.get(Who::Session),
+        "step": record.identity.get(Who::Step),
+        "agent": record.identity.get(Who::Agent),
+        "tenant": record.identity.get(Who::Tenant),
+        "named_by": named_by(record),
+        "prompt_fingerprint": record.prompt_fingerprint(),
+        "chain": chain(record),
+        "logical": {
+            "id": record.logical.id.to_string(),
+            "attempt": record.logical.attempt,
+            "retry_of": record.logical.retried.map(|before| before.call.to_string()),
+            "by": record.logical.retried.map(|before| before.by.as_str()),
+        },
     })
 }
 

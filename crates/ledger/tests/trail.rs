@@ -1,5 +1,7 @@
 //! Calls in the order of their ends: which goes on from which, and which are attempts of one.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
+
 mod support;
 
 use outrigger_ledger::{CallRecord, ChainedBy, Confidence, End, JoinedBy, Trail};

@@ -20,6 +20,7 @@ mod names;
 mod second_opinion;
 mod secrets;
 mod sockets;
+mod threads;
 mod tunnels;
 mod unasked;
 mod wire;

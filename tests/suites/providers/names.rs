@@ -7,8 +7,9 @@ use outrigger_tests::{DEADLINE, file, setting};
 
 use super::{Call, at, python, refs};
 
-const KEY: &str = "sk-harbour-0123456789-abcdWXYZ";
-const ACCESS_KEY: (&str, &str) = ("AKIAHARBOURPILOT4711", "harbour/secret+0123456789abcdefghijABCD");
+pub(super) const KEY: &str = "sk-harbour-0123456789-abcdWXYZ";
+pub(super) const ACCESS_KEY: (&str, &str) =
+    ("AKIAHARBOURPILOT4711", "harbour/secret+0123456789abcdefghijABCD");
 
 /// A call of the clients, the line of theirs that names the user, and where it is then found.
 const PYTHON: [(&str, &str, &str); 6] = [
@@ -43,7 +44,7 @@ fn simulator() -> Simulator {
     .expect("a simulator")
 }
 
-fn exec(simulator: &Simulator) -> Exec {
+pub(super) fn exec(simulator: &Simulator) -> Exec {
     Exec::before(simulator)
         .upstream("bedrock-runtime.us-east-1.amazonaws.com", simulator.address())
         .upstream("generativelanguage.googleapis.com", simulator.address())
@@ -56,7 +57,7 @@ fn exec(simulator: &Simulator) -> Exec {
 }
 
 /// Runs a client's calls; gives their records in the order of the calls.
-fn run(exec: Exec, words: &[String], calls: usize) -> (Ended, Vec<Call>) {
+pub(super) fn run(exec: Exec, words: &[String], calls: usize) -> (Ended, Vec<Call>) {
     let receiver = Receiver::start();
     let ended = exec.option("--otlp", &receiver.url()).run(&refs(words));
     let what = format!("{}\n{}", ended.output, ended.errors);

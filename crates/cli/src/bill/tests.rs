@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, Method, StatusCode};
-use outrigger_ledger::{Call, CallId, CallRecord, CallStart, End, Mode, Recorder, Timestamp};
+use outrigger_ledger::{
+    Call, CallId, CallRecord, CallStart, Chain, End, JoinedBy, Logical, Mode, Recorder, Retried, Timestamp,
+};
 use outrigger_pricing::PriceBook;
 use outrigger_providers::services;
 
@@ -94,6 +96,34 @@ fn who_cost_what_is_told_and_how_much_names_nobody() {
     let people = &bill.json()["people"];
     assert_eq!(people["without_user"]["share_of_cost"], 0.25);
     assert_eq!(people["users"][1]["sums"]["cost"], "0.0125");
+}
+
+#[test]
+fn what_belongs_together_is_told() {
+    let bill = Bill::new(false);
+    let placed = |attempt: u32, number: u32, prompt: u64| {
+        let mut record = CallRecord::clone(&call(200, ANSWER, GOOD, None));
+        record.facts.thread.prompt = Some(prompt);
+        let retried =
+            Retried { call: CallId([2; 16]), span: record.span, failed: true, by: JoinedBy::RetryCount };
+        record.logical = Logical { id: record.id, attempt, retried: (attempt > 1).then_some(retried) };
+        record.chain = Some(Chain { id: CallId([1; 16]), number, parent: None });
+        bill.try_record(Arc::new(record));
+    };
+    placed(1, 1, 7);
+    let text = bill.summary(None, None);
+    assert!(!["retries", "chains", "prompts"].iter().any(|line| text.contains(line)), "{text}");
+    placed(2, 1, 7);
+    placed(1, 3, 8);
+    let text = bill.summary(None, None);
+    for line in [
+        "  retries    1 call of SDKs, of 2 logical calls; 1 failure tried again\n",
+        "  chains     1 conversation of several calls, the longest of 3\n",
+        "  prompts    00000000 2 $0.012500 · 00000000 1 $0.006250\n",
+    ] {
+        assert!(text.contains(line), "{line} in {text}");
+    }
+    assert_eq!(bill.json()["threads"]["prompts"][1]["fingerprint"], "0000000000000008");
 }
 
 #[test]

@@ -160,6 +160,8 @@ fn a_failed_call_names_its_cause_and_knows_no_numbers() {
         outrigger.cost.status = "unpriced"
         outrigger.dialect = "openai_chat"
         outrigger.key.fingerprint = "ba7816bf"
+        outrigger.logical.attempt = 1
+        outrigger.logical.id = "cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd"
         outrigger.mode = "connect"
         outrigger.outcome = "failed"
         outrigger.price_book.hash = "b00c"

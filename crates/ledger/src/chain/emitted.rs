@@ -172,8 +172,8 @@ mod tests {
         ),
         (
             "anthropic_messages",
-            r#"{"type":"content_block_start","content_block":{"type":"tool_use","id":"toolu_1","name":"id","input":{}}}"#,
-            &["toolu_1"],
+            r#"{"message":{"id":"msg_1"}} {"content_block":{"type":"tool_use","id":"toolu_1","name":"id","input":{"text":"\"id\":\"x\""}}}"#,
+            &["msg_1", "toolu_1"],
         ),
         ("bedrock_converse", r#"{"start":{"toolUse":{"name":"a","toolUseId":"tooluse_1"}}}"#, &["tooluse_1"]),
         ("gemini", r#"{"functionCall":{"name":"a","args":{"x":"id"},"id":"f1"}}"#, &["f1"]),

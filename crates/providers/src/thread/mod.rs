@@ -2,6 +2,8 @@
 //! members that the chat formats have in common. Per read of a request: one more walk over its bytes, no allocation, no
 //! copy but of keys and ids.
 
+mod kept;
+mod members;
 mod scan;
 
 use twox_hash::XxHash3_64;

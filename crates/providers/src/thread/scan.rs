@@ -6,6 +6,8 @@ use std::hash::Hasher as _;
 use memchr::memchr;
 use twox_hash::xxhash3_64::{DEFAULT_SECRET_LENGTH, RawHasher, SecretBuffer};
 
+use super::kept::{Kept, Ring};
+use super::members::{CACHE_MARK, Looking, Part, SLOTS};
 use super::{Thread, id_hash};
 
 type Hasher = RawHasher<&'static [u8; DEFAULT_SECRET_LENGTH]>;
@@ -16,8 +18,6 @@ fn hasher() -> Hasher {
 
 /// What is handed on in the place of a value that is read here.
 const IN_ITS_PLACE: &[u8] = b"0";
-/// Members with slots of their own, so that their order in a body does not matter.
-const SLOTS: usize = 4;
 /// Longest key that means something.
 const KEY: usize = 24;
 /// Longest value that is looked at: an id.
@@ -77,28 +77,6 @@ enum State {
     Lost,
 }
 
-/// The top-level member that is read.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Part {
-    None,
-    Messages,
-    Prompt(usize),
-}
-
-impl Part {
-    /// Messages of OpenAI and most others, Responses and Interactions, Gemini; instructions and tools, with their slots.
-    const fn of(key: &[u8]) -> Part {
-        match key {
-            b"messages" | b"input" | b"contents" => Part::Messages,
-            b"system" | b"instructions" | b"systemInstruction" | b"system_instruction" => Part::Prompt(0),
-            b"tools" => Part::Prompt(1),
-            b"functions" => Part::Prompt(2),
-            b"toolConfig" | b"tool_config" => Part::Prompt(3),
-            _ => Part::None,
-        }
-    }
-}
-
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Comma {
     None,
@@ -106,14 +84,6 @@ enum Comma {
     At(usize),
     /// It stood in bytes that are gone, or blanks follow it.
     Held,
-}
-
-/// Why a value is looked at.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Looking {
-    No,
-    Id,
-    Role,
 }
 
 /// The bytes at hand.
@@ -366,8 +336,7 @@ impl ThreadScan {
         if self.left_out.is_some() {
             return;
         }
-        // Where the provider shall cut its cache says nothing of the conversation, and moves from turn to turn.
-        if key == b"cache_control" {
+        if key == CACHE_MARK {
             if self.comma == Comma::None {
                 self.first_left_out = Some(self.depth);
                 if let Some(begun) = begun {
@@ -380,15 +349,7 @@ impl ThreadScan {
             self.left_out = Some(self.depth);
             return;
         }
-        self.looking = match key {
-            b"role" if self.depth == 3 && self.part == Part::Messages => Looking::Role,
-            b"tool_call_id" | b"tool_use_id" | b"toolUseId" | b"call_id" | b"id"
-                if self.part == Part::Messages =>
-            {
-                Looking::Id
-            }
-            _ => Looking::No,
-        };
+        self.looking = if self.part == Part::Messages { Looking::at(key, self.depth) } else { Looking::No };
         self.settle_comma();
         self.hash_held_key(held);
     }
@@ -502,9 +463,8 @@ impl ThreadScan {
                 self.value.push(part);
             }
         }
-        if !self.is_hashed() {
-            self.flush(read, end);
-        } else if !(in_key && !self.key_hashed) && !self.hold_comma(read) {
+        let waits = in_key && !self.key_hashed;
+        if !self.is_hashed() || (!waits && !self.hold_comma(read)) {
             self.flush(read, end);
         }
     }
@@ -532,65 +492,5 @@ impl ThreadScan {
             read.from = end;
         }
         self.key.began_before = true;
-    }
-}
-
-/// A short text, kept as far as there is room.
-#[derive(Clone, Copy)]
-struct Kept<const N: usize> {
-    bytes: [u8; N],
-    length: usize,
-    overflowed: bool,
-    /// Whether it began in bytes that are gone.
-    began_before: bool,
-}
-
-impl<const N: usize> Kept<N> {
-    const EMPTY: Kept<N> = Kept { bytes: [0; N], length: 0, overflowed: false, began_before: false };
-
-    const fn clear(&mut self) {
-        (self.length, self.overflowed, self.began_before) = (0, false, false);
-    }
-
-    /// False when there is no room for all of it, and nothing of it was kept.
-    fn push(&mut self, bytes: &[u8]) -> bool {
-        let end = self.length + bytes.len();
-        match self.bytes.get_mut(self.length..end) {
-            Some(room) if !self.overflowed => {
-                room.copy_from_slice(bytes);
-                self.length = end;
-                true
-            }
-            _ => {
-                self.overflowed = true;
-                false
-            }
-        }
-    }
-
-    /// The text, if all of it is here.
-    fn whole(&self) -> Option<&[u8]> {
-        (!self.overflowed).then(|| &self.bytes[..self.length])
-    }
-}
-
-/// The last hashes.
-struct Ring {
-    kept: [u64; Thread::KEPT + 1],
-    pushed: usize,
-}
-
-impl Ring {
-    const EMPTY: Ring = Ring { kept: [0; Thread::KEPT + 1], pushed: 0 };
-
-    fn push(&mut self, hash: u64) {
-        self.kept[self.pushed % self.kept.len()] = hash;
-        self.pushed += 1;
-    }
-
-    /// The latest first.
-    fn latest(&self) -> impl Iterator<Item = u64> {
-        let first = self.pushed.saturating_sub(self.kept.len());
-        (first..self.pushed).rev().map(|at| self.kept[at % self.kept.len()])
     }
 }

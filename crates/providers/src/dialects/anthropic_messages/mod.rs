@@ -53,8 +53,9 @@ impl Dialect for AnthropicMessages {
         "anthropic_messages"
     }
 
+    /// All ids of an answer: its own and those of its tool calls. Members come in any order, so nothing else tells them apart.
     fn tool_call_mark(&self) -> Option<ToolCallMark> {
-        Some(ToolCallMark { mark: r#""tool_use""#, key: Some(r#""id""#) })
+        Some(ToolCallMark { mark: r#""id""#, key: None })
     }
 
     fn request_reader(&self) -> Box<dyn RequestReader> {
