@@ -75,7 +75,13 @@ fn facts_are_the_same_however_a_request_is_cut_and_whether_or_not_it_streams() {
             assert_eq!(case.facts(true, &[first, second]), whole, "{name}, cut at {cut}");
         }
         assert_eq!(
-            RequestFacts { stream: true, include_usage: whole.include_usage, ..plain },
+            // The two are of different conversations.
+            RequestFacts {
+                stream: true,
+                include_usage: whole.include_usage,
+                thread: whole.thread.clone(),
+                ..plain
+            },
             whole,
             "{name}"
         );
