@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use outrigger_pricing::PriceBook;
 
-use crate::CallRecord;
+use crate::{CallRecord, Trail};
 
 /// What one entry of a recording is.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,7 +58,7 @@ pub enum HarError {
 /// The text is no HTTP Archive. An entry that cannot be read is ignored, with the reason.
 pub fn replay(text: &str, listed: &[String], book: &Arc<PriceBook>) -> Result<Vec<HarEntry>, HarError> {
     let entries = document::entries(text)?;
-    Ok(entries
+    let mut replayed: Vec<HarEntry> = entries
         .into_iter()
         .enumerate()
         .map(|(index, entry)| match entry {
@@ -68,5 +68,24 @@ pub fn replay(text: &str, listed: &[String], book: &Arc<PriceBook>) -> Result<Ve
                 HarEntry { index, started: None, method: None, url: None, made }
             }
         })
-        .collect())
+        .collect();
+    place(&mut replayed);
+    Ok(replayed)
+}
+
+/// Gives the calls their places, in the order of their ends, as live traffic has it.
+fn place(entries: &mut [HarEntry]) {
+    let mut records: Vec<&mut CallRecord> = Vec::new();
+    for entry in entries {
+        match &mut entry.made {
+            Made::Call(record) => records.push(record),
+            Made::Socket(all) => records.extend(all),
+            Made::Ignored(_) => {}
+        }
+    }
+    records.sort_by_key(|record| record.times.ended);
+    let mut trail = Trail::default();
+    for record in records {
+        trail.place(record);
+    }
 }

@@ -100,6 +100,24 @@ fn the_same_recording_has_the_same_ids_and_no_two_calls_share_one() {
 }
 
 #[test]
+fn recorded_calls_have_their_places_among_each_other() {
+    let attempt = |second: u32, count: &str, status: u16| {
+        let mut entry = entry(CHAT, ASKED, answer(if status == 200 { ANSWER } else { "{}" }));
+        entry["startedDateTime"] = format!("2026-11-25T08:00:0{second}.000Z").into();
+        entry["request"]["headers"] = json!([{"name": "x-stainless-retry-count", "value": count}]);
+        entry["response"]["status"] = status.into();
+        entry
+    };
+    let entries = replayed(&[attempt(0, "0", 500), attempt(3, "1", 200)]);
+    let logical = |entry: &HarEntry| match &entry.made {
+        Made::Call(record) => (record.logical.attempt, record.logical.id),
+        other => panic!("{other:?}"),
+    };
+    let first = logical(&entries[0]).1;
+    assert_eq!([logical(&entries[0]), logical(&entries[1])], [(1, first), (2, first)]);
+}
+
+#[test]
 fn streams_are_read_from_text_and_from_base64_in_whatever_coding_is_left() {
     let url = "https://api.anthropic.com/v1/messages";
     let asked = r#"{"model":"claude-sonnet-4-6","max_tokens":64,"stream":true,"messages":[]}"#;
