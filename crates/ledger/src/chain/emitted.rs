@@ -2,6 +2,7 @@
 //! for an id that is found.
 
 use memchr::memmem::Finder;
+use memchr::memrchr;
 use outrigger_providers::{Dialect, ToolCallMark, id_hash};
 
 /// Ids that are kept of one answer.
@@ -83,25 +84,27 @@ impl Emitted {
         let length = mark.mark.len();
         // A mark that begins in what came before ends within its length from here.
         let mut seam = [0; MARK * 2];
-        let ahead = bytes.len().min(length - 1);
         let before = self.kept;
-        seam[..before].copy_from_slice(&self.end[..before]);
-        seam[before..before + ahead].copy_from_slice(&bytes[..ahead]);
-        let across = finder.find(&seam[..before + ahead]).map(|at| at + length - before);
-        if let Some(end) = across.or_else(|| finder.find(bytes).map(|at| at + length)) {
+        let ahead = bytes.len().min(length - 1);
+        if before > 0 {
+            seam[..before].copy_from_slice(&self.end[..before]);
+            seam[before..before + ahead].copy_from_slice(&bytes[..ahead]);
+            if let Some(at) = finder.find(&seam[..before + ahead]) {
+                (self.place, self.kept) = (first, 0);
+                return at + length - before;
+            }
+        }
+        if let Some(at) = finder.find(bytes) {
             (self.place, self.kept) = (first, 0);
-            return end;
+            return at + length;
         }
-        let keep = length - 1;
-        if bytes.len() >= keep {
-            self.end[..keep].copy_from_slice(&bytes[bytes.len() - keep..]);
-            self.kept = keep;
-        } else {
-            let all = before + bytes.len();
-            let from = all.saturating_sub(keep);
-            self.kept = all - from;
-            self.end[..self.kept].copy_from_slice(&seam[from..all]);
-        }
+        // Only the beginning of a mark is kept: it has one quote, its first byte.
+        let last = if before > 0 && bytes.len() < length { &seam[..before + ahead] } else { bytes };
+        let last = &last[last.len().saturating_sub(length - 1)..];
+        let begun = memrchr(b'"', last).map_or(&last[..0], |quote| &last[quote..]);
+        let begun = if mark.mark.as_bytes().starts_with(begun) { begun } else { &last[..0] };
+        self.kept = begun.len();
+        self.end[..self.kept].copy_from_slice(begun);
         bytes.len()
     }
 
