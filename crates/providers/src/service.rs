@@ -86,6 +86,8 @@ pub struct Service {
     pub request_id_header: &'static str,
     /// When its streams tell what they used.
     pub streamed_usage: StreamedUsage,
+    /// Whether it goes on with an answer, and bills all of it, when the app has hung up.
+    pub bills_after_hang_up: bool,
     /// Recognises a request by method and path (no query).
     pub recognise: fn(&Method, &str) -> Recognised,
     /// What host and path say of a call.
@@ -111,6 +113,7 @@ impl Service {
         key_parameter: None,
         request_id_header: "x-request-id",
         streamed_usage: StreamedUsage::WhenAsked,
+        bills_after_hang_up: false,
         recognise: |_, _| Recognised { dialect: &openai_chat::OPENAI_CHAT, operation: Operation::Other },
         addressed: |_, _| Addressed { model: None, stream: None, region: Region::Global },
         is_deployment: |_| false,

@@ -19,6 +19,7 @@ use crate::downstream::learned::Learned;
 use crate::downstream::transparent::Transparent;
 use crate::downstream::{listener, transparent};
 use crate::exchange::Shared;
+use crate::exchange::hang_up::HangUps;
 use crate::exchange::include_usage::IncludeUsage;
 use crate::exchange::watch::Records;
 use crate::prices;
@@ -233,6 +234,7 @@ impl Bound {
             client: Rc::clone(&client),
             records: Rc::clone(&records),
             include_usage: IncludeUsage::new(self.settings.include_usage),
+            hang_ups: Rc::new(HangUps::new(&self.settings)),
         });
         let leaves = self.leaves;
         let classifier = Classifier::new(&self.settings, learned, Box::new(move |host| leaves.covers(host)));

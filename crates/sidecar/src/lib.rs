@@ -29,6 +29,6 @@ pub use calls::Calls;
 pub use error::StartError;
 pub use identity::IdentityHash;
 pub use seen::Seen;
-pub use settings::{Deployment, FailurePolicy, Settings, UpstreamOverride};
+pub use settings::{Deployment, FailurePolicy, HangUp, Settings, UpstreamOverride};
 pub use tls::custody::{Ca, Custody};
 pub use tls::publish;

@@ -68,6 +68,12 @@ pub struct Settings {
     /// Whether streams are asked for their usage where the app did not ask, and what that adds to the answer is taken out
     /// again (docs/what-we-change.md).
     pub include_usage: bool,
+    /// What becomes of an answer whose app hangs up in the middle.
+    pub hang_up: HangUp,
+    /// How long such an answer may be read on for, in seconds.
+    pub hang_up_seconds: u64,
+    /// How many bytes of it may be read.
+    pub hang_up_bytes: u64,
     /// How long streams may run on after a SIGTERM, in seconds.
     pub grace_seconds: u64,
 }
@@ -81,6 +87,17 @@ pub enum FailurePolicy {
     Open,
     /// The sidecar does not start; the client's connections keep failing.
     Closed,
+}
+
+/// What becomes of an answer whose app hangs up in the middle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HangUp {
+    /// Where the provider goes on and bills all of it, the rest is read for its usage. Elsewhere it is cancelled.
+    #[default]
+    Drain,
+    /// It is cancelled at once.
+    Cancel,
 }
 
 impl Default for Settings {
@@ -108,6 +125,9 @@ impl Default for Settings {
             identity_hash: IdentityHash::None,
             identity_salt_file: None,
             include_usage: true,
+            hang_up: HangUp::Drain,
+            hang_up_seconds: 60,
+            hang_up_bytes: 4 * 1024 * 1024,
             grace_seconds: 30,
         }
     }
@@ -202,6 +222,9 @@ fn is_setting(name: &str) -> bool {
         "IDENTITY_HASH",
         "IDENTITY_SALT_FILE",
         "INCLUDE_USAGE",
+        "HANG_UP",
+        "HANG_UP_SECONDS",
+        "HANG_UP_BYTES",
         "GRACE_SECONDS",
     ];
     name.strip_prefix(outrigger_contract::ENV_PREFIX)

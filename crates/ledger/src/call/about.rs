@@ -15,7 +15,7 @@ use crate::guard::{FAULT, guarded};
 use crate::identity::{Candidates, tidy};
 use crate::{
     Accounted, Attempt, CallId, CallRecord, Deployments, Identity, KeyHint, Logical, Marks, Mode, Resent,
-    SpanContext, Times, Transport,
+    SpanContext, Times, Timestamp, Transport,
 };
 
 /// Who asks whom, and by which way. The responses of one WebSocket have it in common.
@@ -38,6 +38,8 @@ pub(super) struct About {
     pub(super) deployments: Option<Arc<Deployments>>,
     /// Attempts before the last one, each with its answer.
     pub(super) earlier: Vec<Attempt>,
+    /// When the app hung up, if more was read behind that.
+    pub(super) hung_up: Option<Timestamp>,
     /// Why the provider was not asked for a usage that the app did not ask for.
     pub(super) not_asked: Option<&'static str>,
     pub(super) resent: Resent,
@@ -106,6 +108,7 @@ impl About {
             key,
             deployments: None,
             earlier: Vec::new(),
+            hung_up: None,
             not_asked: None,
         }
     }

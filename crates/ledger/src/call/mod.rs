@@ -174,15 +174,23 @@ impl Call {
         let Some(response) = &mut self.response else { return };
         response.body.push(bytes);
         if self.times.first_content.is_none()
+            && self.about.hung_up.is_none()
             && response.body.consumer().is_some_and(|metered| metered.content)
         {
             self.times.first_content = Some(at);
         }
     }
 
+    /// The app hung up; what still comes is read for its usage alone.
+    pub const fn hung_up(&mut self, at: Timestamp) {
+        self.about.hung_up = Some(at);
+    }
+
     /// Ends the call. Whatever stumbles over what was seen, there is a record, of what is known without it.
     #[must_use]
     pub fn finish(mut self, end: End, at: Timestamp, book: &PriceBook) -> CallRecord {
+        // How the app saw it end is settled once it has hung up.
+        let (end, at) = self.about.hung_up.map_or((end, at), |hung_up| (End::Cancelled, hung_up));
         self.times.ended = at;
         let reading = self.response.as_mut().map(Response::reading).unwrap_or_default();
         let facts = guarded(|| self.request.consumer().map(|facts| facts.0.finish()));

@@ -92,7 +92,13 @@ impl About {
             // An error response bills nothing.
             return (Outcome::Failed, told, nothing_used());
         }
-        let tokens = account(end, reading, facts, self.not_asked);
+        let mut tokens = account(end, reading, facts, self.not_asked);
+        if self.hung_up.is_some() {
+            if tokens.provenance == Provenance::Exact {
+                tokens.provenance = Provenance::ProviderLate;
+            }
+            return (Outcome::Cancelled, None, tokens);
+        }
         let (outcome, cause) = match (told, end) {
             (Some(told), _) => (Outcome::Failed, Some(told)),
             (None, End::Abandoned) => (Outcome::Unknown, None),

@@ -53,6 +53,7 @@ pub(super) static SERVICE: Service = Service {
     key_variable: "AWS_ACCESS_KEY_ID or AWS_BEARER_TOKEN_BEDROCK",
     key_headers: &["authorization", "x-api-key"],
     request_id_header: "x-amzn-requestid",
+    bills_after_hang_up: true,
     recognise,
     addressed,
     // A profile of an application, provisioned throughput, an imported model.

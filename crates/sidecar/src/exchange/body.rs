@@ -14,6 +14,7 @@ use outrigger_ledger::End;
 
 use crate::exchange::after_flush::AfterFlush;
 use crate::exchange::forwarded::ForwardedBody;
+use crate::exchange::hang_up::{HangUps, Rest};
 use crate::exchange::rewritten::RewrittenBody;
 use crate::exchange::watch::Watch;
 use crate::upstream::client::{Lease, SharedClient};
@@ -34,12 +35,15 @@ pub(crate) type Ahead = VecDeque<Result<Frame<Bytes>, hyper::Error>>;
 /// The provider's body: handed on as it came, then shown.
 pub(crate) struct ObservedBody {
     pub(crate) ahead: Ahead,
-    pub(crate) inner: Incoming,
+    /// Taken when the rest is read on without the app.
+    pub(crate) inner: Option<Incoming>,
     pub(crate) watch: Option<Rc<Watch>>,
     pub(crate) after: Rc<AfterFlush>,
     pub(crate) lease: Lease<ForwardedBody>,
     pub(crate) client: SharedClient<ForwardedBody>,
     pub(crate) request_sent: Rc<Cell<bool>>,
+    /// Where the provider bills the answer to its end, whatever the app does.
+    pub(crate) hang_ups: Option<Rc<HangUps>>,
 }
 
 impl ObservedBody {
@@ -55,7 +59,10 @@ impl ObservedBody {
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let frame = match self.ahead.pop_front() {
             Some(frame) => Some(frame),
-            None => ready!(Pin::new(&mut self.inner).poll_frame(cx)),
+            None => match &mut self.inner {
+                Some(inner) => ready!(Pin::new(inner).poll_frame(cx)),
+                None => None,
+            },
         };
         match &frame {
             Some(Ok(frame)) => {
@@ -70,15 +77,32 @@ impl ObservedBody {
     }
 
     pub(crate) fn is_end_stream(&self) -> bool {
-        self.ahead.is_empty() && self.inner.is_end_stream()
+        self.ahead.is_empty() && self.inner.as_ref().is_none_or(Incoming::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
         let ahead: usize = self.ahead.iter().flatten().filter_map(Frame::data_ref).map(Bytes::len).sum();
-        match self.inner.size_hint().exact() {
+        match self.inner.as_ref().and_then(|inner| inner.size_hint().exact()) {
             Some(rest) => SizeHint::with_exact(rest + ahead as u64),
             None => SizeHint::default(),
         }
+    }
+
+    fn is_worth_reading_on(&self) -> bool {
+        self.hang_ups.as_ref().is_some_and(|hang_ups| hang_ups.has_room())
+            && self.watch.as_ref().is_some_and(|watch| !watch.is_ending())
+            && self.ahead.is_empty()
+    }
+
+    fn read_on(&mut self) {
+        let (Some(hang_ups), Some(inner), Some(watch)) =
+            (self.hang_ups.take(), self.inner.take(), self.watch.take())
+        else {
+            return;
+        };
+        let lease = std::mem::replace(&mut self.lease, Lease::none());
+        let (client, request_sent) = (Rc::clone(&self.client), self.request_sent.get());
+        hang_ups.read_on(Rest { inner, watch, lease, client, request_sent });
     }
 
     fn complete(&mut self) {
@@ -129,6 +153,10 @@ impl Drop for ObservedBody {
     fn drop(&mut self) {
         if self.is_end_stream() {
             self.complete();
+        } else if self.is_worth_reading_on() {
+            // What the app got comes before what it did not.
+            self.after.run();
+            self.read_on();
         } else if self.watch.is_some() {
             self.end(End::Cancelled);
             // The app is gone: no flush may follow that would show what is queued.

@@ -4,6 +4,7 @@ pub(crate) mod after_flush;
 pub(crate) mod answer;
 pub(crate) mod body;
 mod forwarded;
+pub(crate) mod hang_up;
 mod headers;
 pub(crate) mod include_usage;
 pub(crate) mod request;
@@ -27,6 +28,7 @@ use crate::clock::CallClock;
 use crate::exchange::after_flush::AfterFlush;
 use crate::exchange::body::{Ahead, ObservedBody, RelayedBody};
 use crate::exchange::forwarded::ForwardedBody;
+use crate::exchange::hang_up::HangUps;
 use crate::exchange::include_usage::{Answered, Asked, IncludeUsage};
 use crate::exchange::request::{Binding, Misrouted, Route, outgoing};
 use crate::exchange::rewritten::RewrittenBody;
@@ -46,6 +48,7 @@ pub(crate) struct Shared {
     pub(crate) client: SharedClient<ForwardedBody>,
     pub(crate) records: Rc<Records>,
     pub(crate) include_usage: IncludeUsage,
+    pub(crate) hang_ups: Rc<HangUps>,
 }
 
 /// One connection of the app whose requests we read.
@@ -159,14 +162,18 @@ async fn forward(
         Answered::Stream(strip) => (Ahead::new(), Some(strip)),
         Answered::Otherwise(ahead) => (ahead, None),
     };
+    let billed_to_the_end =
+        route.service.bills_after_hang_up && shared.hang_ups.drains() && head.status.is_success();
+    let hang_ups = billed_to_the_end.then(|| Rc::clone(&shared.hang_ups));
     let body = ObservedBody {
         ahead,
-        inner,
+        inner: Some(inner),
         watch,
         after: Rc::clone(&connection.after),
         lease: sent.lease,
         client: Rc::clone(&shared.client),
         request_sent,
+        hang_ups,
     };
     let body = match strip {
         Some(strip) => RelayedBody::Rewritten(Box::new(RewrittenBody::new(body, strip))),

@@ -85,12 +85,13 @@ pub(crate) async fn forward(
     headers::clean_response(&mut head.headers);
     let body = ObservedBody {
         ahead: Ahead::new(),
-        inner,
+        inner: Some(inner),
         watch,
         after: Rc::clone(&connection.after),
         lease: Lease::none(),
         client: Rc::clone(client),
         request_sent: sent,
+        hang_ups: None,
     };
     Response::from_parts(head, RelayedBody::Observed(Box::new(body)))
 }

@@ -132,6 +132,11 @@ impl Watch {
         }
     }
 
+    /// Whether the process is ending: nothing new is to be begun for the call.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.records.ending.get()
+    }
+
     /// Makes the record and hands it over; further ends are ignored.
     pub(crate) fn finish(&self, end: End) {
         let Some(call) = self.call.borrow_mut().take() else { return };

@@ -30,16 +30,22 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 pub(crate) const HOST: &str = "api.openai.com";
 /// A host of which nothing is known but what an operator says.
 pub(crate) const LISTED: &str = "llm.harbour.example";
+/// A host of Amazon Bedrock.
+pub(crate) const BEDROCK: &str = "bedrock-runtime.us-east-1.amazonaws.com";
 const DEADLINE: Duration = Duration::from_secs(60);
 
 pub(crate) type Body = Either<Full<Bytes>, Channel<Bytes, std::io::Error>>;
 
 #[derive(Default)]
-struct Kept(Mutex<Vec<Arc<CallRecord>>>);
+struct Kept {
+    records: Mutex<Vec<Arc<CallRecord>>>,
+    came: tokio::sync::Notify,
+}
 
 impl Recorder for Kept {
     fn try_record(&self, record: Arc<CallRecord>) {
-        self.0.lock().unwrap().push(record);
+        self.records.lock().unwrap().push(record);
+        self.came.notify_one();
     }
 }
 
@@ -62,7 +68,7 @@ where
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
     let key = KeyPair::generate().unwrap();
-    let leaf = CertificateParams::new([HOST, LISTED].map(str::to_owned))
+    let leaf = CertificateParams::new([HOST, LISTED, BEDROCK].map(str::to_owned))
         .unwrap()
         .signed_by(&key, &authority)
         .unwrap();
@@ -118,7 +124,9 @@ impl Bench {
             base_url: (Ipv4Addr::LOCALHOST, 0).into(),
             transparent_port: None,
             hosts: vec![LISTED.to_owned()],
-            upstreams: [HOST, LISTED].map(|host| UpstreamOverride { host: host.to_owned(), address }).into(),
+            upstreams: [HOST, LISTED, BEDROCK]
+                .map(|host| UpstreamOverride { host: host.to_owned(), address })
+                .into(),
             extra_cas: vec![extra],
             ..settings
         })
@@ -147,6 +155,7 @@ impl Bench {
         TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap()
     }
 
+    #[allow(dead_code, reason = "not every test program speaks it")]
     pub(crate) async fn h2<B>(&self) -> hyper::client::conn::http2::SendRequest<B>
     where
         B: http_body::Body<Data = Bytes, Error = Infallible> + Send + Unpin + 'static,
@@ -158,10 +167,21 @@ impl Bench {
         sender
     }
 
+    /// Waits for so many records.
+    #[allow(dead_code, reason = "not every test program waits")]
+    pub(crate) async fn recorded(&self, count: usize) {
+        within(async {
+            while self.records.records.lock().unwrap().len() < count {
+                self.records.came.notified().await;
+            }
+        })
+        .await;
+    }
+
     /// Ends the sidecar. What it counted, and the records of all calls.
     pub(crate) async fn end(self) -> (Seen, Vec<Arc<CallRecord>>) {
         let drained = tokio::task::spawn_blocking(move || self.running.drain(Duration::ZERO)).await;
-        let records = std::mem::take(&mut *self.records.0.lock().unwrap());
+        let records = std::mem::take(&mut *self.records.records.lock().unwrap());
         (drained.unwrap(), records)
     }
 }
