@@ -7,11 +7,10 @@ mod cases;
 
 use std::collections::{BTreeMap, HashSet};
 
-use cases::{Answer, Case, cases, content_type, facts};
+use cases::newcomers::SERVICES;
+use cases::{Answer, Case, all_dialects, cases, content_type, facts};
 use http::StatusCode;
-use outrigger_providers::{
-    FailureClass, OwnError, Reading, RequestFacts, StreamEnd, Who, dialects, services,
-};
+use outrigger_providers::{FailureClass, OwnError, Reading, RequestFacts, StreamEnd, Who, services};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -124,18 +123,26 @@ fn padded(answer: &Answer) -> (Vec<u8>, Vec<u8>) {
     }
 }
 
+/// Bytes that reading one body may take at any moment, whatever the body is.
+const BOUND: u64 = 128 * 1024;
+
 #[test]
-fn fifty_megabytes_are_read_through() {
+fn fifty_megabytes_are_read_through_and_none_of_them_is_held() {
     let padding = vec![b'x'; 1_000_000];
     for (case, answer) in answers(&cases()) {
         let (name, (before, behind)) = (&case.name, padded(answer));
-        let mut meter = case.dialect.response_meter(StatusCode::OK, &case.headers(answer));
-        meter.chunk(&before);
-        for _ in 0..50 {
-            meter.chunk(&padding);
-        }
-        meter.chunk(&behind);
-        let reading = meter.finish();
+        let headers = case.headers(answer);
+        let mut reading = Reading::default();
+        let memory = allocation_counter::measure(|| {
+            let mut meter = case.dialect.response_meter(StatusCode::OK, &headers);
+            meter.chunk(&before);
+            for _ in 0..50 {
+                meter.chunk(&padding);
+            }
+            meter.chunk(&behind);
+            reading = meter.finish();
+        });
+        assert!(memory.bytes_max < BOUND, "{name}, {}: {memory:?}", answer.file);
         if answer.streams {
             // What was too long is stepped over.
             assert_eq!(reading.usage_final, !case.expected["usage"].is_null(), "{name}: {reading:?}");
@@ -143,21 +150,25 @@ fn fifty_megabytes_are_read_through() {
             check(case, &reading, "50 MB plain");
         }
     }
-    for dialect in dialects::ALL {
-        let mut reader = dialect.request_reader();
-        reader.chunk(b"{\"image\":\"");
-        for _ in 0..50 {
-            reader.chunk(&padding);
-        }
-        reader.chunk(b"\",\"stream\":true}");
-        let facts = reader.finish();
+    for dialect in all_dialects() {
+        let mut facts = RequestFacts::default();
+        let memory = allocation_counter::measure(|| {
+            let mut reader = dialect.request_reader();
+            reader.chunk(b"{\"image\":\"");
+            for _ in 0..50 {
+                reader.chunk(&padding);
+            }
+            reader.chunk(b"\",\"stream\":true}");
+            facts = reader.finish();
+        });
+        assert!(memory.bytes_max < BOUND, "{}: {memory:?}", dialect.name());
         assert!(facts.model.is_none(), "{}: {facts:?}", dialect.name());
     }
 }
 
 #[test]
 fn errors_of_ours_read_as_errors_of_the_family() {
-    for dialect in dialects::ALL {
+    for dialect in all_dialects() {
         for (status, class) in [
             (StatusCode::BAD_GATEWAY, FailureClass::Tls),
             (StatusCode::GATEWAY_TIMEOUT, FailureClass::Timeout),
@@ -179,11 +190,11 @@ fn errors_of_ours_read_as_errors_of_the_family() {
 
 #[test]
 fn every_service_speaks_a_registered_dialect_on_every_path() {
-    for service in services::ALL.iter().copied().chain([&services::OPERATOR_LISTED]) {
+    for service in services::ALL.into_iter().chain(SERVICES).chain([&services::OPERATOR_LISTED]) {
         for path in ["/", "/v1/unheard-of", "", "no-slash", "/v1/models/", ":", "/model//", "/a/b:c%"] {
             let recognised = (service.recognise)(&http::Method::POST, path);
             assert!(
-                dialects::ALL.iter().any(|dialect| dialect.name() == recognised.dialect.name()),
+                all_dialects().any(|dialect| dialect.name() == recognised.dialect.name()),
                 "{}",
                 service.id
             );
@@ -215,6 +226,53 @@ fn no_host_belongs_to_two_providers_and_every_host_is_found() {
             }
         }
     }
+}
+
+/// The events of a stream, each with its frame.
+fn events(answer: &Answer) -> Vec<&[u8]> {
+    let bytes = &answer.bytes[..];
+    let ends: Vec<usize> = match answer.kind {
+        "text/event-stream" => {
+            let blank = |at: &usize| bytes[..*at].ends_with(b"\n\n") || bytes[..*at].ends_with(b"\r\n\r\n");
+            (0..=bytes.len()).filter(blank).collect()
+        }
+        "application/x-ndjson" => (1..=bytes.len()).filter(|at| bytes[at - 1] == b'\n').collect(),
+        "application/vnd.amazon.eventstream" => {
+            let mut ends = vec![0];
+            while let Some(length) = bytes[ends[ends.len() - 1]..].first_chunk::<4>() {
+                ends.push(ends[ends.len() - 1] + u32::from_be_bytes(*length) as usize);
+            }
+            ends.split_off(1)
+        }
+        // An array's chunks are as they come.
+        _ => Vec::new(),
+    };
+    let mut from = 0;
+    ends.into_iter().map(|end| &bytes[std::mem::replace(&mut from, end)..end]).collect()
+}
+
+#[test]
+fn an_event_like_the_one_before_allocates_nothing() {
+    let mut measured = 0;
+    for (case, answer) in answers(&cases()) {
+        let mut meter = case.dialect.response_meter(StatusCode::OK, &case.headers(answer));
+        // In the steady state: the first content has come, and comes again and again.
+        let Some(event) = events(answer).into_iter().find(|event| meter.chunk(event)) else { continue };
+        meter.chunk(event);
+        for pieces in [vec![event], event.chunks(50).collect()] {
+            for piece in &pieces {
+                meter.chunk(piece);
+            }
+            let memory = allocation_counter::measure(|| {
+                for piece in pieces.iter().cycle().take(100 * pieces.len()) {
+                    meter.chunk(piece);
+                }
+            });
+            assert_eq!(memory.count_total, 0, "{}, {}", case.name, answer.file);
+        }
+        measured += 1;
+    }
+    assert!(measured > 20, "{measured} streams were measured");
 }
 
 proptest! {

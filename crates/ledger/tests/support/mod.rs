@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
 
 pub(crate) mod bodies;
+pub(crate) mod packings;
 
 use std::sync::Arc;
 

@@ -134,9 +134,21 @@ pub(crate) fn usage_at<'a, T: Deserialize<'a>>(
     None
 }
 
+/// Puts the text at this path into its place; one that stands there already is not written again, an empty one is none.
+pub(crate) fn text_into(slot: &mut Option<String>, scan: &JsonScan, path: &[&str]) {
+    let Some(raw) = scan.value(path) else { return };
+    let inside = raw.strip_prefix(b"\"").and_then(|raw| raw.strip_suffix(b"\""));
+    if inside == Some(b"") || inside.is_some() && inside == slot.as_deref().map(str::as_bytes) {
+        return;
+    }
+    if let Ok(text) = serde_json::from_slice(raw) {
+        *slot = Some(text);
+    }
+}
+
 /// The texts at a path with `*`, in order; what is none is left out.
 pub(crate) fn texts_at<'a>(scan: &'a JsonScan, path: &[&str]) -> impl Iterator<Item = Cow<'a, str>> {
-    scan.values(path).filter_map(|raw| serde_json::from_slice(raw).ok())
+    scan.values(path).filter(|raw| *raw != b"null").filter_map(|raw| serde_json::from_slice(raw).ok())
 }
 
 /// The meter of one answer.

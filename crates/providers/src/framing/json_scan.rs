@@ -180,7 +180,8 @@ impl JsonScan {
     /// A value read as `T`; `None` where it is absent, `null` or of another type.
     #[must_use]
     pub fn read<'a, T: serde::Deserialize<'a>>(&'a self, path: &[&str]) -> Option<T> {
-        serde_json::from_slice(self.value(path)?).ok()
+        // What is `null` is none without the words of an error.
+        serde_json::from_slice(self.value(path).filter(|raw| *raw != b"null")?).ok()
     }
 
     /// Bytes that are held, whatever the text was: at most 16 KiB and 1,024 values for each path.

@@ -7,6 +7,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail the test they serve")]
 
+pub(crate) mod newcomers;
+
 use std::path::{Path, PathBuf};
 
 use http::{HeaderMap, Method, StatusCode};
@@ -29,13 +31,19 @@ pub(crate) struct Case {
     pub(crate) request_plain: Vec<u8>,
     pub(crate) answers: Vec<Answer>,
     pub(crate) expected: Value,
-    service: Option<&'static Service>,
+    pub(crate) service: Option<&'static Service>,
 }
 
-/// Every case of every registered dialect and service.
+/// Every wire format, and one that is new.
+pub(crate) fn all_dialects() -> impl Iterator<Item = &'static dyn Dialect> {
+    dialects::ALL.into_iter().chain(newcomers::DIALECTS)
+}
+
+/// Every case of every registered dialect and service, and of two that are new.
 pub(crate) fn cases() -> Vec<Case> {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
-    let mut cases = Vec::new();
+    // Other crates' suites run over them too.
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../providers/tests/fixtures");
+    let mut cases = Vec::from(newcomers::cases(&root));
     for dialect in dialects::ALL {
         cases.push(Case::read(&root.join(dialect.name()), dialect.name().to_owned(), Some(dialect), None));
     }

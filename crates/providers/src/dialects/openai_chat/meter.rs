@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-use crate::dialects::answer::{Answer, Look, Told, texts_at, usage_at};
+use crate::dialects::answer::{Answer, Look, Told, text_into, texts_at, usage_at};
 use crate::dialects::marks;
 use crate::dialects::openai_chat::OpenAiChat;
 use crate::dialects::openai_chat::usage::{ChatUsage, tier};
@@ -143,19 +143,20 @@ impl Answer for ChatAnswer {
 
     fn event(&mut self, name: &str, scan: &JsonScan, told: &mut Told) {
         let reading = &mut told.reading;
-        let text = |path| scan.read::<String>(path).filter(|text| !text.is_empty());
         // Some servers send the error beside its name, some without it.
         let is_error = name == "error" || scan.read::<&str>(&["object"]) == Some("error");
         if let Some(error) = WireError::scanned(scan, is_error) {
             error.note(reading, self.dialect.codes);
         }
         // A first event that carries nothing but filter results has an empty one.
-        reading.response_id = reading.response_id.take().or_else(|| text(&["id"]));
-        reading.model = text(&["model"]).or(reading.model.take());
+        if reading.response_id.is_none() {
+            text_into(&mut reading.response_id, scan, &["id"]);
+        }
+        text_into(&mut reading.model, scan, &["model"]);
         note_tier(scan, reading);
         self.usage(scan, &["usage"], reading);
         self.beside(scan, reading);
-        for (element, raw) in scan.elements(FINISH) {
+        for (element, raw) in scan.elements(FINISH).filter(|(_, raw)| *raw != b"null") {
             let index = index(scan, element);
             if let Ok(word) = serde_json::from_slice(raw)
                 && index < CHOICES
@@ -199,8 +200,6 @@ fn has_content(scan: &JsonScan) -> bool {
 }
 
 fn note_tier(scan: &JsonScan, reading: &mut Reading) {
-    if let Some(word) = scan.read::<String>(&["service_tier"]) {
-        reading.tier = Some(tier(&word));
-        reading.tier_word = Some(word);
-    }
+    text_into(&mut reading.tier_word, scan, &["service_tier"]);
+    reading.tier = reading.tier_word.as_deref().map(tier);
 }
