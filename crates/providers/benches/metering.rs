@@ -1,9 +1,11 @@
-//! What metering costs: one event of a chat stream and of a WebSocket in the steady state, and the facts of a large request.
+//! What metering costs: one event of a chat stream and of a WebSocket in the steady state, and the facts of a large request;
+//! and what it costs to ask for a usage and take it out again.
 
 #![allow(missing_docs, reason = "criterion's macros make undocumented functions")]
 
 use std::hint::black_box;
 
+use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use flate2::{Compress, Compression, FlushCompress};
 use http::header::CONTENT_TYPE;
@@ -11,6 +13,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use outrigger_providers::dialects::openai_chat::OPENAI_CHAT;
 use outrigger_providers::dialects::openai_responses::OpenAiResponses;
 use outrigger_providers::framing::{Deflate, FrameReader, Messages};
+use outrigger_providers::include_usage::{UsageStrip, ask};
 use outrigger_providers::{Dialect, Peer, SocketMeter, dialects};
 
 const EVENT: &[u8] = b"data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1794830400,\"model\":\"gpt-5-mini\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"harbour\"},\"finish_reason\":null}],\"usage\":null,\"obfuscation\":\"a\"}\n\n";
@@ -183,5 +186,27 @@ fn facts(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, metering, formats, socket, facts);
+/// What a stream pays whose app did not ask for the usage: each event's `"usage":null` taken out, and before, the question
+/// put into its request.
+fn unasked(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("unasked");
+    let event = Bytes::from_static(EVENT);
+    let plain = Bytes::from(String::from_utf8_lossy(EVENT).replace(",\"usage\":null", ""));
+    for (name, event) in [("an event of 200 bytes", &event), ("the same, with nothing to take out", &plain)] {
+        let mut strip = UsageStrip::default();
+        group.throughput(Throughput::Elements(1));
+        group.bench_function(name, |bencher| bencher.iter(|| strip.push(black_box(event).clone())));
+    }
+    let words = "The tide turns at six. ".repeat(100 * 1024 / 23);
+    let request = format!(
+        r#"{{"model":"gpt-5-mini","stream":true,"messages":[{{"role":"user","content":"{words}"}}]}}"#
+    );
+    group.throughput(Throughput::Bytes(request.len() as u64));
+    group.bench_function("a request of 100 KiB", |bencher| {
+        bencher.iter(|| ask(black_box(request.as_bytes())))
+    });
+    group.finish();
+}
+
+criterion_group!(benches, metering, formats, socket, facts, unasked);
 criterion_main!(benches);
