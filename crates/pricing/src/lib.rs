@@ -5,6 +5,7 @@ mod book;
 mod charge;
 mod cost;
 pub mod document;
+pub mod estimate;
 pub mod reported;
 mod usage;
 
