@@ -256,6 +256,24 @@ pub(crate) const COST_WITHOUT_USER: Metric = own(
     &["provider", "model"],
     "Cost of priced calls for which the app named no user; part of outrigger.cost.",
 );
+pub(crate) const COST_ESTIMATED: Metric = own(
+    "outrigger.cost_estimated",
+    "{USD}",
+    &["provider", "model"],
+    "Cost of calls whose tokens are estimated in part or whole; part of outrigger.cost.",
+);
+pub(crate) const COST_REPORTED: Metric = own(
+    "outrigger.cost_reported",
+    "{USD}",
+    &["provider", "model"],
+    "What providers themselves say that calls cost, where they do.",
+);
+pub(crate) const COST_DIFFERENCE: Metric = own(
+    "outrigger.cost_difference",
+    "{USD}",
+    &["provider", "model"],
+    "How far the provider's own figure and the computed one lie apart, call by call, where both are known.",
+);
 pub(crate) const UNPRICED: Metric = own(
     "outrigger.unpriced_calls",
     "{call}",
@@ -265,8 +283,8 @@ pub(crate) const UNPRICED: Metric = own(
 pub(crate) const UNACCOUNTED: Metric = own(
     "outrigger.unaccounted_calls",
     "{call}",
-    &["provider", "model", "outcome"],
-    "Calls whose token counts are not known exactly.",
+    &["provider", "model", "outcome", "provenance"],
+    "Calls whose token counts the provider did not report: estimated or unknown.",
 );
 pub(crate) const RETRIES: Metric = own(
     "outrigger.retries",
@@ -317,6 +335,9 @@ pub const METRICS: &[Metric] = &[
     CALLS,
     COST,
     COST_WITHOUT_USER,
+    COST_ESTIMATED,
+    COST_REPORTED,
+    COST_DIFFERENCE,
     UNPRICED,
     UNACCOUNTED,
     RETRIES,

@@ -1,17 +1,19 @@
 //! The one JSON shape of a call, for every command that prints calls.
 
+use outrigger_pricing::estimate::{CONFIDENCE, Estimate};
 use outrigger_providers::Who;
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::ids::hex;
-use crate::{CallRecord, Timestamp};
+use crate::{Accounted, CallRecord, Timestamp};
 
 /// A call as JSON.
 ///
 /// Money is decimal text (US dollars), times are RFC 3339 in UTC, durations are milliseconds; what is unknown is `null`.
-/// `tokens` has `provenance`, `reason`, `input_total`, `output_total` and `meters` (per meter `count` and `provenance`;
+/// `tokens` has `provenance`, `reason`, `input_total`, `output_total`, `estimate` (`null`, or the estimated sides with their
+/// bounds) and `meters` (per meter `count` and `provenance`;
 /// which are left out is said at [`TokenUsage::told`](outrigger_pricing::TokenUsage::told));
 /// `named_by` says of `user`, `session`, `step`, `agent` and `tenant` where those that are known were found;
 /// `chain` is `null` or says which call this one goes on from; `logical` which call it is an attempt of;
@@ -87,6 +89,8 @@ pub fn call_json(record: &CallRecord) -> Value {
         "cost": record.cost.total.map(|total| total.to_string()),
         "cost_status": record.cost.completeness.as_str(),
         "cost_reasons": record.cost.reasons,
+        "cost_between": record.cost_between.map(|(low, high)| [low.to_string(), high.to_string()]),
+        "cost_reported": record.reported_cost.map(|cost| cost.to_string()),
         "cost_lines": lines,
         "price_book": &*record.price_book,
         "times": {
@@ -162,6 +166,21 @@ fn tokens(record: &CallRecord) -> Value {
         "input_total": accounted.usage.total_prompt(),
         "output_total": accounted.usage.total_answer(),
         "meters": meters,
+        "estimate": estimate(accounted),
+    })
+}
+
+fn estimate(accounted: &Accounted) -> Value {
+    if accounted.prompt.is_none() && accounted.answer.is_none() {
+        return Value::Null;
+    }
+    let bounds = |side: Option<Estimate>| {
+        side.map(|side| json!({"tokens": side.tokens, "low": side.low, "high": side.high}))
+    };
+    json!({
+        "input": bounds(accounted.prompt),
+        "output": bounds(accounted.answer),
+        "confidence_percent": CONFIDENCE,
     })
 }
 

@@ -18,7 +18,7 @@ mod record;
 mod told;
 mod trail;
 
-pub use call::{Call, CallStart, End, Socket};
+pub use call::{Calibrations, Call, CallStart, End, Socket};
 pub use chain::{Chain, ChainedBy, Confidence, Parent};
 pub use deployments::Deployments;
 pub use har::{HarEntry, HarError, Made, replay as replay_har};

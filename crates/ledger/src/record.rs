@@ -1,6 +1,7 @@
 //! The record of one logical call: everything Outrigger says about it, and no content.
 
-use outrigger_pricing::{Cost, Meter, Region, Tier, TokenUsage};
+use outrigger_pricing::estimate::Estimate;
+use outrigger_pricing::{Atto, Completeness, Cost, Meter, Region, Tier, TokenUsage, reported};
 use outrigger_providers::{FailureClass, Operation, RequestFacts};
 
 use crate::{CallId, Chain, Identity, Logical, Resent, SpanContext};
@@ -82,6 +83,8 @@ pub enum Provenance {
     Exact,
     /// As the provider reported it, but to nobody: the app had left, and the answer was read on to its usage.
     ProviderLate,
+    /// Estimated from the texts that passed; the bounds stand beside.
+    Estimated,
     /// Not known. Never a zero.
     Unknown,
 }
@@ -93,6 +96,7 @@ impl Provenance {
         match self {
             Provenance::Exact => "exact",
             Provenance::ProviderLate => "provider_late",
+            Provenance::Estimated => "estimated",
             Provenance::Unknown => "unknown",
         }
     }
@@ -110,18 +114,30 @@ pub struct Accounted {
     /// Disjoint counts; a meter without a count is unknown.
     pub usage: TokenUsage,
     /// `Exact` when the answer was seen whole, with the provider's final report, or when nothing was billed (an error
-    /// answer, a request that never left); `ProviderLate` when that report came after the app had left; else what is known
-    /// is only a lower bound of the truth.
+    /// answer, a request that never left); `ProviderLate` when that report came after the app had left; `Estimated` when
+    /// nothing but estimates is missing in it; else what is known is only a lower bound of the truth.
     pub provenance: Provenance,
+    /// Where the prompt's counts are estimated: all its tokens, and their bounds. They stand in [`Meter::Input`].
+    pub prompt: Option<Estimate>,
+    /// Where the answer's counts are estimated: the tokens that it shows, and their bounds. They stand in [`Meter::Output`].
+    pub answer: Option<Estimate>,
     /// Why it is not exact, or what in the report did not add up; plain words.
     pub reason: Option<&'static str>,
 }
 
 impl Accounted {
+    /// What the provider reported, without what is estimated.
+    #[must_use]
+    pub fn reported(&self) -> TokenUsage {
+        crate::call::reported(self)
+    }
+
     /// How one meter's count is known.
     #[must_use]
     pub const fn of(&self, meter: Meter) -> Provenance {
+        let estimate = if meter.is_prompt() { self.prompt } else { self.answer };
         match (self.usage.get(meter), self.provenance) {
+            (Some(_), _) if estimate.is_some() => Provenance::Estimated,
             (Some(_), Provenance::ProviderLate) => Provenance::ProviderLate,
             (Some(_), _) => Provenance::Exact,
             (None, _) => Provenance::Unknown,
@@ -241,6 +257,10 @@ pub struct CallRecord {
     pub region: Region,
     /// Dollars.
     pub cost: Cost,
+    /// Of an estimated call the least and the most that it cost, with the certainty of its tokens' bounds.
+    pub cost_between: Option<(Atto, Atto)>,
+    /// What the provider says that the call cost. It is the charge, and ours the check.
+    pub reported_cost: Option<Atto>,
     /// SHA-256 of the price book the cost was computed with, hex.
     pub price_book: std::sync::Arc<str>,
     /// How it ended.
@@ -277,6 +297,20 @@ impl CallRecord {
     #[must_use]
     pub fn prompt_fingerprint(&self) -> Option<String> {
         self.facts.thread.prompt.map(|prompt| format!("{prompt:016x}"))
+    }
+
+    /// The provider's own figure and ours, where both are known.
+    #[must_use]
+    pub fn compared_cost(&self) -> Option<(Atto, Atto)> {
+        let whole = matches!(self.cost.completeness, Completeness::Exact | Completeness::Fallback);
+        Some((self.reported_cost?, self.cost.total.filter(|_| whole)?))
+    }
+
+    /// The same, where they lie further apart than rounding explains: a price is wrong, or something is billed that the usage
+    /// does not show.
+    #[must_use]
+    pub fn disputed_cost(&self) -> Option<(Atto, Atto)> {
+        self.compared_cost().filter(|(theirs, ours)| reported::differs(*ours, *theirs))
     }
 
     /// The model to show: the one that answered, else the one behind the deployment, else the one asked for.

@@ -6,6 +6,8 @@ use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::Provenance;
+
 /// A call as far as its price depends on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ToldCall {
@@ -27,6 +29,8 @@ pub struct ToldCall {
     pub usage: TokenUsage,
     /// Why they are not exact, if they are not.
     pub doubt: Option<String>,
+    /// Whether what is not exact in them is estimated, all of it.
+    pub estimated: bool,
     /// What the record says it cost.
     pub recorded: Option<Atto>,
     /// Hash of the book that the record was priced with.
@@ -98,6 +102,7 @@ impl ToldCall {
             region: Region::Global,
             usage,
             doubt: text(tokens, "reason"),
+            estimated: text(tokens, "provenance").is_some_and(|word| word == Provenance::Estimated.as_str()),
             recorded: None,
             price_book: text(record, "price_book"),
         }
@@ -127,6 +132,8 @@ impl ToldCall {
             region: Region::Global,
             usage,
             doubt: text(log, "outrigger.usage.reason"),
+            estimated: text(log, "outrigger.usage.provenance")
+                .is_some_and(|word| word == Provenance::Estimated.as_str()),
             recorded: None,
             price_book: text(log, "outrigger.price_book.hash"),
         }

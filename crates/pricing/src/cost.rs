@@ -14,6 +14,8 @@ pub enum Completeness {
     /// Every meter is known and priced, but some price is borrowed, as `reasons` says: another provider's, or that of a
     /// model whose name only resembles this one.
     Fallback,
+    /// Every meter is priced, and known or estimated: the call's bounds say how far the truth may be.
+    Estimated,
     /// No price applies; `reasons` says why. Never zero dollars.
     Unpriced,
 }
@@ -26,6 +28,7 @@ impl Completeness {
             Completeness::Exact => "exact",
             Completeness::Partial => "partial",
             Completeness::Fallback => "fallback",
+            Completeness::Estimated => "estimated",
             Completeness::Unpriced => "unpriced",
         }
     }

@@ -184,6 +184,19 @@ fn an_app_that_makes_up_models_is_remembered_only_so_far() {
 }
 
 #[test]
+fn that_a_model_never_reasons_takes_some_calls_to_know_and_one_to_refute() {
+    let mut calibration = Calibration::default();
+    for _ in 0..3 {
+        assert!(!calibration.never_reasons("gpt-4.1"));
+        calibration.learn_reasoning("gpt-4.1", 0);
+    }
+    assert!(calibration.never_reasons("gpt-4.1"));
+    calibration.learn_reasoning("gpt-4.1", 64);
+    calibration.learn_reasoning("gpt-4.1", 0);
+    assert!(!calibration.never_reasons("gpt-4.1"));
+}
+
+#[test]
 fn a_picture_is_between_the_smallest_and_what_its_size_allows() {
     let none = Calibration::default();
     let picture = |characters| TextCount { media: 1, media_characters: characters, ..TextCount::default() };

@@ -14,7 +14,7 @@ use outrigger_providers::dialects::openai_chat::OPENAI_CHAT;
 use outrigger_providers::dialects::openai_responses::OpenAiResponses;
 use outrigger_providers::framing::{Deflate, FrameReader, Messages};
 use outrigger_providers::include_usage::{UsageStrip, ask};
-use outrigger_providers::{Dialect, Peer, SocketMeter, dialects};
+use outrigger_providers::{Dialect, Peer, SocketMeter, TextScan, dialects};
 
 const EVENT: &[u8] = b"data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1794830400,\"model\":\"gpt-5-mini\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"harbour\"},\"finish_reason\":null}],\"usage\":null,\"obfuscation\":\"a\"}\n\n";
 
@@ -208,5 +208,28 @@ fn unasked(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, metering, formats, socket, facts, unasked);
+/// What counting the texts adds, for estimates where no usage comes.
+fn texts(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("texts");
+    let mut answer = TextScan::of_answer(OPENAI_CHAT.answer_texts(true));
+    group
+        .bench_function("of an event of 200 bytes", |bencher| bencher.iter(|| answer.push(black_box(EVENT))));
+    let prose =
+        "The harbour lay quiet in the early light, and nobody had yet noticed that the ship was gone. ";
+    let message = format!(r#"{{"role":"user","content":"{}"}}"#, prose.repeat(6));
+    let many = format!(r#"{{"model":"gpt-5-mini","messages":[{}]}}"#, vec![message; 170].join(","));
+    let long = format!(r#"{{"messages":[{{"role":"user","content":"{}"}}]}}"#, prose.repeat(1100));
+    for (name, request) in [("of a request of 100 KiB in 170 messages", many), ("in one message", long)] {
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                let mut scan = TextScan::of_request();
+                scan.push(black_box(request.as_bytes()));
+                scan.count()
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, texts, metering, formats, socket, facts, unasked);
 criterion_main!(benches);

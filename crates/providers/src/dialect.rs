@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, StatusCode};
 
-use crate::{Failure, Names, OwnError, Reading, SocketMeter, Thread, ToolCallMark};
+use crate::{AnswerTexts, Failure, Names, OwnError, Reading, SocketMeter, Thread, ToolCallMark};
 
 /// What a call asks the provider to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -129,6 +129,12 @@ pub trait Dialect: Sync {
     /// Where its answers give the ids of tool calls, if they do.
     fn tool_call_mark(&self) -> Option<ToolCallMark> {
         None
+    }
+    /// The members of an answer that hold its texts, streamed or whole; for estimates where no usage comes. [`AnswerTexts::NONE`]
+    /// where it has no texts, or none that are told apart.
+    fn answer_texts(&self, streamed: bool) -> AnswerTexts {
+        let _unused = streamed;
+        AnswerTexts::NONE
     }
     /// A reader for one request body.
     fn request_reader(&self) -> Box<dyn RequestReader>;

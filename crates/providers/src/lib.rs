@@ -11,6 +11,7 @@ mod scrub;
 mod service;
 pub mod services;
 mod socket;
+mod text;
 mod thread;
 
 pub use dialect::{Dialect, Operation, RequestFacts, RequestReader, ResponseMeter};
@@ -20,4 +21,5 @@ pub use names::{Name, Names, Who};
 pub use reading::{Reading, StreamEnd};
 pub use service::{Addressed, Credential, Recognised, Service, StreamedUsage};
 pub use socket::{Ended, Peer, SocketEvent, SocketMeter};
+pub use text::{AnswerTexts, TextScan};
 pub use thread::{Thread, ToolCallMark, id_hash};

@@ -116,7 +116,7 @@ fn hostile() -> Vec<Hostile> {
             "messages_stream_raw",
             cut(Cut::Clean),
             ("failed", Some("stream_interrupted")),
-            "unknown",
+            "estimated",
         ),
         case(
             "the same at Responses",
@@ -137,7 +137,7 @@ fn hostile() -> Vec<Hostile> {
             "messages_stream_raw",
             midway(ErrorKind::Overloaded),
             ("failed", Some("overloaded_error")),
-            "unknown",
+            "estimated",
         ),
         case(
             "an error in place of a stream",
@@ -158,7 +158,7 @@ fn hostile() -> Vec<Hostile> {
 }
 
 #[test]
-fn the_app_sees_what_was_sent_and_accounting_says_unknown() {
+fn the_app_sees_what_was_sent_and_accounting_claims_no_more_than_it_knows() {
     for case in hostile() {
         let Hostile { what, call, answer, outcome, provenance } = case;
         let simulator = simulator(answer);

@@ -56,6 +56,7 @@ struct State {
     exact: u64,
     /// Calls whose usage came after the app had left.
     late: u64,
+    estimated: u64,
     unknown: u64,
     /// Calls that were refused and used nothing.
     unused: u64,
@@ -72,6 +73,9 @@ struct Sums {
     borrowed: u64,
     /// Calls without a price.
     unpriced: u64,
+    /// Calls of which something is estimated, and what of the cost is theirs.
+    estimated: u64,
+    estimated_cost: Atto,
 }
 
 #[derive(Default)]
@@ -89,10 +93,13 @@ struct Tokens {
     known: u64,
     /// Calls with a count that is unknown.
     incomplete: u64,
+    /// Calls with a count that is estimated.
+    estimated: u64,
 }
 
 impl Tokens {
-    fn add(&mut self, usage: &TokenUsage, total: Option<u64>, belongs: fn(Meter) -> bool) {
+    fn add(&mut self, usage: &TokenUsage, total: Option<u64>, estimated: bool, belongs: fn(Meter) -> bool) {
+        self.estimated += u64::from(estimated);
         let known =
             || Meter::ALL.into_iter().filter(|meter| belongs(*meter)).filter_map(|meter| usage.get(meter));
         self.known = self.known.saturating_add(total.unwrap_or_else(|| known().sum()));
@@ -100,18 +107,27 @@ impl Tokens {
     }
 }
 
+fn is_estimated(record: &CallRecord) -> bool {
+    record.tokens.prompt.is_some() || record.tokens.answer.is_some()
+}
+
 impl Sums {
     fn add(&mut self, record: &CallRecord) {
         self.calls += 1;
+        self.estimated += u64::from(is_estimated(record));
         match record.cost.completeness {
-            Completeness::Exact => {}
+            Completeness::Exact | Completeness::Estimated => {}
             Completeness::Partial => self.partial += 1,
             Completeness::Fallback => self.borrowed += 1,
             Completeness::Unpriced => self.unpriced += 1,
         }
         if let Some(cost) = record.cost.total {
             // Sums beyond 1e20 dollars stay where they are.
-            self.cost = self.cost.checked_add(cost).unwrap_or(self.cost);
+            let plus = |sum: Atto| sum.checked_add(cost).unwrap_or(sum);
+            self.cost = plus(self.cost);
+            if is_estimated(record) {
+                self.estimated_cost = plus(self.estimated_cost);
+            }
         }
     }
 }
@@ -162,6 +178,7 @@ impl State {
             Provenance::Exact if record.tokens.usage == TokenUsage::ZERO => self.unused += 1,
             Provenance::Exact => self.exact += 1,
             Provenance::ProviderLate => self.late += 1,
+            Provenance::Estimated => self.estimated += 1,
             Provenance::Unknown => self.unknown += 1,
         }
         let step = record.identity.get(Who::Step).unwrap_or("unnamed");
@@ -173,9 +190,12 @@ impl State {
         let row = bounded(&mut self.models, (record.provider, model), (record.provider, OTHER.to_owned()));
         row.sums.add(record);
         let usage = &record.tokens.usage;
-        row.input.add(usage, usage.total_prompt(), Meter::is_prompt);
+        row.input.add(usage, usage.total_prompt(), record.tokens.prompt.is_some(), Meter::is_prompt);
         row.cached += usage.total_cached().unwrap_or(0);
-        row.output.add(usage, usage.total_answer(), Meter::is_answer);
+        let seen_only = record.tokens.answer.filter(|_| record.tokens.provenance == Provenance::Unknown);
+        // Reasoning that nobody saw is not in it.
+        let answer = usage.total_answer().filter(|_| seen_only.is_none());
+        row.output.add(usage, answer, record.tokens.answer.is_some(), Meter::is_answer);
         if let (Some(first), Outcome::Answered) = (record.times.first_content, record.outcome) {
             row.first_token.add(first.since(record.times.started));
         }

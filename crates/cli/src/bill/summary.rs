@@ -51,7 +51,9 @@ fn write_text(
         let also =
             |count: u64, what: &str| if count > 0 { format!(", {count} {what}") } else { String::new() };
         let late = also(state.late, "of them after the app had left");
-        let rest = late + &also(state.unknown, "unknown") + &also(state.unused, "refused and free");
+        let estimated = also(state.estimated, "estimated from the texts");
+        let rest =
+            late + &estimated + &also(state.unknown, "unknown") + &also(state.unused, "refused and free");
         writeln!(
             out,
             "\n  tokens     {} as reported by the provider{rest}        prices of {}",
@@ -198,6 +200,9 @@ fn outcomes(state: &State) -> String {
 pub(super) fn money(sums: &Sums) -> String {
     let mut text = if sums.partial > 0 { "at least ".to_owned() } else { String::new() };
     text.push_str(&dollars(sums.cost));
+    if sums.estimated > 0 {
+        let _written = write!(text, " ({} of it estimated)", dollars(sums.estimated_cost));
+    }
     if sums.borrowed > 0 {
         let _written = write!(text, " ({} at a borrowed price)", sums.borrowed);
     }
@@ -211,13 +216,23 @@ fn row_money(row: &ModelRow) -> String {
     if row.sums.unpriced == row.sums.calls {
         return "unpriced".to_owned();
     }
-    let bound = if row.sums.partial + row.sums.unpriced > 0 { "≥" } else { "" };
+    let bound = mark(row.sums.partial + row.sums.unpriced, row.sums.estimated);
     format!("{bound}{}", dollars(row.sums.cost))
+}
+
+/// What stands before a number that is less than the truth, or partly estimated.
+const fn mark(incomplete: u64, estimated: u64) -> &'static str {
+    match (incomplete, estimated) {
+        (0, 0) => "",
+        (0, _) => "~",
+        (_, 0) => "≥",
+        _ => "≥~",
+    }
 }
 
 /// Tokens, marked where they are less than the truth.
 fn tokens(tokens: &Tokens) -> String {
-    let bound = if tokens.incomplete > 0 { "≥" } else { "" };
+    let bound = mark(tokens.incomplete, tokens.estimated);
     format!("{bound}{}", grouped(tokens.known))
 }
 
@@ -263,15 +278,15 @@ fn grouped(number: u64) -> String {
 }
 
 pub(super) fn json(state: &State) -> Value {
-    let sums = |sums: &Sums| json!({"calls": sums.calls, "cost": sums.cost.to_string(), "partly_priced": sums.partial, "at_borrowed_price": sums.borrowed, "unpriced": sums.unpriced});
+    let sums = |sums: &Sums| json!({"calls": sums.calls, "cost": sums.cost.to_string(), "partly_priced": sums.partial, "at_borrowed_price": sums.borrowed, "unpriced": sums.unpriced, "estimated": sums.estimated, "estimated_cost": sums.estimated_cost.to_string()});
     json!({
         "total": sums(&state.total),
         "outcomes": state.outcomes,
-        "tokens": {"exact": state.exact, "provider_late": state.late, "unknown": state.unknown, "unused": state.unused},
+        "tokens": {"exact": state.exact, "provider_late": state.late, "estimated": state.estimated, "unknown": state.unknown, "unused": state.unused},
         "models": state.models.iter().map(|((provider, model), row)| json!({
             "provider": provider, "model": model, "sums": sums(&row.sums),
-            "input": row.input.known, "input_incomplete": row.input.incomplete, "cached": row.cached,
-            "output": row.output.known, "output_incomplete": row.output.incomplete,
+            "input": row.input.known, "input_incomplete": row.input.incomplete, "input_estimated": row.input.estimated, "cached": row.cached,
+            "output": row.output.known, "output_incomplete": row.output.incomplete, "output_estimated": row.output.estimated,
         })).collect::<Vec<_>>(),
         "steps": state.steps.iter().map(|(name, step)| json!({"step": name, "sums": sums(step)})).collect::<Vec<_>>(),
         "people": state.people.json(&state.total, sums),

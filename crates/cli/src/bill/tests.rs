@@ -8,6 +8,7 @@ use outrigger_ledger::{
     Call, CallId, CallRecord, CallStart, Chain, End, JoinedBy, Logical, Mode, Recorder, Retried, Timestamp,
 };
 use outrigger_pricing::PriceBook;
+use outrigger_pricing::estimate::Estimate;
 use outrigger_providers::services;
 
 use super::*;
@@ -178,4 +179,25 @@ fn sums_of_tokens_say_what_they_lack_and_whence_they_are() {
         (&json["models"][0]["input"], &json["models"][0]["input_incomplete"]),
         (&2000.into(), &1.into())
     );
+}
+
+#[test]
+fn what_is_estimated_is_never_unmarked() {
+    let bill = Bill::new(false);
+    bill.try_record(call(200, ANSWER, GOOD, None));
+    let mut estimated = CallRecord::clone(&call(200, ANSWER, GOOD, Some("plan")));
+    estimated.tokens.provenance = Provenance::Estimated;
+    estimated.tokens.answer = Some(Estimate { tokens: 500, low: 400, high: 640 });
+    estimated.cost.completeness = Completeness::Estimated;
+    bill.try_record(Arc::new(estimated));
+    let text = bill.summary(None, None);
+    assert!(text.contains("· $0.012500 ($0.006250 of it estimated) ·"), "{text}");
+    assert!(text.contains(" 2,000 ") && text.contains("~1,000") && text.contains("~$0.012500"), "{text}");
+    assert!(text.contains("1 call as reported by the provider, 1 estimated from the texts"), "{text}");
+    let json = bill.json();
+    assert_eq!(
+        (&json["total"]["estimated"], &json["total"]["estimated_cost"]),
+        (&1.into(), &"0.00625".into())
+    );
+    assert_eq!(json["tokens"]["estimated"], 1);
 }

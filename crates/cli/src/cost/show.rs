@@ -42,7 +42,10 @@ pub(super) fn shown(arguments: &Arguments) -> Result<String, String> {
     let charge = call.charge(&book);
     let mut cost = book.cost(&charge);
     if let (Some(_), Some(doubt)) = (cost.total, &call.doubt) {
-        cost.completeness = Completeness::Partial;
+        cost.completeness = match cost.completeness {
+            Completeness::Exact | Completeness::Fallback if call.estimated => Completeness::Estimated,
+            _ => Completeness::Partial,
+        };
         cost.reasons.push(doubt.clone());
     }
     let explanation = book.explain(&charge);
@@ -113,7 +116,11 @@ fn write_text(
     }
     match cost.total {
         Some(total) => {
-            let bound = if cost.completeness == Completeness::Partial { "at least " } else { "" };
+            let bound = match cost.completeness {
+                Completeness::Partial => "at least ",
+                Completeness::Estimated => "about ",
+                _ => "",
+            };
             writeln!(
                 out,
                 "  {:<1$}    {bound}${total}  {2}",

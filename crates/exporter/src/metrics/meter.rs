@@ -40,6 +40,9 @@ pub(crate) struct Metrics {
     attempts: Counter<u64>,
     money: Arc<Mutex<Money>>,
     without_user: Arc<Mutex<Money>>,
+    estimated: Arc<Mutex<Money>>,
+    reported: Arc<Mutex<Money>>,
+    difference: Arc<Mutex<Money>>,
     models: Clamp,
     words: Clamp,
 }
@@ -79,10 +82,14 @@ impl Metrics {
             .with_version(outrigger_contract::VERSION)
             .build();
         let meter = provider.meter_with_scope(scope);
-        let money = || Arc::new(Mutex::new(Money::new()));
-        let (money, without_user) = (money(), money());
-        observe_money(&meter, &super::COST, Arc::clone(&money));
-        observe_money(&meter, &super::COST_WITHOUT_USER, Arc::clone(&without_user));
+        let observed = |row| {
+            let money = Arc::new(Mutex::new(Money::new()));
+            observe_money(&meter, row, Arc::clone(&money));
+            money
+        };
+        let (money, without_user) = (observed(&super::COST), observed(&super::COST_WITHOUT_USER));
+        let (estimated, reported) = (observed(&super::COST_ESTIMATED), observed(&super::COST_REPORTED));
+        let difference = observed(&super::COST_DIFFERENCE);
         observe_telemetry(&meter, &super::SEEN, Arc::clone(&tallies), |count| count.seen);
         observe_telemetry(&meter, &super::EXPORTED, Arc::clone(&tallies), |count| count.exported);
         observe_drops(&meter, tallies);
@@ -98,6 +105,9 @@ impl Metrics {
             attempts: counter(&meter, &super::ATTEMPTS),
             money,
             without_user,
+            estimated,
+            reported,
+            difference,
             models: Clamp::new(MODELS),
             words: Clamp::new(OTHERS),
             _provider: provider,
@@ -172,13 +182,14 @@ impl Metrics {
         }
         self.calls.add(1, &labels);
         if !call.tokens.provenance.is_reported() {
-            self.unaccounted.add(1, &[provider.clone(), model_label.clone(), outcome]);
+            let provenance = KeyValue::new("provenance", call.tokens.provenance.as_str());
+            self.unaccounted.add(1, &[provider.clone(), model_label.clone(), outcome, provenance]);
         }
         if let Some(before) = &call.logical.retried {
             let by = KeyValue::new("by", before.by.as_str());
             self.retries.add(1, &[provider.clone(), model_label.clone(), by]);
         }
-        if call.cost.completeness != Completeness::Exact {
+        if !matches!(call.cost.completeness, Completeness::Exact | Completeness::Estimated) {
             let status = KeyValue::new("status", schema::cost_status(call.cost.completeness));
             self.unpriced.add(1, &[provider, model_label, status]);
         }
@@ -186,7 +197,16 @@ impl Metrics {
             if call.identity.get(Who::User).is_none() {
                 add(&self.without_user, (call.provider, Arc::clone(&model)), total);
             }
-            add(&self.money, (call.provider, model), total);
+            if call.tokens.prompt.is_some() || call.tokens.answer.is_some() {
+                add(&self.estimated, (call.provider, Arc::clone(&model)), total);
+            }
+            add(&self.money, (call.provider, Arc::clone(&model)), total);
+        }
+        if let Some(theirs) = call.reported_cost {
+            if let Some(apart) = call.compared_cost().and_then(|(theirs, ours)| apart(theirs, ours)) {
+                add(&self.difference, (call.provider, Arc::clone(&model)), apart);
+            }
+            add(&self.reported, (call.provider, model), theirs);
         }
     }
 
@@ -242,7 +262,7 @@ impl Latest {
         duration: f64,
         first_chunk: Option<f64>,
     ) {
-        let usage = &call.tokens.usage;
+        let usage = &call.tokens.reported();
         if let Some(first_chunk) = first_chunk {
             self.first_chunk.record(first_chunk, labels);
         }
@@ -299,7 +319,7 @@ impl V1_41 {
             self.first_chunk.record(first_chunk, labels);
         }
         with(labels, keys::ERROR_TYPE, error, |labels| self.duration.record(duration, labels));
-        let usage = &call.tokens.usage;
+        let usage = &call.tokens.reported();
         for (kind, tokens) in [("input", usage.total_prompt()), ("output", usage.total_answer())] {
             if let Some(tokens) = tokens {
                 with(labels, keys::TOKEN_TYPE, Some(&kind), |labels| self.tokens.record(tokens, labels));
@@ -346,6 +366,11 @@ fn bounds(row: &Metric) -> Vec<f64> {
         Kind::Histogram(bounds) => bounds.to_vec(),
         Kind::Counter => Vec::new(),
     }
+}
+
+/// How far two amounts lie apart.
+fn apart(one: Atto, other: Atto) -> Option<Atto> {
+    if one > other { one.checked_sub(other) } else { other.checked_sub(one) }
 }
 
 fn add(money: &Mutex<Money>, key: (&'static str, Arc<str>), amount: Atto) {

@@ -8,8 +8,9 @@ use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
-use outrigger_ledger::{CallRecord, Identity, JoinedBy, Logical, Outcome, Retried};
-use outrigger_pricing::{Atto, Meter};
+use outrigger_ledger::{CallRecord, Identity, JoinedBy, Logical, Outcome, Provenance, Retried};
+use outrigger_pricing::estimate::Estimate;
+use outrigger_pricing::{Atto, Completeness, Meter};
 use prost::Message as _;
 
 use super::*;
@@ -198,6 +199,41 @@ fn what_names_no_user_is_summed_apart() {
     assert_eq!(only(&points, "outrigger.cost_without_user").1, 0.008381);
 }
 
+#[test]
+fn what_is_estimated_is_money_and_no_tokens_of_the_conventions() {
+    let mut call = answered();
+    call.tokens.answer = Some(Estimate { tokens: 380, low: 300, high: 500 });
+    call.tokens.provenance = Provenance::Estimated;
+    call.cost.completeness = Completeness::Estimated;
+    let points = Bench::of(&[call, answered()]).points();
+    assert_eq!(only(&points, "outrigger.cost").1, 0.008381);
+    assert_eq!(only(&points, "outrigger.cost_estimated").1, 0.0041905);
+    assert_eq!(only(&points, "gen_ai.client.inference.usage.input_tokens").1, 2468.0);
+    assert_eq!(only(&points, "gen_ai.client.inference.usage.output_tokens").1, 380.0, "of the other alone");
+    assert_eq!(only(&points, "outrigger.unaccounted_calls").0["provenance"], "estimated");
+    assert!(!points.contains_key("outrigger.unpriced_calls"));
+}
+
+#[test]
+fn the_providers_own_figure_is_summed_beside_ours_with_how_far_they_lie_apart() {
+    let told = |cost: &str, completeness| {
+        let mut call = answered();
+        call.reported_cost = Some(Atto::parse(cost).unwrap());
+        call.cost.completeness = completeness;
+        call
+    };
+    let calls = [
+        told("0.0051905", Completeness::Exact),
+        told("0.0041900", Completeness::Exact),
+        // Nothing whole of ours to compare with.
+        told("0.1", Completeness::Partial),
+        answered(),
+    ];
+    let points = Bench::of(&calls).points();
+    assert_eq!(only(&points, "outrigger.cost_reported").1, 0.1093805);
+    assert_eq!(only(&points, "outrigger.cost_difference").1, 0.0010005);
+}
+
 /// Twenty thousand times a tenth of a nanodollar: a sum of doubles is off by then.
 #[test]
 fn money_is_summed_exactly() {
@@ -230,6 +266,8 @@ fn every_row_is_sent_and_no_point_carries_a_label_that_its_row_lacks() {
     let mut partial = answered();
     partial.tokens.usage = partial.tokens.usage.with(Meter::InputAudio, 1);
     partial.outcome = Outcome::Cancelled;
+    partial.tokens.answer = Some(Estimate { tokens: 380, low: 300, high: 500 });
+    partial.reported_cost = partial.cost.total;
     partial.identity = Identity::default();
     let retried = Retried { call: partial.id, span: partial.span, failed: true, by: JoinedBy::SameRequest };
     partial.logical = Logical { attempt: 2, retried: Some(retried), ..partial.logical };

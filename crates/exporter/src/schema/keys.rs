@@ -109,6 +109,14 @@ pub(super) fn usage(meter: Meter) -> &'static str {
 }
 pub(super) const USAGE_PROVENANCE: &str = "outrigger.usage.provenance";
 pub(super) const USAGE_REASON: &str = "outrigger.usage.reason";
+pub(super) const ESTIMATE_INPUT_LOW: &str = "outrigger.estimate.input_low";
+pub(super) const ESTIMATE_INPUT_HIGH: &str = "outrigger.estimate.input_high";
+pub(super) const ESTIMATE_OUTPUT_LOW: &str = "outrigger.estimate.output_low";
+pub(super) const ESTIMATE_OUTPUT_HIGH: &str = "outrigger.estimate.output_high";
+pub(super) const ESTIMATE_COST_LOW: &str = "outrigger.estimate.cost_low";
+pub(super) const ESTIMATE_COST_HIGH: &str = "outrigger.estimate.cost_high";
+pub(super) const ESTIMATE_CONFIDENCE: &str = "outrigger.estimate.confidence_percent";
+pub(super) const COST_REPORTED: &str = "outrigger.cost.reported_usd";
 pub(super) const COST: &str = "outrigger.cost.usd";
 pub(super) const COST_STATUS: &str = "outrigger.cost.status";
 pub(super) const COST_MODEL: &str = "outrigger.cost.model";

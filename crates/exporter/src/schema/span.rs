@@ -6,6 +6,7 @@ use opentelemetry_proto::tonic::trace::v1::span::{Link, SpanKind};
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{Span, Status};
 use outrigger_ledger::{CallRecord, Outcome, Source, SpanContext};
+use outrigger_pricing::estimate::CONFIDENCE;
 use outrigger_pricing::{Completeness, Kind};
 use outrigger_providers::Who;
 use prost::Message as _;
@@ -162,7 +163,8 @@ pub(crate) fn time_to_first_chunk(call: &CallRecord) -> Option<f64> {
 
 /// What the conventions call usage: totals with subsets. Unknown is left out, never zero.
 fn usage(attributes: &mut Attributes<'_>, call: &CallRecord, cache: CacheAttribute) {
-    let usage = &call.tokens.usage;
+    // Whoever reads these names takes them for the provider's own counts.
+    let usage = &call.tokens.reported();
     attributes.count_if(keys::INPUT_TOKENS, usage.total_prompt());
     attributes.count_if(keys::OUTPUT_TOKENS, usage.total_answer());
     attributes.count_if(keys::CACHE_READ_TOKENS, usage.total_cached());
@@ -178,17 +180,18 @@ fn usage(attributes: &mut Attributes<'_>, call: &CallRecord, cache: CacheAttribu
 
 /// Prompt tokens written to a cache of any lifetime.
 pub(crate) fn cache_write(call: &CallRecord) -> Option<u64> {
-    call.tokens.usage.sum(|meter| meter.kind() == Kind::CacheWrite)
+    call.tokens.reported().sum(|meter| meter.kind() == Kind::CacheWrite)
 }
 
 /// Answer tokens spent on reasoning.
 pub(crate) fn reasoning(call: &CallRecord) -> Option<u64> {
-    call.tokens.usage.sum(|meter| meter.kind() == Kind::Reasoning)
+    call.tokens.reported().sum(|meter| meter.kind() == Kind::Reasoning)
 }
 
 /// The exact amount as text, and as the double that readers of spans know.
 fn cost(attributes: &mut Attributes<'_>, call: &CallRecord) {
-    attributes.double_if(keys::GENAI_COST, call.cost.total.map(|total| total.to_f64()));
+    let sure = call.cost.total.filter(|_| call.cost.completeness != Completeness::Estimated);
+    attributes.double_if(keys::GENAI_COST, sure.map(|total| total.to_f64()));
     amount(attributes, call);
 }
 
@@ -198,11 +201,35 @@ pub(super) fn amount(attributes: &mut Attributes<'_>, call: &CallRecord) {
         attributes.text(keys::COST, total.to_string());
         attributes.text(keys::COST_SOURCE, "local");
     }
+    if let Some(reported) = call.reported_cost {
+        attributes.text(keys::COST_REPORTED, reported.to_string());
+    }
+    estimate(attributes, call);
     attributes.text(keys::COST_STATUS, cost_status(call.cost.completeness));
     if !call.cost.reasons.is_empty() {
         attributes.texts(keys::COST_REASONS, call.cost.reasons.iter().map(String::as_str));
     }
     attributes.text(keys::PRICE_BOOK, &*call.price_book);
+}
+
+/// The bounds of what is estimated.
+fn estimate(attributes: &mut Attributes<'_>, call: &CallRecord) {
+    let tokens = &call.tokens;
+    if let Some(prompt) = tokens.prompt {
+        attributes.count(keys::ESTIMATE_INPUT_LOW, prompt.low);
+        attributes.count(keys::ESTIMATE_INPUT_HIGH, prompt.high);
+    }
+    if let Some(answer) = tokens.answer {
+        attributes.count(keys::ESTIMATE_OUTPUT_LOW, answer.low);
+        attributes.count(keys::ESTIMATE_OUTPUT_HIGH, answer.high);
+    }
+    if let Some((low, high)) = call.cost_between {
+        attributes.text(keys::ESTIMATE_COST_LOW, low.to_string());
+        attributes.text(keys::ESTIMATE_COST_HIGH, high.to_string());
+    }
+    if tokens.prompt.is_some() || tokens.answer.is_some() {
+        attributes.count(keys::ESTIMATE_CONFIDENCE, u64::from(CONFIDENCE));
+    }
 }
 
 /// The word for how far a cost can be trusted.
@@ -211,6 +238,7 @@ pub(crate) const fn cost_status(completeness: Completeness) -> &'static str {
         Completeness::Exact => "exact",
         Completeness::Partial => "partial",
         Completeness::Fallback => "fallback",
+        Completeness::Estimated => "estimated",
         Completeness::Unpriced => "unpriced",
     }
 }

@@ -10,8 +10,11 @@ use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use outrigger_ledger::{
-    CallId, Chain, ChainedBy, Confidence, JoinedBy, Logical, Outcome, Parent, Retried, Source, SpanContext,
+    CallId, Chain, ChainedBy, Confidence, JoinedBy, Logical, Outcome, Parent, Provenance, Retried, Source,
+    SpanContext,
 };
+use outrigger_pricing::estimate::Estimate;
+use outrigger_pricing::{Atto, Completeness};
 use outrigger_providers::Who;
 
 use super::*;
@@ -407,6 +410,36 @@ fn the_record_of_a_failed_call_is_a_warning_with_its_cause() {
 }
 
 /// Backends that nest keys cannot hold a key that is also the beginning of another.
+#[test]
+fn estimates_stand_under_our_names_with_their_bounds_and_no_others() {
+    let mut call = answered();
+    let estimate = |tokens, low, high| Some(Estimate { tokens, low, high });
+    (call.tokens.prompt, call.tokens.answer) = (estimate(1234, 900, 1600), estimate(380, 300, 500));
+    call.tokens.provenance = Provenance::Estimated;
+    call.cost.completeness = Completeness::Estimated;
+    let amount = |text| Atto::parse(text).unwrap();
+    call.cost_between = Some((amount("0.002"), amount("0.0061")));
+    call.reported_cost = Some(amount("0.005"));
+    for told in [lines(&spans(&call, &[])[0].attributes), lines(&log(&call).attributes)] {
+        for expected in [
+            "outrigger.cost.reported_usd = \"0.005\"",
+            "outrigger.cost.status = \"estimated\"",
+            "outrigger.estimate.confidence_percent = 90",
+            "outrigger.estimate.cost_high = \"0.0061\"",
+            "outrigger.estimate.cost_low = \"0.002\"",
+            "outrigger.estimate.input_high = 1600",
+            "outrigger.estimate.input_low = 900",
+            "outrigger.estimate.output_high = 500",
+            "outrigger.estimate.output_low = 300",
+            "outrigger.usage.provenance = \"estimated\"",
+        ] {
+            assert!(told.iter().any(|line| line == expected), "{expected} in {told:#?}");
+        }
+        // Readers of the conventions' names take them for what the provider reported.
+        assert!(!told.iter().any(|line| line.starts_with("gen_ai.usage.")), "{told:#?}");
+    }
+}
+
 #[test]
 fn a_fault_of_ours_is_told_and_its_absence_is_not() {
     let told = |call: &CallRecord| {

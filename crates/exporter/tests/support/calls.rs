@@ -85,6 +85,8 @@ pub(crate) fn answered() -> CallRecord {
                 .with(Meter::Output, 300)
                 .with(Meter::Reasoning, 80),
             provenance: Provenance::Exact,
+            prompt: None,
+            answer: None,
             reason: None,
         },
         tier: Tier::Standard,
@@ -100,6 +102,8 @@ pub(crate) fn answered() -> CallRecord {
             completeness: Completeness::Exact,
             reasons: Vec::new(),
         },
+        cost_between: None,
+        reported_cost: None,
         price_book: "b00c".into(),
         outcome: Outcome::Answered,
         cause: None,
@@ -135,6 +139,8 @@ pub(crate) fn failed() -> CallRecord {
     call.tokens = Accounted {
         usage: TokenUsage::UNKNOWN,
         provenance: Provenance::Unknown,
+        prompt: None,
+        answer: None,
         reason: Some("the provider refused the call"),
     };
     call.cost = Cost {

@@ -8,14 +8,15 @@ use http::{HeaderMap, Method, StatusCode};
 use outrigger_pricing::{Atto, Charge, Completeness, Cost, PriceBook, Region, Tier, TokenUsage};
 use outrigger_providers::{Addressed, Operation, Reading, Recognised, RequestFacts, Service};
 
+use crate::call::estimate::{Calibrations, Model, Texts, cost_between};
 use crate::call::verdict::Verdict;
 use crate::call::{CallStart, End};
 use crate::cause::is_good;
 use crate::guard::{FAULT, guarded};
 use crate::identity::{Candidates, tidy};
 use crate::{
-    Accounted, Attempt, CallId, CallRecord, Deployments, Identity, KeyHint, Logical, Marks, Mode, Resent,
-    SpanContext, Times, Timestamp, Transport,
+    Accounted, Attempt, CallId, CallRecord, Deployments, Identity, KeyHint, Logical, Marks, Mode, Provenance,
+    Resent, SpanContext, Times, Timestamp, Transport,
 };
 
 /// Who asks whom, and by which way. The responses of one WebSocket have it in common.
@@ -43,6 +44,8 @@ pub(super) struct About {
     /// Why the provider was not asked for a usage that the app did not ask for.
     pub(super) not_asked: Option<&'static str>,
     pub(super) resent: Resent,
+    /// What reported calls have taught.
+    pub(super) calibrations: Option<Arc<Calibrations>>,
 }
 
 /// A response's head, as far as a record needs it.
@@ -59,6 +62,8 @@ pub(super) struct Seen<'a> {
     pub(super) operation: Operation,
     pub(super) facts: RequestFacts,
     pub(super) reading: Reading,
+    /// Its texts, where both bodies were read.
+    pub(super) texts: Option<Texts>,
     /// Whether a fault of ours kept something from being seen.
     pub(super) fault: bool,
     pub(super) marks: Marks,
@@ -110,6 +115,7 @@ impl About {
             earlier: Vec::new(),
             hung_up: None,
             not_asked: None,
+            calibrations: None,
         }
     }
 
@@ -154,12 +160,31 @@ impl About {
     fn judge(&self, seen: &mut Seen<'_>, book: &PriceBook) -> Judgement {
         let addressed = (self.service.addressed)(&self.host, &self.path);
         seen.facts = addressed.complete(std::mem::take(&mut seen.facts));
-        let verdict = self.verdict(seen);
+        let mut verdict = self.verdict(seen);
         let tier = seen.reading.tier.unwrap_or_default();
         let region = if seen.reading.resident { Region::Resident } else { addressed.region };
         let deployed = self.deployed(&seen.facts);
-        let cost = self.cost(&verdict.tokens, seen, (tier, region), &addressed, deployed.as_deref(), book);
-        Judgement { verdict, deployed, tier, region, cost }
+        self.settle(&mut verdict.tokens, seen, deployed.as_deref(), book);
+        let price = |tokens: &Accounted| {
+            self.cost(tokens, seen, (tier, region), &addressed, deployed.as_deref(), book)
+        };
+        let cost = price(&verdict.tokens);
+        let between = cost_between(&verdict.tokens, |usage| {
+            let priced = price(&Accounted { usage: *usage, ..verdict.tokens.clone() });
+            priced.total.filter(|_| priced.completeness == Completeness::Estimated)
+        });
+        Judgement { verdict, deployed, tier, region, cost, between }
+    }
+
+    /// Estimates what was not reported, by the model that the price goes by too.
+    fn settle(&self, tokens: &mut Accounted, seen: &Seen<'_>, deployed: Option<&str>, book: &PriceBook) {
+        let name = deployed.or(seen.reading.model.as_deref()).or(seen.facts.model.as_deref()).unwrap_or("");
+        let seller = book.seller(self.service.id, &self.host);
+        let model = Model { name, facts: book.facts(seller, name, seen.times.started.unix_seconds()) };
+        match &self.calibrations {
+            Some(calibrations) => calibrations.settle(tokens, seen, &model),
+            None => Calibrations::default().settle(tokens, seen, &model),
+        }
     }
 
     fn assemble(
@@ -169,7 +194,7 @@ impl About {
         judgement: Judgement,
         book: &PriceBook,
     ) -> CallRecord {
-        let Judgement { verdict, deployed, tier, region, cost } = judgement;
+        let Judgement { verdict, deployed, tier, region, cost, between } = judgement;
         let Seen { operation, facts, reading, marks, fault, head, times, transport, .. } = seen;
         let status = head.map(|head| head.status);
         let error_type = verdict.cause.as_ref().map(|cause| match status {
@@ -200,6 +225,8 @@ impl About {
             tier,
             region,
             cost,
+            cost_between: between,
+            reported_cost: reading.reported_cost,
             price_book: Arc::clone(book.hash()),
             outcome: verdict.outcome,
             cause: verdict.cause,
@@ -255,13 +282,19 @@ impl About {
             usage: &tokens.usage,
         });
         let doubts = [
+            tokens.reason.filter(|_| !tokens.provenance.is_reported()),
             (reading.model.is_none() && addressed.model.is_none() && deployed.is_none())
                 .then_some("the answer names no model: priced as the one asked for"),
-            tokens.reason.filter(|_| !tokens.provenance.is_reported()),
         ];
         if cost.total.is_some() {
-            for doubt in doubts.into_iter().flatten() {
-                cost.completeness = Completeness::Partial;
+            for (at, doubt) in doubts.into_iter().enumerate() {
+                let Some(doubt) = doubt else { continue };
+                let estimated = at == 0 && tokens.provenance == Provenance::Estimated;
+                // A price that lacks something lacks it for an estimate too.
+                cost.completeness = match cost.completeness {
+                    Completeness::Exact | Completeness::Fallback if estimated => Completeness::Estimated,
+                    _ => Completeness::Partial,
+                };
                 cost.reasons.push(doubt.to_owned());
             }
         }
@@ -277,6 +310,7 @@ struct Judgement {
     tier: Tier,
     region: Region,
     cost: Cost,
+    between: Option<(Atto, Atto)>,
 }
 
 impl Judgement {
@@ -288,6 +322,7 @@ impl Judgement {
             tier: Tier::Unknown,
             region: Region::default(),
             cost: Cost::unpriced(FAULT.to_owned()),
+            between: None,
         }
     }
 }

@@ -1,17 +1,24 @@
 //! One call while it passes: shown bytes, in the end a record. Per chunk: no allocation in the steady state.
 
 mod about;
+mod estimate;
 mod socket;
 mod verdict;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use http::{HeaderMap, Method, StatusCode};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use outrigger_pricing::PriceBook;
-use outrigger_providers::{FailureClass, Reading, Recognised, RequestReader, ResponseMeter, Service};
+use outrigger_providers::{
+    AnswerTexts, FailureClass, Reading, Recognised, RequestReader, ResponseMeter, Service, TextScan,
+};
 
 use self::about::{About, Head, Seen, tidied};
+pub use self::estimate::Calibrations;
+use self::estimate::Texts;
+pub(crate) use self::estimate::reported;
 pub use self::socket::Socket;
 use crate::chain::Emitted;
 use crate::decode::{Consumer, Decoder};
@@ -89,11 +96,15 @@ struct Response {
     body: Decoder<Metered>,
 }
 
-struct Facts(Box<dyn RequestReader>);
+struct Facts {
+    reader: Box<dyn RequestReader>,
+    texts: TextScan,
+}
 
 impl Consumer for Facts {
     fn take(&mut self, bytes: &[u8]) {
-        self.0.chunk(bytes);
+        self.reader.chunk(bytes);
+        self.texts.push(bytes);
     }
 }
 
@@ -101,12 +112,16 @@ struct Metered {
     meter: Box<dyn ResponseMeter>,
     emitted: Emitted,
     content: bool,
+    /// Which of its members are texts, and what they hold.
+    members: AnswerTexts,
+    texts: TextScan,
 }
 
 impl Consumer for Metered {
     fn take(&mut self, bytes: &[u8]) {
         self.content |= self.meter.chunk(bytes);
         self.emitted.take(bytes);
+        self.texts.push(bytes);
     }
 }
 
@@ -115,8 +130,11 @@ impl Call {
     #[must_use]
     pub fn begin(start: CallStart<'_>) -> Call {
         Call {
-            request: Decoder::new(start.headers, Facts(start.recognised.dialect.request_reader())),
             body: BodyHash::new(),
+            request: Decoder::new(
+                start.headers,
+                Facts { reader: start.recognised.dialect.request_reader(), texts: TextScan::of_request() },
+            ),
             response: None,
             times: Times { started: start.at, ..Times::default() },
             transport: Transport::default(),
@@ -128,6 +146,13 @@ impl Call {
     #[must_use]
     pub fn with_deployments(mut self, deployments: &Arc<Deployments>) -> Call {
         self.about.deployments = Some(Arc::clone(deployments));
+        self
+    }
+
+    /// Estimates by what reported calls have taught, and teaches in its turn.
+    #[must_use]
+    pub fn with_calibrations(mut self, calibrations: &Arc<Calibrations>) -> Call {
+        self.about.calibrations = Some(Arc::clone(calibrations));
         self
     }
 
@@ -161,10 +186,18 @@ impl Call {
         self.times.responded = Some(at);
         let dialect = self.about.recognised.dialect;
         let meter = dialect.response_meter(status, headers);
+        let members = dialect.answer_texts(is_stream(headers));
+        let metered = Metered {
+            meter,
+            content: false,
+            emitted: Emitted::of(dialect),
+            members,
+            texts: TextScan::of_answer(members),
+        };
         self.body.finish();
         self.response = Some(Response {
             head: Head::new(self.about.service, status, headers),
-            body: Decoder::new(headers, Metered { meter, emitted: Emitted::of(dialect), content: false }),
+            body: Decoder::new(headers, metered),
         });
     }
 
@@ -193,7 +226,8 @@ impl Call {
         let (end, at) = self.about.hung_up.map_or((end, at), |hung_up| (End::Cancelled, hung_up));
         self.times.ended = at;
         let reading = self.response.as_mut().map(Response::reading).unwrap_or_default();
-        let facts = guarded(|| self.request.consumer().map(|facts| facts.0.finish()));
+        let facts = guarded(|| self.request.consumer().map(|facts| facts.reader.finish()));
+        let texts = self.texts();
         let fault = facts.is_none() || [self.request.fault(), reading.stumbled].contains(&Some(FAULT));
         let metered = self.response.as_mut().and_then(|response| response.body.consumer());
         let marks = Marks {
@@ -205,6 +239,7 @@ impl Call {
                 operation: self.about.recognised.operation,
                 facts: tidied(facts.flatten().unwrap_or_default()),
                 reading,
+                texts,
                 fault,
                 marks,
                 head: self.response.as_ref().map(|response| &response.head),
@@ -215,6 +250,32 @@ impl Call {
             book,
         )
     }
+}
+
+impl Call {
+    /// What both bodies hold of texts; `None` where one could not be read.
+    fn texts(&mut self) -> Option<Texts> {
+        if self.request.fault().is_some() {
+            return None;
+        }
+        let prompt = self.request.consumer()?.texts.count();
+        let metered = self.response.as_mut()?.body.consumer()?;
+        let known = metered.members != AnswerTexts::NONE;
+        let shows_reasoning = !metered.members.reasoning.is_empty();
+        Some(Texts {
+            prompt,
+            answer: known.then(|| metered.texts.count()),
+            reasoned: shows_reasoning.then(|| metered.texts.has_reasoned()),
+        })
+    }
+}
+
+/// Whether an answer comes as events. AWS's frames are a stream too.
+fn is_stream(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    [b"text/event-stream".as_slice(), b"application/x-ndjson", b"application/vnd.amazon.eventstream"]
+        .iter()
+        .any(|stream| kind.get(..stream.len()).is_some_and(|start| start.eq_ignore_ascii_case(stream)))
 }
 
 impl Response {

@@ -254,6 +254,7 @@ fn record(
             operation,
             facts: tidied(facts),
             fault: reading.stumbled == Some(FAULT),
+            texts: None,
             reading,
             // What is asked for on a socket is not asked again by itself.
             marks: Marks::default(),

@@ -131,11 +131,23 @@ fn account(end: &End, reading: &Reading, facts: &RequestFacts, not_asked: Option
         return unknown(stumbled);
     }
     if let Some(fault) = reading.usage_fault {
-        return Accounted { usage: reading.usage, provenance: Provenance::Unknown, reason: Some(fault) };
+        return Accounted {
+            usage: reading.usage,
+            provenance: Provenance::Unknown,
+            prompt: None,
+            answer: None,
+            reason: Some(fault),
+        };
     }
     // Some servers tell the usage so far with every event: it is final only when the answer is.
     if reading.usage_final && is_whole(reading) {
-        return Accounted { usage: reading.usage, provenance: Provenance::Exact, reason: None };
+        return Accounted {
+            usage: reading.usage,
+            provenance: Provenance::Exact,
+            prompt: None,
+            answer: None,
+            reason: None,
+        };
     }
     let reason = match end {
         End::Cancelled if !is_whole(reading) => "the app hung up before the usage was reported",
@@ -155,13 +167,25 @@ fn account(end: &End, reading: &Reading, facts: &RequestFacts, not_asked: Option
     for meter in Meter::ALL.into_iter().filter(|meter| !meter.is_prompt()) {
         usage.set(meter, None);
     }
-    Accounted { usage, provenance: Provenance::Unknown, reason: Some(reason) }
+    Accounted { usage, provenance: Provenance::Unknown, prompt: None, answer: None, reason: Some(reason) }
 }
 
 const fn unknown(reason: &'static str) -> Accounted {
-    Accounted { usage: TokenUsage::UNKNOWN, provenance: Provenance::Unknown, reason: Some(reason) }
+    Accounted {
+        usage: TokenUsage::UNKNOWN,
+        provenance: Provenance::Unknown,
+        prompt: None,
+        answer: None,
+        reason: Some(reason),
+    }
 }
 
 const fn nothing_used() -> Accounted {
-    Accounted { usage: TokenUsage::ZERO, provenance: Provenance::Exact, reason: None }
+    Accounted {
+        usage: TokenUsage::ZERO,
+        provenance: Provenance::Exact,
+        prompt: None,
+        answer: None,
+        reason: None,
+    }
 }

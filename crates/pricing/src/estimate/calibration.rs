@@ -70,6 +70,8 @@ impl Seen {
 /// What was learned.
 #[derive(Debug, Default)]
 pub struct Calibration {
+    /// Calls that told of no reasoning at all; `None` once one told of some.
+    reasoning: HashMap<Box<str>, Option<u32>>,
     models: HashMap<(Side, Box<str>), Seen>,
     families: HashMap<(Side, Option<Box<str>>), Seen>,
 }
@@ -87,6 +89,21 @@ impl Calibration {
         }
         remember(&mut self.models, (side, model.into()), MODELS, log);
         remember(&mut self.families, (side, family.map(Into::into)), FAMILIES, log);
+    }
+
+    /// A call of this model reported so many tokens of reasoning.
+    pub fn learn_reasoning(&mut self, model: &str, reported: u64) {
+        if self.reasoning.len() >= MODELS && !self.reasoning.contains_key(model) {
+            return;
+        }
+        let calls = self.reasoning.entry(model.into()).or_insert(Some(0));
+        *calls = calls.filter(|_| reported == 0).map(|calls| calls.saturating_add(1));
+    }
+
+    /// Whether a model never reasons, by all that its calls reported. Not known after a few.
+    #[must_use]
+    pub fn never_reasons(&self, model: &str) -> bool {
+        self.reasoning.get(model).is_some_and(|calls| calls.is_some_and(|calls| f64::from(calls) >= ENOUGH))
     }
 
     /// How many tokens a text is.

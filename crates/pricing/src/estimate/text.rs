@@ -30,31 +30,41 @@ pub enum Class {
 /// Number of classes.
 pub const CLASSES: usize = 10;
 
-/// The table's word for bytes that continue a character.
-const TAIL: u8 = 10;
 /// A run of letters, digits and joints that is longer is no word.
 const LONGEST_WORD: u32 = 40;
 
-/// The class of each byte.
-const TABLE: [u8; 256] = {
-    let mut table = [Class::Symbol as u8; 256];
+/// Classes that are those of single bytes; they come first.
+const OF_BYTES: usize = 8;
+/// Bytes whose counts fit into eight bits per class.
+const BLOCK: usize = 255;
+
+/// The class of each byte as a one in the eight bits of that class: a block of bytes is counted by adding these up in a
+/// register. Bytes that continue a character count nothing.
+const TABLE: [u64; 256] = {
+    let mut table = [0; 256];
     let mut byte = 0;
     while byte < 256 {
-        table[byte] = match byte as u8 {
-            b'a'..=b'z' | b'A'..=b'Z' => Class::Letter as u8,
-            b'0'..=b'9' => Class::Digit as u8,
-            b'+' | b'/' | b'=' | b'-' | b'_' => Class::Joint as u8,
-            b' ' | b'\t' => Class::Space as u8,
-            b'\n' | b'\r' => Class::Newline as u8,
-            0x80..=0xbf => TAIL,
-            0xc0..=0xdf => Class::Accent as u8,
-            0xe0..=0xff => Class::Wide as u8,
-            _ => Class::Symbol as u8,
+        let class = match byte as u8 {
+            b'a'..=b'z' | b'A'..=b'Z' => Some(Class::Letter),
+            b'0'..=b'9' => Some(Class::Digit),
+            b'+' | b'/' | b'=' | b'-' | b'_' => Some(Class::Joint),
+            b' ' | b'\t' => Some(Class::Space),
+            b'\n' | b'\r' => Some(Class::Newline),
+            0x80..=0xbf => None,
+            0xc0..=0xdf => Some(Class::Accent),
+            0xe0..=0xff => Some(Class::Wide),
+            _ => Some(Class::Symbol),
         };
+        if let Some(class) = class {
+            table[byte] = 1 << (8 * class as u64);
+        }
         byte += 1;
     }
     table
 };
+/// What a letter has in the table, and what may stand in an unbroken run.
+const LETTER: u64 = 1 << (8 * Class::Letter as u64);
+const UNBROKEN: u64 = LETTER | 1 << (8 * Class::Digit as u64) | 1 << (8 * Class::Joint as u64);
 
 /// Characters by class, and what is no text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -82,17 +92,13 @@ impl TextCount {
 }
 
 /// Counts a text as it comes, cut anywhere.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Classifier {
-    counts: [u64; CLASSES + 1],
-    last: u8,
+    counts: [u64; CLASSES],
+    /// What the last byte had in the table.
+    last: u64,
+    /// Length of the unbroken run that the last byte stands in.
     run: u32,
-}
-
-impl Default for Classifier {
-    fn default() -> Classifier {
-        Classifier { counts: [0; CLASSES + 1], last: TAIL, run: 0 }
-    }
 }
 
 impl Classifier {
@@ -104,27 +110,39 @@ impl Classifier {
     /// The next bytes, which stand for `times` as many of their kind.
     pub fn push_as(&mut self, bytes: &[u8], times: u64) {
         let (mut last, mut run) = (self.last, self.run);
-        for byte in bytes {
-            let class = TABLE[usize::from(*byte)];
-            self.counts[usize::from(class)] += times;
-            let letter = class == Class::Letter as u8;
-            self.counts[Class::Word as usize] += if letter && last != class { times } else { 0 };
-            run = if class <= Class::Joint as u8 { run.saturating_add(1) } else { 0 };
-            self.counts[Class::Dense as usize] += if run > LONGEST_WORD { times } else { 0 };
-            last = class;
+        let (mut words, mut dense) = (0, 0);
+        for block in bytes.chunks(BLOCK) {
+            let mut sums = 0;
+            for byte in block {
+                let class = TABLE[usize::from(*byte)];
+                sums += class;
+                words += class & !last & LETTER;
+                run = if class & UNBROKEN == 0 { 0 } else { run.saturating_add(1) };
+                dense += u64::from(run > LONGEST_WORD);
+                last = class;
+            }
+            for (at, count) in self.counts[..OF_BYTES].iter_mut().enumerate() {
+                *count += (sums >> (8 * at) & 0xff) * times;
+            }
         }
+        self.counts[Class::Word as usize] += words * times;
+        self.counts[Class::Dense as usize] += dense * times;
         (self.last, self.run) = (last, run);
     }
 
-    /// Letters, digits and joints since the last break: base64 has many, prose few.
+    /// Whether what was pushed since `before` has no break but the few of an address: base64 of something that is no text.
     #[must_use]
-    pub const fn run(&self) -> u32 {
-        self.run
+    pub fn is_unbroken_since(&self, before: &Classifier) -> bool {
+        let of = |class: Class| self.counts[class as usize] - before.counts[class as usize];
+        let breaks =
+            [Class::Space, Class::Newline, Class::Accent, Class::Wide].into_iter().map(of).sum::<u64>();
+        let signs = of(Class::Letter) + of(Class::Digit) + of(Class::Joint);
+        breaks == 0 && of(Class::Symbol) < signs / 16
     }
 
     /// One text is over; the next does not continue its last word.
     pub const fn end(&mut self) {
-        self.last = TAIL;
+        self.last = 0;
         self.run = 0;
     }
 

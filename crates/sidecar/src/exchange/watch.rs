@@ -1,13 +1,15 @@
 //! The ledger's view of one exchange, guarded: a fault in a meter ends the watching, never the traffic.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use http::HeaderMap;
 use outrigger_ledger::{
-    Call, CallRecord, CallStart, Deployments, End, IdentityRules, Recorder, Socket, Timestamp, Trail,
+    Calibrations, Call, CallRecord, CallStart, Deployments, End, IdentityRules, Recorder, Socket, Timestamp,
+    Trail,
 };
 use outrigger_pricing::PriceBook;
 use outrigger_providers::Peer;
@@ -24,6 +26,9 @@ pub(crate) struct Records {
     pub(crate) identity: Arc<IdentityRules>,
     /// The calls of late, by which a call's place is known.
     trail: RefCell<Trail>,
+    /// What reported calls have taught of tokenizers.
+    calibrations: Arc<Calibrations>,
+    disputes: Disputes,
     pub(crate) counters: Arc<Counters>,
     ending: Cell<bool>,
 }
@@ -36,8 +41,17 @@ impl Records {
         identity: Arc<IdentityRules>,
         counters: Arc<Counters>,
     ) -> Records {
-        let trail = RefCell::default();
-        Records { recorder, book, deployments, identity, trail, counters, ending: Cell::new(false) }
+        Records {
+            recorder,
+            book,
+            deployments,
+            identity,
+            trail: RefCell::default(),
+            calibrations: Arc::default(),
+            disputes: Disputes::default(),
+            counters,
+            ending: Cell::new(false),
+        }
     }
 
     /// Hands the record of a call that was counted as begun over, with its place among the others. A fault on the way costs
@@ -50,6 +64,7 @@ impl Records {
         if record.fault {
             Counters::count(&self.counters.panics);
         }
+        self.disputes.say(&record);
         match catch_unwind(AssertUnwindSafe(|| self.recorder.try_record(Arc::new(record)))) {
             Ok(()) => self.counters.calls.recorded(),
             Err(_) => self.lose(),
@@ -74,6 +89,30 @@ impl Records {
     }
 }
 
+/// Says once per model that the provider's own figure for a call is not ours.
+#[derive(Default)]
+struct Disputes(RefCell<BTreeSet<String>>);
+
+/// Models of which that is said.
+const DISPUTED: usize = 256;
+
+impl Disputes {
+    fn say(&self, record: &CallRecord) {
+        let Some((theirs, ours)) = record.disputed_cost() else { return };
+        let model = record.model().unwrap_or("(unnamed)");
+        let key = format!("{} {model}", record.provider);
+        let mut said = self.0.borrow_mut();
+        if said.len() < DISPUTED && said.insert(key) {
+            tracing::warn!(
+                id = %record.id, provider = record.provider, model, reported = %theirs, computed = %ours,
+                "the provider says that this call cost something else than its tokens at the prices in the book; its own figure is \
+                 the charge. Said once for this model; the metric outrigger.cost_difference tells how much \
+                 that comes to, and prices of your own (setting `prices`) mend it"
+            );
+        }
+    }
+}
+
 /// One call under watch. Whoever holds it last ends it: a call that nobody ended was given up by the app.
 pub(crate) struct Watch {
     call: RefCell<Option<Call>>,
@@ -85,8 +124,10 @@ impl Watch {
     /// Begins to watch. From here on the call is accounted for.
     pub(crate) fn begin(start: CallStart<'_>, clock: CallClock, records: Rc<Records>) -> Watch {
         records.counters.calls.begin();
-        let call =
-            catch_unwind(AssertUnwindSafe(|| Call::begin(start).with_deployments(&records.deployments))).ok();
+        let call = catch_unwind(AssertUnwindSafe(|| {
+            Call::begin(start).with_deployments(&records.deployments).with_calibrations(&records.calibrations)
+        }))
+        .ok();
         if call.is_none() {
             records.lose();
         }

@@ -11,7 +11,8 @@ use crate::dialects::answer::AnswerMeter;
 use crate::dialects::facts::{FactsReader, names, output_type};
 use crate::framing::{JsonScan, Path};
 use crate::{
-    Dialect, Failure, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter, ToolCallMark, Who,
+    AnswerTexts, Dialect, Failure, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter,
+    ToolCallMark, Who,
 };
 
 /// The wire format.
@@ -56,6 +57,10 @@ impl Dialect for AnthropicMessages {
     /// All ids of an answer: its own and those of its tool calls. Members come in any order, so nothing else tells them apart.
     fn tool_call_mark(&self) -> Option<ToolCallMark> {
         Some(ToolCallMark { mark: r#""id""#, key: None })
+    }
+
+    fn answer_texts(&self, _streamed: bool) -> AnswerTexts {
+        AnswerTexts { shown: &["text", "partial_json"], reasoning: &["thinking", "signature", "data"] }
     }
 
     fn request_reader(&self) -> Box<dyn RequestReader> {

@@ -9,7 +9,10 @@ use crate::dialects::answer::AnswerMeter;
 use crate::dialects::aws_errors;
 use crate::dialects::facts::{FactsReader, names, output_type};
 use crate::framing::{JsonScan, Path};
-use crate::{Dialect, Failure, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter, ToolCallMark};
+use crate::{
+    AnswerTexts, Dialect, Failure, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter,
+    ToolCallMark,
+};
 
 /// The wire format.
 pub struct BedrockConverse;
@@ -46,6 +49,10 @@ impl Dialect for BedrockConverse {
 
     fn tool_call_mark(&self) -> Option<ToolCallMark> {
         Some(ToolCallMark { mark: r#""toolUseId""#, key: None })
+    }
+
+    fn answer_texts(&self, _streamed: bool) -> AnswerTexts {
+        AnswerTexts { shown: &["text", "input"], reasoning: &["signature"] }
     }
 
     fn request_reader(&self) -> Box<dyn RequestReader> {

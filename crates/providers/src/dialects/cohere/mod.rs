@@ -10,8 +10,8 @@ use crate::dialects::facts::{FactsReader, output_type};
 use crate::dialects::openai_errors::by_status;
 use crate::framing::{JsonScan, Path};
 use crate::{
-    Dialect, Failure, FailureClass, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter,
-    ToolCallMark,
+    AnswerTexts, Dialect, Failure, FailureClass, OwnError, Reading, RequestFacts, RequestReader,
+    ResponseMeter, ToolCallMark,
 };
 
 /// The wire format.
@@ -53,6 +53,10 @@ impl Dialect for Cohere {
 
     fn tool_call_mark(&self) -> Option<ToolCallMark> {
         Some(ToolCallMark { mark: r#""tool_calls""#, key: Some(r#""id""#) })
+    }
+
+    fn answer_texts(&self, _streamed: bool) -> AnswerTexts {
+        AnswerTexts { shown: &["text", "arguments"], reasoning: &[] }
     }
 
     fn request_reader(&self) -> Box<dyn RequestReader> {

@@ -10,7 +10,10 @@ use crate::dialects::answer::AnswerMeter;
 use crate::dialects::facts::{FactsReader, names};
 use crate::dialects::google_errors;
 use crate::framing::{JsonScan, Path};
-use crate::{Dialect, Failure, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter, ToolCallMark};
+use crate::{
+    AnswerTexts, Dialect, Failure, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter,
+    ToolCallMark,
+};
 
 pub(crate) use usage::ByModality;
 
@@ -82,6 +85,10 @@ impl Dialect for Gemini {
 
     fn tool_call_mark(&self) -> Option<ToolCallMark> {
         Some(ToolCallMark { mark: r#""functionCall""#, key: Some(r#""id""#) })
+    }
+
+    fn answer_texts(&self, _streamed: bool) -> AnswerTexts {
+        AnswerTexts { shown: &["text"], reasoning: &[] }
     }
 
     fn request_reader(&self) -> Box<dyn RequestReader> {

@@ -8,7 +8,10 @@ use crate::dialects::answer::AnswerMeter;
 use crate::dialects::facts::FactsReader;
 use crate::dialects::google_errors;
 use crate::framing::{JsonScan, Path};
-use crate::{Dialect, Failure, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter, ToolCallMark};
+use crate::{
+    AnswerTexts, Dialect, Failure, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter,
+    ToolCallMark,
+};
 
 /// The wire format.
 pub struct GeminiInteractions;
@@ -53,6 +56,10 @@ impl Dialect for GeminiInteractions {
 
     fn tool_call_mark(&self) -> Option<ToolCallMark> {
         Some(ToolCallMark { mark: r#""function_call""#, key: Some(r#""id""#) })
+    }
+
+    fn answer_texts(&self, _streamed: bool) -> AnswerTexts {
+        AnswerTexts { shown: &["text"], reasoning: &[] }
     }
 
     fn request_reader(&self) -> Box<dyn RequestReader> {

@@ -9,7 +9,10 @@ use crate::dialects::answer::AnswerMeter;
 use crate::dialects::facts::FactsReader;
 use crate::dialects::openai_errors::by_status;
 use crate::framing::{JsonScan, Path};
-use crate::{Dialect, Failure, FailureClass, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter};
+use crate::{
+    AnswerTexts, Dialect, Failure, FailureClass, OwnError, Reading, RequestFacts, RequestReader,
+    ResponseMeter,
+};
 
 /// The wire format.
 pub struct Ollama;
@@ -46,6 +49,10 @@ fn facts(scan: &JsonScan) -> RequestFacts {
 impl Dialect for Ollama {
     fn name(&self) -> &'static str {
         "ollama"
+    }
+
+    fn answer_texts(&self, _streamed: bool) -> AnswerTexts {
+        AnswerTexts { shown: &["content", "response"], reasoning: &["thinking"] }
     }
 
     fn request_reader(&self) -> Box<dyn RequestReader> {

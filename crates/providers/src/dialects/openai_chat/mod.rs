@@ -11,8 +11,8 @@ use crate::dialects::facts::{FactsReader, output_type};
 use crate::dialects::{openai_errors, openai_names};
 use crate::framing::{JsonScan, Path};
 use crate::{
-    Dialect, Failure, FailureClass, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter,
-    ToolCallMark,
+    AnswerTexts, Dialect, Failure, FailureClass, OwnError, Reading, RequestFacts, RequestReader,
+    ResponseMeter, ToolCallMark,
 };
 
 pub(crate) use meter::chunk_with;
@@ -97,6 +97,10 @@ fn facts(scan: &JsonScan) -> RequestFacts {
 impl Dialect for OpenAiChat {
     fn name(&self) -> &'static str {
         "openai_chat"
+    }
+
+    fn answer_texts(&self, _streamed: bool) -> AnswerTexts {
+        AnswerTexts { shown: &["content", "refusal", "arguments"], reasoning: &[] }
     }
 
     fn api_type(&self) -> Option<&'static str> {

@@ -3,7 +3,7 @@
 use http::{HeaderMap, StatusCode};
 
 use crate::dialects::openai_chat::OPENAI_CHAT;
-use crate::{Dialect, Failure, OwnError, Reading, RequestReader, ResponseMeter};
+use crate::{AnswerTexts, Dialect, Failure, OwnError, Reading, RequestReader, ResponseMeter};
 
 /// The wire format.
 pub struct OpenAiCompletions;
@@ -15,6 +15,10 @@ impl Dialect for OpenAiCompletions {
 
     fn has_include_usage(&self) -> bool {
         true
+    }
+
+    fn answer_texts(&self, _streamed: bool) -> AnswerTexts {
+        AnswerTexts { shown: &["text"], reasoning: &[] }
     }
 
     fn request_reader(&self) -> Box<dyn RequestReader> {

@@ -11,8 +11,8 @@ use crate::dialects::facts::{FactsReader, name_or_id, output_type};
 use crate::dialects::{openai_errors, openai_names};
 use crate::framing::{JsonScan, Path};
 use crate::{
-    Dialect, Failure, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter, SocketMeter,
-    ToolCallMark,
+    AnswerTexts, Dialect, Failure, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter,
+    SocketMeter, ToolCallMark,
 };
 
 /// The wire format.
@@ -59,6 +59,12 @@ fn facts(scan: &JsonScan) -> RequestFacts {
 impl Dialect for OpenAiResponses {
     fn name(&self) -> &'static str {
         "openai_responses"
+    }
+
+    fn answer_texts(&self, streamed: bool) -> AnswerTexts {
+        // A stream repeats what came in pieces when it is whole.
+        let shown: &[_] = if streamed { &["delta"] } else { &["text", "refusal", "arguments"] };
+        AnswerTexts { shown, reasoning: &[] }
     }
 
     fn api_type(&self) -> Option<&'static str> {

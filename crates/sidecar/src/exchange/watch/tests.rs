@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use outrigger_ledger::{CallId, CallStart, Mode, Outcome};
+use outrigger_pricing::{Atto, Completeness};
 use outrigger_providers::{
     Dialect, Ended, Failure, Operation, OwnError, Reading, Recognised, RequestFacts, RequestReader,
     ResponseMeter, SocketEvent, SocketMeter, services,
@@ -244,6 +245,29 @@ fn a_recorder_that_panics_costs_the_record_and_is_counted() {
     drop(scene.begin());
     let calls = scene.calls();
     assert_eq!((calls.begun, calls.recorded, calls.lost, scene.panics()), (1, 0, 1, 1));
+}
+
+#[test]
+fn that_a_provider_reckons_otherwise_is_said_once_per_model() {
+    let disputes = Disputes::default();
+    let mut scene = Scene::new();
+    drop(scene.begin());
+    let mut record = CallRecord::clone(&scene.kept.records.lock().unwrap()[0]);
+    record.cost.total = Some(Atto::parse("1").unwrap());
+    record.cost.completeness = Completeness::Exact;
+    for (model, reported, said) in
+        [("grok-4.7", "1.009", 0), ("grok-4.7", "1.02", 1), ("grok-4.7", "2", 1), ("grok-4.3", "0.5", 2)]
+    {
+        record.served_model = Some(model.to_owned());
+        record.reported_cost = Some(Atto::parse(reported).unwrap());
+        disputes.say(&record);
+        assert_eq!(disputes.0.borrow().len(), said, "{model} {reported}");
+    }
+    // Our own figure is only a lower bound: nothing to compare.
+    record.served_model = Some("grok-2".to_owned());
+    record.cost.completeness = Completeness::Partial;
+    disputes.say(&record);
+    assert_eq!(disputes.0.borrow().len(), 2);
 }
 
 #[derive(Debug, Clone)]
