@@ -1,15 +1,14 @@
 """Asks a listed host to speak WebSocket, through the proxy of the environment; prints what came back.
 
-Usage: websocket.py BYTES   sends so many bytes after the switch, in pieces, and hashes what returns
+Usage: websocket.py BYTES   sends so many bytes after the switch, in pieces, and compares what returns
 """
 
-import hashlib
 import json
 import os
+import select
 import socket
 import ssl
 import sys
-import threading
 from urllib.parse import urlsplit
 
 HOST = "api.openai.com"
@@ -35,6 +34,30 @@ def exactly(stream, count):
     return data
 
 
+def echo(stream, data):
+    """Sends in pieces and reads what returns meanwhile, on one thread: a TLS connection of OpenSSL's is not safe for two."""
+    stream.setblocking(False)
+    sent, back = 0, bytearray()
+    while len(back) < len(data):
+        moved = 0
+        if sent < len(data):
+            try:
+                moved = stream.send(data[sent:sent + 9973])
+                sent += moved
+            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                pass
+        try:
+            piece = stream.recv(len(data) - len(back))
+            assert piece, f"the connection ended after {len(back)} of {len(data)} bytes"
+            back += piece
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            if not moved:
+                ready = select.select([stream], [stream] if sent < len(data) else [], [], 20)
+                assert any(ready), f"silence after {len(back)} of {len(data)} bytes"
+    stream.settimeout(20)
+    return bytes(back)
+
+
 proxy = urlsplit(os.environ["HTTPS_PROXY"])
 connection = socket.create_connection((proxy.hostname, proxy.port), timeout=20)
 connection.sendall(f"CONNECT {HOST}:443 HTTP/1.1\r\nHost: {HOST}:443\r\n\r\n".encode())
@@ -51,10 +74,7 @@ told = {"status": int(status.split()[1]), "headers": headers}
 if told["status"] == 101:
     told["greeting"] = exactly(tls, len(GREETING)) == GREETING
     data = os.urandom(int(sys.argv[1]))
-    sender = threading.Thread(daemon=True, target=lambda: [tls.sendall(data[at:at + 9973]) for at in range(0, len(data), 9973)])
-    sender.start()
-    told["echoed"] = hashlib.sha256(exactly(tls, len(data))).hexdigest() == hashlib.sha256(data).hexdigest()
-    sender.join()
+    told["echoed"] = echo(tls, data) == data
     tls.sendall(LAST)
     # A clean end and nothing before it; a torn one raises.
     told["rest"] = tls.recv(1).hex()

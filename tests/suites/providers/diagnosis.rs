@@ -1,19 +1,17 @@
 //! A sidecar on its own says what its calls show, on the admin socket too, and says when it is over.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use outrigger_simulator::{Config, Simulator};
 use outrigger_tests::app;
-use outrigger_tests::http::free_address;
 use outrigger_tests::process::Program;
 use serde_json::Value;
 
-use super::lifecycle::command;
+use super::lifecycle::{command, listener, status};
 
 const GOOD_KEY: &str = "sk-proj-0123456789abcdefk2Pb";
 const BAD_KEY: &str = "sk-proj-0123456789abcdefx7Qa";
@@ -38,14 +36,8 @@ fn call(sidecar: SocketAddr, key: &str) -> u16 {
 }
 
 /// The verdicts that the admin socket tells.
-fn verdicts(socket: &Path) -> Vec<Value> {
-    let mut stream = UnixStream::connect(socket).expect("the admin socket");
-    stream.write_all(b"GET /status HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").expect("it reads");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("an answer");
-    let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
-    let status: Value = serde_json::from_str(body).expect("JSON");
-    status["verdicts"].as_array().expect("a list").clone()
+fn verdicts(directory: &Path) -> Vec<Value> {
+    status(directory)["verdicts"].as_array().expect("a list").clone()
 }
 
 #[test]
@@ -55,17 +47,15 @@ fn a_mistyped_key_is_named_within_seconds_and_a_missing_one_until_it_is_there() 
     let directory = tempfile::tempdir().expect("a temporary directory");
     let ca = directory.path().join("simulator.pem");
     std::fs::write(&ca, simulator.ca_pem()).expect("a temporary file");
-    let (base_url, socket) = (free_address(), directory.path().join("admin.sock"));
-    let mut command = command(free_address(), base_url, directory.path());
+    let mut command = command(directory.path());
     command
         .args(["--upstream", &format!("api.openai.com={}", simulator.address())])
         .arg("--extra-ca")
-        .arg(&ca)
-        .arg("--admin-socket")
-        .arg(&socket);
+        .arg(&ca);
     let sidecar = Program::start(command);
     let says = |what: &str| sidecar.error_line(SECONDS_TO_THE_CAUSE, |line| line.contains(what));
     assert!(says("ready").is_some());
+    let base_url = listener(directory.path(), "base_url");
 
     assert_eq!(call(base_url, BAD_KEY), 401);
     let line = says("mistyped_key").expect("the cause within seconds");
@@ -73,7 +63,7 @@ fn a_mistyped_key_is_named_within_seconds_and_a_missing_one_until_it_is_there() 
         assert!(line.contains(part), "{part} is missing in: {line}");
     }
     assert!(!line.contains("0123456789"), "{line}");
-    let held = verdicts(&socket);
+    let held = verdicts(directory.path());
     assert_eq!((held.len(), &held[0]["kind"], &held[0]["calls"]), (1, &"mistyped_key".into(), &1.into()));
 
     assert_eq!(call(base_url, ""), 401);
@@ -81,7 +71,7 @@ fn a_mistyped_key_is_named_within_seconds_and_a_missing_one_until_it_is_there() 
     assert_eq!(call(base_url, GOOD_KEY), 200);
     let over = says("over: such a call was answered").expect("the end within seconds");
     assert!(over.contains("missing_key"), "{over}");
-    assert_eq!(verdicts(&socket).len(), 1, "the mistyped key was not seen to work");
+    assert_eq!(verdicts(directory.path()).len(), 1, "the mistyped key was not seen to work");
 
     sidecar.signal(Signal::SIGTERM);
     let ended = sidecar.end();
