@@ -8,7 +8,7 @@ use outrigger_ledger::{CallRecord, KeyHint, Outcome, Timestamp};
 use outrigger_pricing::PriceBook;
 
 use crate::keys::Keys;
-use crate::sign::{COUNTED, Weight, first_content, of_failure, shows};
+use crate::sign::{COUNTED, PROMPT, Weight, first_content, of_failure, shows};
 use crate::trend::{Trend, Turn};
 use crate::verdict::{Change, Kind, Verdict};
 use crate::words;
@@ -17,8 +17,6 @@ use crate::words;
 const PLACES: usize = 256;
 /// A fault that is certain and is not seen for so long is over.
 const SILENCE: u64 = 300_000_000_000;
-/// Nanoseconds before which no first token is slow.
-const PROMPT: u64 = 5_000_000_000;
 /// Times the usual that are slow.
 const SLOWER: u64 = 4;
 /// Streams after which it is known what is usual.

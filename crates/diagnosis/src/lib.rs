@@ -9,4 +9,5 @@ mod verdict;
 mod words;
 
 pub use engine::Diagnosis;
+pub use sign::is_sign;
 pub use verdict::{Change, Kind, Verdict};

@@ -8,6 +8,9 @@ use crate::Kind;
 /// Nanoseconds that a call may take before it is slow.
 pub(crate) const SLOW: u64 = 30_000_000_000;
 
+/// Nanoseconds before which no first token is slow.
+pub(crate) const PROMPT: u64 = 5_000_000_000;
+
 /// How much of a sign is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Weight {
@@ -68,6 +71,15 @@ pub(crate) fn shows(record: &CallRecord, kind: Kind, known_key: bool) -> bool {
         Kind::Truncated => record.finish_reasons.iter().any(|word| word == "length"),
         _ => of_failure(record, known_key).is_some_and(|(shown, _)| shown == kind),
     }
+}
+
+/// Whether a record may be a sign of something, alone or with others: whoever waits with records must not wait with these.
+#[must_use]
+pub fn is_sign(record: &CallRecord) -> bool {
+    record.cause.is_some()
+        || shows(record, Kind::SlowCalls, false)
+        || shows(record, Kind::Truncated, false)
+        || first_content(record).is_some_and(|took| took > PROMPT)
 }
 
 /// Nanoseconds to the first content, of a stream that has some.

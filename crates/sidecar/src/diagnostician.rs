@@ -1,18 +1,20 @@
 //! Shows every record to the diagnosis and says what it concludes: one line of log when a verdict begins, one when it ends.
-//! Per call, on the control thread; the data path only hands a reference over.
+//! Per call, on the control thread; the data path only hands a reference over, and wakes nobody for a call that is well: a wake-up
+//! costs more than the diagnosis does.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use outrigger_diagnosis::{Change, Diagnosis, Verdict};
+use outrigger_diagnosis::{Change, Diagnosis, Verdict, is_sign};
 use outrigger_ledger::{CallRecord, Recorder, Timestamp};
 use outrigger_pricing::PriceBook;
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TryRecvError;
+use tokio::sync::{Notify, mpsc};
 
 /// Records that may wait. Past it some are not looked at: of a flood the rest says the same.
 const WAITING: usize = 1024;
-/// How often time is told to verdicts that only silence ends.
-const TICK: Duration = Duration::from_secs(5);
+/// While something is wrong, how often it is looked for calls that end it.
+const TICK: Duration = Duration::from_secs(1);
 
 /// The verdicts that hold, for whoever asks.
 #[derive(Debug, Clone, Default)]
@@ -33,6 +35,7 @@ impl Verdicts {
 /// Takes records from a [`Recorder`] that hands them on.
 pub struct Diagnostician {
     records: mpsc::Receiver<Arc<CallRecord>>,
+    bell: Arc<Notify>,
     diagnosis: Diagnosis,
     verdicts: Verdicts,
 }
@@ -42,18 +45,36 @@ pub struct Diagnostician {
 pub fn diagnosed(recorder: Arc<dyn Recorder>) -> (Arc<dyn Recorder>, Diagnostician) {
     let (shown, records) = mpsc::channel(WAITING);
     let diagnosis = Diagnosis::new(Arc::new(PriceBook::builtin().clone()));
-    let diagnostician = Diagnostician { records, diagnosis, verdicts: Verdicts::default() };
-    (Arc::new(Shown { recorder, shown }), diagnostician)
+    let bell = Arc::new(Notify::new());
+    let diagnostician =
+        Diagnostician { records, bell: Arc::clone(&bell), diagnosis, verdicts: Verdicts::default() };
+    (Arc::new(Shown { recorder, shown, bell: Bell(bell) }), diagnostician)
 }
 
 struct Shown {
     recorder: Arc<dyn Recorder>,
     shown: mpsc::Sender<Arc<CallRecord>>,
+    /// Last, so that it rings when the sender is gone.
+    bell: Bell,
+}
+
+/// Rings at its end, too.
+struct Bell(Arc<Notify>);
+
+impl Drop for Bell {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
 }
 
 impl Recorder for Shown {
     fn try_record(&self, record: Arc<CallRecord>) {
+        let sign = is_sign(&record);
         let _full = self.shown.try_send(Arc::clone(&record));
+        // Calls that are well wait for one that is not, or for half of the room.
+        if sign || self.shown.capacity() <= WAITING / 2 {
+            self.bell.0.notify_one();
+        }
         self.recorder.try_record(record);
     }
 }
@@ -69,18 +90,40 @@ impl Diagnostician {
     pub async fn run(mut self) {
         loop {
             let holds = self.diagnosis.active().next().is_some();
-            let changes = tokio::select! {
-                record = self.records.recv() => match record {
-                    Some(record) => self.diagnosis.call(&record),
-                    None => return,
-                },
-                // Where nothing is wrong nothing wakes it.
-                () = tokio::time::sleep(TICK), if holds => self.diagnosis.time(now()),
-            };
-            if !changes.is_empty() {
-                changes.iter().for_each(say);
-                self.verdicts.set(self.diagnosis.active().cloned().collect());
+            tokio::select! {
+                () = self.bell.notified() => {}
+                // Where nothing is wrong no time wakes it.
+                () = tokio::time::sleep(TICK), if holds => {}
             }
+            let none_can_come = self.look();
+            if holds {
+                let changes = self.diagnosis.time(now());
+                self.tell(&changes);
+            }
+            if none_can_come {
+                return;
+            }
+        }
+    }
+
+    /// Looks at what waits. True when nothing can follow.
+    fn look(&mut self) -> bool {
+        loop {
+            match self.records.try_recv() {
+                Ok(record) => {
+                    let changes = self.diagnosis.call(&record);
+                    self.tell(&changes);
+                }
+                Err(TryRecvError::Empty) => return false,
+                Err(TryRecvError::Disconnected) => return true,
+            }
+        }
+    }
+
+    fn tell(&self, changes: &[Change]) {
+        if !changes.is_empty() {
+            changes.iter().for_each(say);
+            self.verdicts.set(self.diagnosis.active().cloned().collect());
         }
     }
 }
