@@ -4,19 +4,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use outrigger_ledger::{CallRecord, KeyHint, Outcome, Timestamp};
+use outrigger_ledger::{CallRecord, Outcome, Timestamp};
 use outrigger_pricing::PriceBook;
 
 use crate::keys::Keys;
-use crate::sign::{COUNTED, PROMPT, Weight, first_content, of_failure, shows};
-use crate::trend::{Trend, Turn};
+use crate::sign::{COUNTED, PROMPT, first_content, of_failure, shows};
+use crate::trend::{Trend, Turn, UNSEEN, is_silent};
 use crate::verdict::{Change, Kind, Verdict};
 use crate::words;
 
 /// Places (a kind of fault at a provider, for a model or a key) that are watched at a time. Past it new ones are not seen.
 const PLACES: usize = 256;
-/// A fault that is certain and is not seen for so long is over.
-const SILENCE: u64 = 300_000_000_000;
 /// Times the usual that are slow.
 const SLOWER: u64 = 4;
 /// Streams after which it is known what is usual.
@@ -78,7 +76,7 @@ impl Diagnosis {
         let known = record.key.as_ref().is_some_and(|key| self.keys.knows(record.provider, key));
         if record.outcome == Outcome::Answered {
             self.answered(record, &mut changes);
-        } else if let Some((kind, Weight::Certain)) = of_failure(record, known) {
+        } else if let Some(kind) = of_failure(record, known).filter(|kind| !COUNTED.contains(kind)) {
             self.certain(kind, record, &mut changes);
         }
         for kind in COUNTED {
@@ -101,9 +99,9 @@ impl Diagnosis {
     pub fn time(&mut self, now: Timestamp) -> Vec<Change> {
         let mut changes = Vec::new();
         self.certain.retain(|_, verdict| {
-            let over = now.since(verdict.last) >= SILENCE;
+            let over = is_silent(verdict.last, now);
             if over {
-                changes.push(Change::Ended(verdict.clone(), "it was not seen for five minutes"));
+                changes.push(Change::Ended(verdict.clone(), UNSEEN));
             }
             !over
         });
@@ -157,7 +155,7 @@ impl Diagnosis {
         }
         let mut verdict = opened(&place, at);
         verdict.evidence = words::one(record);
-        self.explain(&mut verdict, record, record.key.as_ref());
+        self.explain(&mut verdict, record);
         if let (Kind::RevokedKey, Some(key)) = (kind, &record.key) {
             self.keys.refused(record.provider, key);
         }
@@ -166,6 +164,10 @@ impl Diagnosis {
     }
 
     fn count(&mut self, kind: Kind, record: &CallRecord, bad: bool, changes: &mut Vec<Change>) {
+        // Nobody has to say where a good call was while nothing is watched.
+        if !bad && self.counted.is_empty() {
+            return;
+        }
         let place = place(kind, record);
         let at = record.times.ended;
         // A place begins to be watched with its first bad call.
@@ -189,7 +191,7 @@ impl Diagnosis {
                 };
                 verdict.provider = (verdict.kind != Kind::OwnNetwork).then_some(record.provider);
                 verdict.evidence = words::several(record, recent);
-                self.explain(&mut verdict, record, record.key.as_ref());
+                self.explain(&mut verdict, record);
                 changes.push(Change::Began(verdict.clone()));
                 if let Some(counted) = self.counted.get_mut(&place) {
                     counted.verdict = Some(verdict);
@@ -216,11 +218,11 @@ impl Diagnosis {
 
     /// Whether the first content came late, by what is usual for the model; what is usual is learned from it.
     fn is_late(&mut self, record: &CallRecord, took: u64) -> bool {
-        let model = record.model().unwrap_or_default().to_owned();
-        if self.paces.len() >= PLACES && !self.paces.contains_key(&(record.provider, model.clone())) {
+        let of = (record.provider, record.model().unwrap_or_default().to_owned());
+        if self.paces.len() >= PLACES && !self.paces.contains_key(&of) {
             return false;
         }
-        let pace = self.paces.entry((record.provider, model)).or_insert(Pace { usual: took, streams: 0 });
+        let pace = self.paces.entry(of).or_insert(Pace { usual: took, streams: 0 });
         let late = took > PROMPT && (pace.streams >= KNOWN && took / SLOWER > pace.usual);
         if !late {
             pace.streams = pace.streams.saturating_add(1);
@@ -229,8 +231,8 @@ impl Diagnosis {
         late
     }
 
-    fn explain(&self, verdict: &mut Verdict, record: &CallRecord, key: Option<&KeyHint>) {
-        let other = key.and_then(|key| self.keys.other(record.provider, key));
+    fn explain(&self, verdict: &mut Verdict, record: &CallRecord) {
+        let other = record.key.as_ref().and_then(|key| self.keys.other(record.provider, key));
         let (cause, next_step) = words::of(verdict.kind, record, other, &self.book);
         verdict.cause = cause;
         verdict.next_step = next_step;

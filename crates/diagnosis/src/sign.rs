@@ -11,16 +11,8 @@ pub(crate) const SLOW: u64 = 30_000_000_000;
 /// Nanoseconds before which no first token is slow.
 pub(crate) const PROMPT: u64 = 5_000_000_000;
 
-/// How much of a sign is needed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Weight {
-    /// One is enough: it will not go away by itself.
-    Certain,
-    /// Only many of them mean something.
-    Statistical,
-}
-
-/// The kinds that calls are counted for one by one, good and bad.
+/// The kinds of which only many signs mean something: calls are counted for them one by one, good and bad. Of any other one sign is
+/// enough, for it will not go away by itself.
 pub(crate) const COUNTED: [Kind; 8] = [
     Kind::RateLimited,
     Kind::PartialOutage,
@@ -32,33 +24,32 @@ pub(crate) const COUNTED: [Kind; 8] = [
     Kind::ContentRefused,
 ];
 
-/// What a failure is a sign of, and how much of one. `known_key` says whether the key has worked before.
-pub(crate) fn of_failure(record: &CallRecord, known_key: bool) -> Option<(Kind, Weight)> {
-    use Weight::{Certain, Statistical};
+/// What a failure is a sign of. `known_key` says whether the key has worked before.
+pub(crate) fn of_failure(record: &CallRecord, known_key: bool) -> Option<Kind> {
     let cause = record.cause.as_ref()?;
     Some(match cause.class {
         FailureClass::Authentication => match (&record.key, known_key) {
-            (None, _) => (Kind::MissingKey, Certain),
-            (Some(_), false) => (Kind::MistypedKey, Certain),
-            (Some(_), true) => (Kind::RevokedKey, Certain),
+            (None, _) => Kind::MissingKey,
+            (Some(_), false) => Kind::MistypedKey,
+            (Some(_), true) => Kind::RevokedKey,
         },
-        FailureClass::Permission => (Kind::Permission, Certain),
-        FailureClass::NotFound => (Kind::ModelNotFound, Certain),
-        FailureClass::Quota => (Kind::QuotaExhausted, Certain),
-        FailureClass::ContextLength => (Kind::ContextOverflow, Certain),
-        FailureClass::TooLarge => (Kind::TooLarge, Certain),
-        FailureClass::Tls => (Kind::ProviderTls, Certain),
-        FailureClass::ContentPolicy => (Kind::ContentRefused, Statistical),
-        FailureClass::InvalidRequest => (Kind::InvalidRequests, Statistical),
-        FailureClass::RateLimit => (Kind::RateLimited, Statistical),
-        FailureClass::Dns | FailureClass::Connect => (Kind::Unreachable, Statistical),
-        FailureClass::StreamCut => (Kind::BrokenStreams, Statistical),
+        FailureClass::Permission => Kind::Permission,
+        FailureClass::NotFound => Kind::ModelNotFound,
+        FailureClass::Quota => Kind::QuotaExhausted,
+        FailureClass::ContextLength => Kind::ContextOverflow,
+        FailureClass::TooLarge => Kind::TooLarge,
+        FailureClass::Tls => Kind::ProviderTls,
+        FailureClass::ContentPolicy => Kind::ContentRefused,
+        FailureClass::InvalidRequest => Kind::InvalidRequests,
+        FailureClass::RateLimit => Kind::RateLimited,
+        FailureClass::Dns | FailureClass::Connect => Kind::Unreachable,
+        FailureClass::StreamCut => Kind::BrokenStreams,
         FailureClass::Overloaded
         | FailureClass::ServerError
         | FailureClass::Timeout
         | FailureClass::Edge
         | FailureClass::Malformed
-        | FailureClass::Other => (Kind::PartialOutage, Statistical),
+        | FailureClass::Other => Kind::PartialOutage,
     })
 }
 
@@ -69,7 +60,7 @@ pub(crate) fn shows(record: &CallRecord, kind: Kind, known_key: bool) -> bool {
             record.outcome != Outcome::Failed && record.times.ended.since(record.times.started) > SLOW
         }
         Kind::Truncated => record.finish_reasons.iter().any(|word| word == "length"),
-        _ => of_failure(record, known_key).is_some_and(|(shown, _)| shown == kind),
+        _ => of_failure(record, known_key) == Some(kind),
     }
 }
 

@@ -25,8 +25,14 @@ const HALF_LIFE: f64 = 2000.0;
 /// Good calls, and seconds since the last bad one, that end a verdict over few calls.
 const GOOD_AGAIN: u32 = 3;
 const CALM: u64 = 10 * SECOND;
-/// Without any call of the kind for so long, a verdict ends.
+/// What is not seen for so long is over, whatever it was.
 const SILENCE: u64 = 300 * SECOND;
+pub(crate) const UNSEEN: &str = "it was not seen for five minutes";
+
+/// Whether something that was last seen then is over by silence alone.
+pub(crate) const fn is_silent(last: Timestamp, now: Timestamp) -> bool {
+    now.since(last) >= SILENCE
+}
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Slice {
@@ -43,7 +49,6 @@ pub(crate) struct Trend {
     /// The last eight calls, the newest in the lowest bit; 1 is bad.
     last_eight: u8,
     seen: u32,
-    in_a_row: u32,
     good_since: u32,
     usual: f64,
     last_bad: Timestamp,
@@ -71,7 +76,6 @@ impl Trend {
             slices: [Slice::default(); FAR],
             last_eight: 0,
             seen: 0,
-            in_a_row: 0,
             good_since: 0,
             usual: USUAL,
             last_bad: Timestamp(0),
@@ -94,10 +98,8 @@ impl Trend {
         self.last = at;
         if bad {
             self.last_bad = at;
-            self.in_a_row += 1;
             self.good_since = 0;
         } else {
-            self.in_a_row = 0;
             self.good_since = self.good_since.saturating_add(1);
         }
         let near = self.share(at, NEAR);
@@ -120,14 +122,14 @@ impl Trend {
 
     /// Time passes without a call.
     pub(crate) fn time(&mut self, now: Timestamp) -> Option<Turn> {
-        let over = self.active && now.since(self.last_bad) >= SILENCE;
+        let over = self.active && is_silent(self.last_bad, now);
         self.active &= !over;
-        over.then_some(Turn::Ends("it was not seen for five minutes"))
+        over.then_some(Turn::Ends(UNSEEN))
     }
 
     /// Whether nothing is known any more that matters.
     pub(crate) fn is_stale(&self, now: Timestamp) -> bool {
-        !self.active && now.since(self.last) >= SILENCE
+        !self.active && is_silent(self.last, now)
     }
 
     /// Bad calls among those of the last seconds, or of the last eight where that is more.
@@ -151,7 +153,8 @@ impl Trend {
 
     fn is_much(&self, near: Share) -> bool {
         if near.calls < MANY {
-            return self.in_a_row >= IN_A_ROW || self.last_eight.count_ones() >= AMONG_EIGHT;
+            return self.last_eight.trailing_ones() >= IN_A_ROW
+                || self.last_eight.count_ones() >= AMONG_EIGHT;
         }
         let (bad, calls) = (f64::from(near.bad), f64::from(near.calls));
         let usual = self.usual.max(USUAL);

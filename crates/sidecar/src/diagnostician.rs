@@ -3,13 +3,15 @@
 //! costs more than the diagnosis does.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use outrigger_diagnosis::{Change, Diagnosis, Verdict, is_sign};
 use outrigger_ledger::{CallRecord, Recorder, Timestamp};
 use outrigger_pricing::PriceBook;
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{Notify, mpsc};
+
+use crate::clock::CallClock;
 
 /// Records that may wait. Past it some are not looked at: of a flood the rest says the same.
 const WAITING: usize = 1024;
@@ -129,8 +131,7 @@ impl Diagnostician {
 }
 
 fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+    CallClock::start().started()
 }
 
 fn say(change: &Change) {

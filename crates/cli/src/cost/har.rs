@@ -1,5 +1,6 @@
 //! `outrigger cost har FILE`: the calls of recorded traffic, priced as Outrigger would have priced them live.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -50,14 +51,14 @@ pub(super) fn one(
 ) -> Result<Option<String>, String> {
     let value: Value = serde_json::from_str(text).unwrap_or_default();
     let archive = match (value.get("log"), value.get("request")) {
-        (Some(_), _) => value,
-        (None, Some(_)) => json!({"log": {"entries": [value]}}),
+        (Some(_), _) => Cow::Borrowed(text),
+        (None, Some(_)) => Cow::Owned(json!({"log": {"entries": [value]}}).to_string()),
         (None, None) if place.is_some() => {
             return Err("`--entry` is for an HTTP Archive, and this is none".to_owned());
         }
         (None, None) => return Ok(None),
     };
-    let mut entries = replay_har(&archive.to_string(), hosts, book).map_err(|fault| fault.to_string())?;
+    let mut entries = replay_har(&archive, hosts, book).map_err(|fault| fault.to_string())?;
     let count = entries.len();
     let place = match (place, count) {
         (Some(place), _) => place,
