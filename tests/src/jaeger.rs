@@ -80,3 +80,25 @@ pub fn tag<'a>(span: &'a Value, name: &str) -> &'a Value {
         .and_then(|tags| tags.iter().find(|tag| tag["key"] == name))
         .map_or(&Value::Null, |tag| &tag["value"])
 }
+
+/// The span of a trace's call itself, not of one of its attempts.
+///
+/// # Panics
+/// If there is none.
+#[must_use]
+pub fn logical(trace: &Value) -> &Value {
+    spans(trace).find(|span| span["operationName"] != "POST").expect("a span of the call")
+}
+
+/// The span of a trace's first attempt.
+///
+/// # Panics
+/// If there is none.
+#[must_use]
+pub fn attempt(trace: &Value) -> &Value {
+    spans(trace).find(|span| span["operationName"] == "POST").expect("a span of the attempt")
+}
+
+fn spans(trace: &Value) -> impl Iterator<Item = &Value> {
+    trace["spans"].as_array().into_iter().flatten()
+}

@@ -1,45 +1,15 @@
-//! Suite `telemetry`: a real Jaeger, and endpoints that misbehave.
+//! What Jaeger shows, and endpoints that misbehave.
 
-#![expect(
-    clippy::expect_used,
-    reason = "a test may end at the first surprise; the lints spare test functions but not their helpers"
-)]
-
-use outrigger_simulator::{Answer, Config, ErrorKind, Rule, Script, Simulator};
+use outrigger_simulator::{Answer, ErrorKind, Rule};
 use outrigger_tests::http::free_address;
-use outrigger_tests::jaeger::{Jaeger, tag};
+use outrigger_tests::jaeger::{Jaeger, attempt, logical, tag};
 use outrigger_tests::otlp::Receiver;
-use outrigger_tests::process::{Ended, Exec};
 use outrigger_tests::{file, setting};
 use serde_json::{Value, json};
 
-const KEY: &str = "sk-harbour-0123456789-abcdWXYZ";
+use crate::{calls, exec, simulator};
+
 const TRACEPARENT: &str = r#"{"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "x-outrigger-step": "plan"}"#;
-
-fn simulator(rules: Vec<Rule>) -> Simulator {
-    Simulator::start(Config { script: Script(rules), ..Config::default() }).expect("a simulator")
-}
-
-fn exec(simulator: &Simulator) -> Exec {
-    Exec::before(simulator).variable("OPENAI_API_KEY", KEY).variable("ANTHROPIC_API_KEY", KEY)
-}
-
-fn calls(exec: Exec, names: &[&str]) -> Ended {
-    let (python, script) =
-        (setting("OUTRIGGER_TEST_PYTHON"), file("clients/python/calls.py").display().to_string());
-    exec.run(&[vec![python.as_str(), script.as_str()], names.to_vec()].concat())
-}
-
-/// The call's own span, not its attempt's.
-fn logical(trace: &Value) -> &Value {
-    let spans = trace["spans"].as_array().expect("spans");
-    spans.iter().find(|span| span["operationName"] != "POST").expect("a span of the call")
-}
-
-fn attempt(trace: &Value) -> &Value {
-    let spans = trace["spans"].as_array().expect("spans");
-    spans.iter().find(|span| span["operationName"] == "POST").expect("a span of the attempt")
-}
 
 #[test]
 fn jaeger_shows_one_trace_per_call_by_the_conventions() {
