@@ -1,9 +1,10 @@
 //! Ids of a call and its place in a trace (W3C Trace Context, level 1).
 
 use std::fmt;
+use std::hash::Hasher as _;
 
 use http::HeaderMap;
-use sha2::{Digest, Sha256};
+use twox_hash::XxHash3_64;
 
 /// Id of one call: the same sixteen bytes in record, span and log. Random; printed as 32 hex digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -18,12 +19,14 @@ impl fmt::Display for CallId {
 impl CallId {
     /// An id that follows from this one, so that the same record always gives the same ids.
     pub(crate) fn derived<const N: usize>(self, what: &str) -> [u8; N] {
-        let digest = Sha256::new().chain_update(self.0).chain_update(what).finalize();
         let mut id = [0; N];
-        id.copy_from_slice(&digest[..N]);
-        // All zeroes is no id; a digest that begins so is as unlikely as a collision, and costs one branch.
-        if id == [0; N] {
-            id[0] = 1;
+        for (number, part) in (0..).zip(id.chunks_mut(size_of::<u64>())) {
+            let mut hasher = XxHash3_64::with_seed(number);
+            hasher.write(&self.0);
+            hasher.write(what.as_bytes());
+            // All zeroes is no id; a hash that is so is as unlikely as a collision.
+            let hash = hasher.finish().max(1).to_be_bytes();
+            part.copy_from_slice(&hash[size_of::<u64>() - part.len()..]);
         }
         id
     }

@@ -4,7 +4,8 @@
 
 use std::hash::Hasher as _;
 
-use http::HeaderMap;
+use http::header::USER_AGENT;
+use http::{HeaderMap, HeaderName};
 use outrigger_providers::FailureClass;
 use twox_hash::XxHash3_64;
 use twox_hash::xxhash3_64::{DEFAULT_SECRET_LENGTH, RawHasher, SecretBuffer};
@@ -24,24 +25,24 @@ const COUNTED_GAP: u64 = 120 * SECOND;
 const UNCOUNTED_GAP: u64 = 60 * SECOND;
 
 /// Headers that name a request through all of its attempts.
-const NAMES: [&str; 5] = [
-    "idempotency-key",
-    "amz-sdk-invocation-id",
-    "helicone-request-id",
-    "x-litellm-call-id",
-    "x-client-request-id",
+static NAMES: [HeaderName; 5] = [
+    HeaderName::from_static("idempotency-key"),
+    HeaderName::from_static("amz-sdk-invocation-id"),
+    HeaderName::from_static("helicone-request-id"),
+    HeaderName::from_static("x-litellm-call-id"),
+    HeaderName::from_static("x-client-request-id"),
 ];
 /// Headers of an SDK that are the same in each of its attempts.
-const SENDER: [&str; 6] = [
-    "user-agent",
-    "x-stainless-lang",
-    "x-stainless-package-version",
-    "x-stainless-runtime",
-    "x-stainless-async",
-    "x-stainless-os",
+static SENDER: [HeaderName; 6] = [
+    USER_AGENT,
+    HeaderName::from_static("x-stainless-lang"),
+    HeaderName::from_static("x-stainless-package-version"),
+    HeaderName::from_static("x-stainless-runtime"),
+    HeaderName::from_static("x-stainless-async"),
+    HeaderName::from_static("x-stainless-os"),
 ];
-const RETRY_COUNT: &str = "x-stainless-retry-count";
-const AWS_ATTEMPT: &str = "amz-sdk-request";
+static RETRY_COUNT: HeaderName = HeaderName::from_static("x-stainless-retry-count");
+static AWS_ATTEMPT: HeaderName = HeaderName::from_static("amz-sdk-request");
 
 /// How an attempt is known to be a retry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -120,11 +121,13 @@ impl Resent {
         part(start.host.as_bytes());
         part(start.path.as_bytes());
         part(key.unwrap_or_default().as_bytes());
-        for name in SENDER {
+        for name in &SENDER {
             part(start.headers.get(name).map_or(b"", |value| value.as_bytes()));
         }
         Resent {
-            name: NAMES.into_iter().find_map(|name| Some(hash(name, start.headers.get(name)?.as_bytes()))),
+            name: NAMES
+                .iter()
+                .find_map(|name| Some(hash(name.as_str(), start.headers.get(name)?.as_bytes()))),
             count: count(start.headers),
             request: request.finish(),
         }
@@ -178,12 +181,12 @@ fn hash(name: &str, value: &[u8]) -> u64 {
 
 /// Stainless counts from 0 the retries, AWS from 1 the attempts (`attempt=2; max=3`).
 fn count(headers: &HeaderMap) -> Option<u32> {
-    let text = |name: &str| headers.get(name)?.to_str().ok();
-    if let Some(retries) = text(RETRY_COUNT) {
+    let text = |name: &HeaderName| headers.get(name)?.to_str().ok();
+    if let Some(retries) = text(&RETRY_COUNT) {
         return retries.trim().parse().ok();
     }
     let attempt =
-        text(AWS_ATTEMPT)?.split(';').find_map(|part| part.trim().strip_prefix("attempt=")?.parse().ok());
+        text(&AWS_ATTEMPT)?.split(';').find_map(|part| part.trim().strip_prefix("attempt=")?.parse().ok());
     attempt.map(|attempt: u32| attempt.saturating_sub(1))
 }
 

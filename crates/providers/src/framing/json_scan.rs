@@ -191,7 +191,9 @@ impl JsonScan {
     }
 
     fn slot(&self, path: &[&str]) -> Option<&Slot> {
-        self.slots.get(self.paths.iter().position(|known| *known == path)?)
+        // Of many paths few are in a text: what is empty needs no comparison.
+        let mut slots = self.slots.iter().zip(self.paths);
+        slots.find(|(slot, known)| slot.is_used() && **known == path).map(|(slot, _)| slot)
     }
 
     fn between(&mut self, byte: u8) -> usize {
@@ -401,6 +403,10 @@ impl JsonScan {
 }
 
 impl Slot {
+    fn is_used(&self) -> bool {
+        self.dropped || !self.values.is_empty()
+    }
+
     fn clear(&mut self) {
         self.bytes.clear();
         self.values.clear();
