@@ -64,6 +64,7 @@ impl Volumes {
             ("OUTRIGGER_CONNECT", "127.0.0.1:0"),
             ("OUTRIGGER_BASE_URL", "127.0.0.1:0"),
             ("OUTRIGGER_TRANSPARENT_PORT", "0"),
+            ("OUTRIGGER_METRICS", "127.0.0.1:0"),
         ] {
             command.env(name, value);
         }

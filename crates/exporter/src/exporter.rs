@@ -12,6 +12,8 @@ use tokio::time::Instant;
 
 use crate::counts::Tallies;
 use crate::inbox::{self, Slot, Wanted, inbox};
+use crate::metrics::{About, Kept, Metrics, Scrape};
+use crate::schema;
 use crate::settings::Target;
 use crate::transport::{MachineRoots, TlsError, Transport};
 use crate::worker::{Wires, Worker};
@@ -49,6 +51,8 @@ enum Reason {
 pub struct Exporter {
     slot: Slot,
     tallies: Arc<Tallies>,
+    about: About,
+    scrape: Option<Scrape>,
     end: watch::Sender<Option<Instant>>,
     ended: mpsc::Receiver<()>,
 }
@@ -81,23 +85,38 @@ impl Exporter {
         let (end, ends) = watch::channel(None);
         let (ending, ended) = mpsc::channel();
         let counted = Arc::clone(&tallies);
+        let about = About::default();
+        let metrics = Kept::by(&settings).map(|kept| Metrics::new(kept, Arc::clone(&tallies), &about));
+        let scrape = metrics.as_ref().and_then(|it| it.scrape(schema::resource_attributes(&settings)));
         std::thread::Builder::new().name("outrigger-export".to_owned()).spawn(move || {
             give_way();
             // The worker is made here because its parts are bound to this thread.
-            let worker = Worker::new(&settings, wires, inbox, counted, ends);
+            let worker = Worker::new(&settings, wires, metrics, inbox, counted, ends);
             runtime.block_on(LocalSet::new().run_until(worker.run()));
             // A name look-up that hangs must not hold the end up.
             runtime.shutdown_background();
             // Nobody may be waiting any more.
             let _ = ending.send(());
         })?;
-        Ok(Exporter { slot, tallies, end, ended })
+        Ok(Exporter { slot, tallies, about, scrape, end, ended })
     }
 
     /// Where finished calls go. May be kept beyond the exporter's end; what it is given then is dropped and counted.
     #[must_use]
     pub fn recorder(&self) -> Arc<dyn Recorder> {
         Arc::new(self.slot.clone())
+    }
+
+    /// The metrics for who scrapes them; `None` unless the settings are [`Settings::scraped`].
+    #[must_use]
+    pub fn scrape(&self) -> Option<Scrape> {
+        self.scrape.clone()
+    }
+
+    /// Where the program tells facts of itself, for its metrics.
+    #[must_use]
+    pub fn about(&self) -> About {
+        self.about.clone()
     }
 
     /// What became of everything so far.

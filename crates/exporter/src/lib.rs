@@ -25,8 +25,9 @@ mod worker;
 
 pub use counts::{Count, Counts, CountsReader, DropCause, Drops};
 pub use exporter::{Exporter, StartError};
+pub use metrics::{About, Exposition, Scrape};
 pub use schema::{Sampler, VERSION as SCHEMA_VERSION};
 pub use settings::{
-    Batching, CacheAttribute, CallSignal, Endpoint, GenAiMetrics, MetricSignal, NamedFile, Protocol,
+    Batching, CacheAttribute, CallSignal, Endpoint, GenAiMetrics, MetricSignal, NamedFile, Protocol, Pull,
     Settings, SettingsError, Signal, Target, Temporality,
 };

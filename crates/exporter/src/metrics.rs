@@ -1,10 +1,16 @@
 //! Every metric, one row each: the instruments are made from these rows, and so is the reference in the documents.
 
+mod about;
 mod clamp;
+mod exposition;
 mod meter;
 mod reader;
+mod scrape;
 
-pub(crate) use meter::Metrics;
+pub use about::About;
+pub use exposition::Exposition;
+pub(crate) use meter::{Kept, Metrics};
+pub use scrape::Scrape;
 
 /// One metric.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -28,6 +34,8 @@ pub struct Metric {
 pub enum Kind {
     /// A sum that only grows.
     Counter,
+    /// A value as of now.
+    Gauge,
     /// A distribution over these upper bounds.
     Histogram(&'static [f64]),
 }
@@ -139,6 +147,15 @@ const fn own(
     Metric { name, unit, help, kind: Kind::Counter, labels, set: Set::Own }
 }
 
+const fn gauge(
+    name: &'static str,
+    unit: &'static str,
+    labels: &'static [&'static str],
+    help: &'static str,
+) -> Metric {
+    Metric { name, unit, help, kind: Kind::Gauge, labels, set: Set::Own }
+}
+
 pub(crate) const DURATION: Metric = latest(
     "gen_ai.client.inference.duration",
     "s",
@@ -245,31 +262,31 @@ pub(crate) const CALLS: Metric = own(
     "Calls by how they ended: answered, failed, cancelled or unknown; cause is the class of a failure.",
 );
 pub(crate) const COST: Metric = own(
-    "outrigger.cost",
+    "outrigger.cost.usd",
     "{USD}",
     &["provider", "model"],
     "Cost of priced calls in US dollars, summed exactly and rounded once per export.",
 );
 pub(crate) const COST_WITHOUT_USER: Metric = own(
-    "outrigger.cost_without_user",
+    "outrigger.cost_without_user.usd",
     "{USD}",
     &["provider", "model"],
-    "Cost of priced calls for which the app named no user; part of outrigger.cost.",
+    "Cost of priced calls for which the app named no user; part of outrigger.cost.usd.",
 );
 pub(crate) const COST_ESTIMATED: Metric = own(
-    "outrigger.cost_estimated",
+    "outrigger.cost_estimated.usd",
     "{USD}",
     &["provider", "model"],
-    "Cost of calls whose tokens are estimated in part or whole; part of outrigger.cost.",
+    "Cost of calls whose tokens are estimated in part or whole; part of outrigger.cost.usd.",
 );
 pub(crate) const COST_REPORTED: Metric = own(
-    "outrigger.cost_reported",
+    "outrigger.cost_reported.usd",
     "{USD}",
     &["provider", "model"],
     "What providers themselves say that calls cost, where they do.",
 );
 pub(crate) const COST_DIFFERENCE: Metric = own(
-    "outrigger.cost_difference",
+    "outrigger.cost_difference.usd",
     "{USD}",
     &["provider", "model"],
     "How far the provider's own figure and the computed one lie apart, call by call, where both are known.",
@@ -317,6 +334,27 @@ pub(crate) const DROPPED: Metric = own(
     "Calls, spans, records and metric points that were lost, by cause; of a call everything.",
 );
 
+pub(crate) const BUILD: Metric =
+    gauge("outrigger.build.info", "", &["version"], "Always 1, with the version that runs.");
+pub(crate) const RULES: Metric = gauge(
+    "outrigger.rules.info",
+    "",
+    &["hash", "mode"],
+    "Always 1, with the hash of the rules that hold (none: nobody wrote any) and the mode they ask for.",
+);
+pub(crate) const CA_EXPIRY: Metric = gauge(
+    "outrigger.ca.expiry",
+    "s",
+    &[],
+    "The last second of the certificate authority's life, since the epoch.",
+);
+pub(crate) const CONFIG_REJECTED: Metric = own(
+    "outrigger.config.rejected",
+    "{document}",
+    &[],
+    "Configurations that were turned down; the one before each goes on.",
+);
+
 /// Every metric this crate sends.
 pub const METRICS: &[Metric] = &[
     DURATION,
@@ -345,6 +383,10 @@ pub const METRICS: &[Metric] = &[
     SEEN,
     EXPORTED,
     DROPPED,
+    BUILD,
+    RULES,
+    CA_EXPIRY,
+    CONFIG_REJECTED,
 ];
 
 #[cfg(test)]

@@ -109,7 +109,9 @@ pub(crate) struct Worker<W: Wire> {
     sampler: Sampler,
     logs: Option<Rc<Lane<W, Log>>>,
     hurry_logs: bool,
-    metrics: Option<MetricsOut<W>>,
+    /// Kept also where they are only scraped.
+    metrics: Option<Metrics>,
+    pushed: Option<MetricsOut<W>>,
     tallies: Arc<Tallies>,
     /// When the thread is to end, once it is to.
     end: watch::Receiver<Option<Instant>>,
@@ -117,15 +119,14 @@ pub(crate) struct Worker<W: Wire> {
 }
 
 struct MetricsOut<W: Wire> {
-    metrics: Metrics,
     lane: Rc<Lane<W, Collection>>,
     interval: Duration,
     schema: Rc<Schema>,
 }
 
 impl<W: Wire> MetricsOut<W> {
-    fn collect(&self, tallies: &Tallies) {
-        let request = self.metrics.collect();
+    fn collect(&self, metrics: &Metrics, tallies: &Tallies) {
+        let request = metrics.collect();
         let points = schema::point_count(&request);
         if points > 0 {
             tallies.of(Signal::Metrics).saw(points);
@@ -140,6 +141,7 @@ impl<W: Wire + 'static> Worker<W> {
     pub(crate) fn new(
         settings: &Settings,
         wires: Wires<W>,
+        metrics: Option<Metrics>,
         inbox: Inbox,
         tallies: Arc<Tallies>,
         end: watch::Receiver<Option<Instant>>,
@@ -161,12 +163,11 @@ impl<W: Wire + 'static> Worker<W> {
             let endpoint = signal.target.endpoint.base();
             outfit.lane(Signal::Logs, endpoint, wire, Box::new(pack), bounds(signal.batching))
         });
-        let metrics = settings.metrics.as_ref().zip(wires.metrics).map(|(signal, wire)| {
+        let pushed = settings.metrics.as_ref().zip(wires.metrics).map(|(signal, wire)| {
             let pack = |batch: &[Collection]| batch.first().map(|one| one.body.clone()).unwrap_or_default();
             let endpoint = signal.target.endpoint.base();
             let lane = outfit.lane(Signal::Metrics, endpoint, wire, Box::new(pack), metric_bounds(signal));
-            let metrics = Metrics::new(settings.genai_metrics, signal.temporality, Arc::clone(&tallies));
-            MetricsOut { metrics, lane, interval: signal.interval, schema: Rc::clone(&schema) }
+            MetricsOut { lane, interval: signal.interval, schema: Rc::clone(&schema) }
         });
         let hurry = |signal: &Option<crate::CallSignal>| signal.as_ref().is_some_and(|it| it.batching.hurry);
         Worker {
@@ -177,6 +178,7 @@ impl<W: Wire + 'static> Worker<W> {
             logs,
             hurry_logs: hurry(&settings.logs),
             metrics,
+            pushed,
             tallies,
             end,
             closing,
@@ -192,7 +194,7 @@ impl<W: Wire + 'static> Worker<W> {
         if let Some(lane) = self.logs.clone() {
             lanes.spawn_local(async move { lane.run().await });
         }
-        if let Some(lane) = self.metrics.as_ref().map(|out| Rc::clone(&out.lane)) {
+        if let Some(lane) = self.pushed.as_ref().map(|out| Rc::clone(&out.lane)) {
             lanes.spawn_local(async move { lane.run().await });
         }
         let deadline = self.work().await;
@@ -201,9 +203,7 @@ impl<W: Wire + 'static> Worker<W> {
             while let Some(record) = self.inbox.rest().await {
                 self.spread(record, Instant::now());
             }
-            if let Some(out) = &self.metrics {
-                out.collect(&self.tallies);
-            }
+            self.collect();
             self.closing.send_replace(true);
             while lanes.join_next().await.is_some() {}
         };
@@ -215,7 +215,7 @@ impl<W: Wire + 'static> Worker<W> {
     /// Spreads calls and collects metrics until the end is ordered; returns when it has to be over.
     async fn work(&mut self) -> Instant {
         let mut end = self.end.clone();
-        let interval = self.metrics.as_ref().map_or(Duration::MAX, |out| out.interval);
+        let interval = self.pushed.as_ref().map_or(Duration::MAX, |out| out.interval);
         let mut next_collection = Instant::now().checked_add(interval);
         loop {
             let collection = async {
@@ -228,9 +228,7 @@ impl<W: Wire + 'static> Worker<W> {
                 biased;
                 deadline = ordered(&mut end) => return deadline,
                 () = collection => {
-                    if let Some(out) = &self.metrics {
-                        out.collect(&self.tallies);
-                    }
+                    self.collect();
                     next_collection = Instant::now().checked_add(interval);
                 }
                 since = self.inbox.ready() => {
@@ -246,10 +244,17 @@ impl<W: Wire + 'static> Worker<W> {
         }
     }
 
+    /// Collects the metrics that are pushed.
+    fn collect(&self) {
+        if let (Some(metrics), Some(out)) = (&self.metrics, &self.pushed) {
+            out.collect(metrics, &self.tallies);
+        }
+    }
+
     /// Hands one call to metrics and lanes.
     fn spread(&mut self, record: Arc<CallRecord>, since: Instant) {
-        if let Some(out) = &mut self.metrics {
-            out.metrics.observe(&record);
+        if let Some(metrics) = &mut self.metrics {
+            metrics.observe(&record);
         }
         let failed = record.outcome == Outcome::Failed;
         let traced = self.traces.as_ref().filter(|_| self.sampler.wants(&record));
@@ -282,7 +287,7 @@ impl<W: Wire + 'static> Worker<W> {
         if let Some(lane) = &self.logs {
             lane.abandon();
         }
-        if let Some(out) = &self.metrics {
+        if let Some(out) = &self.pushed {
             out.lane.abandon();
         }
     }

@@ -71,7 +71,7 @@ fn a_call_arrives_as_record_spans_and_metrics() {
         assert!(traces.headers["user-agent"].to_str().unwrap().contains("outrigger/"));
 
         let counts = exporter.shutdown(LONG);
-        assert!(receiver.expect(Signal::Metrics).metric_names().contains(&"outrigger.cost".to_owned()));
+        assert!(receiver.expect(Signal::Metrics).metric_names().contains(&"outrigger.cost.usd".to_owned()));
         assert_eq!((counts.calls, counts.logs, counts.traces), (count(1, 1), count(1, 1), count(2, 2)));
         assert_eq!((counts.metrics.dropped.total(), counts.metrics.waiting), (0, 0), "{speech:?}");
         assert!(counts.metrics.exported > 10);

@@ -3,6 +3,7 @@
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -55,6 +56,7 @@ pub struct Bound {
     dialer: Dialer,
     connector: Connector,
     telemetry: Option<CountsReader>,
+    metrics: Option<SocketAddr>,
     verdicts: Verdicts,
 }
 
@@ -93,6 +95,7 @@ pub fn bind(settings: &Settings) -> Result<Bound, StartError> {
         },
         connector,
         telemetry: None,
+        metrics: None,
         verdicts: Verdicts::default(),
     })
 }
@@ -165,6 +168,18 @@ impl Bound {
         Bound { telemetry: Some(counts), ..self }
     }
 
+    /// Lets the status tell where metrics and probes are.
+    #[must_use]
+    pub fn with_metrics_at(self, address: SocketAddr) -> Bound {
+        Bound { metrics: Some(address), ..self }
+    }
+
+    /// The last second of the authority's life, since the epoch.
+    #[must_use]
+    pub fn authority_until(&self) -> Option<u64> {
+        self.leaves.root_not_after()
+    }
+
     /// Lets the status tell what is wrong.
     #[must_use]
     pub fn with_verdicts(self, verdicts: Verdicts) -> Bound {
@@ -190,15 +205,20 @@ impl Bound {
                 transparent: self.transparent.iter().filter_map(|one| one.local_addr().ok()).collect(),
                 connect: self.connect_address,
                 base_url: self.base_url_address,
+                metrics: self.metrics,
             },
             settings: self.settings.clone(),
             telemetry: self.telemetry.clone(),
             verdicts: self.verdicts.clone(),
+            alive: AtomicBool::new(true),
+            draining: AtomicBool::new(false),
         });
+        let living = Living(Arc::clone(&observer));
         let seen = Arc::clone(&counters);
         let thread = std::thread::Builder::new()
             .name("outrigger-traffic".to_owned())
             .spawn(move || {
+                let _living = living;
                 let runtime = tokio::runtime::Builder::new_current_thread()
                     .enable_all()
                     .build_local(tokio::runtime::LocalOptions::default());
@@ -300,6 +320,15 @@ impl Bound {
     }
 }
 
+/// Held by the traffic thread: whatever ends it, it is known.
+struct Living(Arc<Observer>);
+
+impl Drop for Living {
+    fn drop(&mut self) {
+        self.0.alive.store(false, Ordering::Release);
+    }
+}
+
 /// A sidecar that serves.
 pub struct Running {
     observer: Arc<Observer>,
@@ -324,6 +353,7 @@ impl Running {
     /// Blocks until the traffic thread has ended; call it outside an asynchronous context.
     #[must_use]
     pub fn drain(self, grace: Duration) -> Seen {
+        self.observer.draining.store(true, Ordering::Release);
         // Refused only when the thread has ended already.
         let _ended = self.stop.send(grace);
         if self.thread.join().is_err() {

@@ -1,6 +1,6 @@
 //! The HTTPS-forwarding proxy: decrypts only the listed LLM hosts, forwards everything, shows each call to the ledger.
 //!
-//! Order of the modules, highest first: doctor > {admin, diagnostician} > app > downstream > {tls, exchange} > upstream > {drain, seen, settings, error}.
+//! Order of the modules, highest first: doctor > {admin, metrics_port, diagnostician} > app > downstream > {tls, exchange} > upstream > {drain, seen, settings, error}.
 //! Traffic runs on one single-threaded runtime; both sides of a connection stay on it, so nothing here is locked.
 
 mod admin;
@@ -15,6 +15,7 @@ mod error;
 mod exchange;
 mod identity;
 pub mod logging;
+mod metrics_port;
 pub mod panics;
 mod prices;
 mod seen;
@@ -28,6 +29,7 @@ pub use app::{Bound, Running, bind};
 pub use calls::Calls;
 pub use error::StartError;
 pub use identity::IdentityHash;
+pub use metrics_port::MetricsPort;
 pub use seen::Seen;
 pub use settings::{Deployment, FailurePolicy, HangUp, Settings, UpstreamOverride};
 pub use tls::custody::{Ca, Custody};

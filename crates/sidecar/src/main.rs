@@ -7,11 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use outrigger_exporter::{Exporter, Settings as ExporterSettings};
+use outrigger_exporter::{Exporter, Scrape, Settings as ExporterSettings};
 use outrigger_ledger::{CallRecord, Recorder};
 use outrigger_sidecar::diagnostician::{Diagnostician, diagnosed};
 use outrigger_sidecar::doctor::finding::Output;
-use outrigger_sidecar::{Admin, Running, Seen, Settings, UpstreamOverride, bind, doctor, logging, panics};
+use outrigger_sidecar::{
+    Admin, MetricsPort, Running, Seen, Settings, UpstreamOverride, bind, doctor, logging, panics,
+};
 use rustix::process::DumpableBehavior;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -108,12 +110,18 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
         tracing::warn!(%error, "the memory of this process can be dumped");
     }
     let bound = bind(&settings)?;
-    let exporter = ExporterSettings::from_env(arguments.otlp.as_deref(), |name| std::env::var(name).ok())?
-        .map(Exporter::start)
-        .transpose()?;
+    let port = settings.metrics.and_then(open_metrics);
+    let telemetry = ExporterSettings::read(arguments.otlp.as_deref(), |name| std::env::var(name).ok())?;
+    let telemetry = if port.is_some() { telemetry.scraped() } else { telemetry };
+    let sends = telemetry.sends();
+    let exporter = (sends || telemetry.scraped).then(|| Exporter::start(telemetry)).transpose()?;
+    if let (Some(exporter), Some(until)) = (&exporter, bound.authority_until()) {
+        exporter.about().authority_until(until);
+    }
     let recorder: Arc<dyn Recorder> = match &exporter {
-        Some(exporter) => exporter.recorder(),
-        None => Arc::new(Unrecorded),
+        Some(exporter) if sends => exporter.recorder(),
+        Some(exporter) => Arc::new(Unrecorded(Some(exporter.recorder()))),
+        None => Arc::new(Unrecorded(None)),
     };
     let (recorder, diagnostician) = diagnosed(recorder);
     let bound = bound.with_verdicts(diagnostician.verdicts());
@@ -123,11 +131,17 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
         Some(exporter) => bound.with_telemetry(exporter.counts_reader()),
         None => bound,
     };
+    let bound = match &port {
+        Some(port) => bound.with_metrics_at(port.address()),
+        None => bound,
+    };
     let running = bound.serve(recorder)?;
     let admin = open_admin(&settings);
+    let scrape = exporter.as_ref().and_then(Exporter::scrape);
     let seen = control(
         running,
         admin,
+        port.map(|port| (port, scrape)),
         diagnostician,
         settings.grace(),
         || tracing::info!(%connect, %base_url, ca, "ready"),
@@ -147,10 +161,18 @@ fn open_admin(settings: &Settings) -> Option<Admin> {
         .ok()
 }
 
-/// The control thread's work: looks at records, answers on the admin socket, waits for the end, drains. It is `ready` once the end can be heard.
+/// Traffic does not depend on it either.
+fn open_metrics(address: std::net::SocketAddr) -> Option<MetricsPort> {
+    MetricsPort::open(address)
+        .inspect_err(|error| tracing::error!("{error}; metrics and probes find nobody here"))
+        .ok()
+}
+
+/// The control thread's work: looks at records, answers on the admin socket and the metrics port, waits for the end, drains. It is `ready` once the end can be heard.
 fn control(
     running: Running,
     admin: Option<Admin>,
+    metrics: Option<(MetricsPort, Option<Scrape>)>,
     diagnostician: Diagnostician,
     grace: Duration,
     ready: impl FnOnce(),
@@ -168,6 +190,14 @@ fn control(
                 }
             });
         }
+        if let Some((port, scrape)) = metrics {
+            let observer = running.observer();
+            tokio::spawn(async move {
+                if let Err(error) = port.serve(observer, scrape).await {
+                    tracing::error!(%error, "the metrics port is not served");
+                }
+            });
+        }
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
@@ -180,11 +210,14 @@ fn control(
     })
 }
 
-/// Without an endpoint the record of a call is one line of log.
-struct Unrecorded;
+/// Without an endpoint the record of a call is one line of log, and a part of metrics where they are scraped.
+struct Unrecorded(Option<Arc<dyn Recorder>>);
 
 impl Recorder for Unrecorded {
     fn try_record(&self, record: Arc<CallRecord>) {
+        if let Some(metrics) = &self.0 {
+            metrics.try_record(Arc::clone(&record));
+        }
         let cost = record.cost.total.map(|total| total.to_string());
         match &record.cause {
             None => tracing::info!(

@@ -1,6 +1,6 @@
 //! What an operator sets: defaults, then a YAML file, then `OUTRIGGER_*` variables, then flags.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -26,6 +26,9 @@ pub struct Settings {
     /// Port of the loopback listeners for redirected connections, one per family; none listen without it. Port 0 lets the
     /// system choose.
     pub transparent_port: Option<u16>,
+    /// Address of metrics and probes, `off` for none. All addresses unless it names one; port 0 lets the system choose.
+    #[serde(deserialize_with = "address_or_off")]
+    pub metrics: Option<SocketAddr>,
     /// Hosts to read beside the built-in ones, exact names: gateways, private endpoints, servers of one's own.
     pub hosts: Vec<String>,
     /// Hosts that always pass through undecrypted.
@@ -107,6 +110,7 @@ impl Default for Settings {
             connect: loopback(outrigger_contract::ports::CONNECT),
             base_url: loopback(outrigger_contract::ports::BASE_URL),
             transparent_port: Some(outrigger_contract::ports::TRANSPARENT),
+            metrics: Some((Ipv6Addr::UNSPECIFIED, outrigger_contract::ports::METRICS).into()),
             hosts: Vec::new(),
             passthrough_hosts: Vec::new(),
             max_intercepted: 4096,
@@ -204,6 +208,7 @@ fn is_setting(name: &str) -> bool {
         "CONNECT",
         "BASE_URL",
         "TRANSPARENT_PORT",
+        "METRICS",
         "HOSTS",
         "PASSTHROUGH_HOSTS",
         "MAX_INTERCEPTED",
@@ -230,6 +235,28 @@ fn is_setting(name: &str) -> bool {
     name.strip_prefix(outrigger_contract::ENV_PREFIX)
         .and_then(|rest| rest.strip_prefix('_'))
         .is_some_and(|rest| settings.contains(&rest))
+}
+
+/// An address with its port, or `off`, which YAML may have read as a truth already.
+fn address_or_off<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<SocketAddr>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Truth(bool),
+        Text(String),
+    }
+    match Written::deserialize(from)? {
+        Written::Truth(false) => Ok(None),
+        Written::Text(text) if text.eq_ignore_ascii_case("off") => Ok(None),
+        Written::Text(text) => text.parse().map(Some).map_err(|_| {
+            serde::de::Error::custom(format!(
+                "`{text}` in `metrics` is not an address with a port; write [::]:19005, 127.0.0.1:0 or off"
+            ))
+        }),
+        Written::Truth(true) => {
+            Err(serde::de::Error::custom("`metrics` is an address with a port, such as [::]:19005, or off"))
+        }
+    }
 }
 
 fn is_host(text: &str) -> bool {
@@ -314,6 +341,26 @@ mod tests {
         std::fs::write(&file, "grace_seconds: 5\nupstreams: [\"api.openai.com=127.0.0.1:9\"]\n").unwrap();
         let settings = Settings::load(Some(&file)).unwrap();
         assert_eq!((settings.grace_seconds, settings.upstreams.len()), (5, 1));
+    }
+
+    #[test]
+    fn metrics_have_an_address_or_are_off() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("sidecar.yaml");
+        let read = |text: &str| {
+            std::fs::write(&file, format!("metrics: {text}\n")).unwrap();
+            Settings::load(Some(&file)).map(|settings| settings.metrics)
+        };
+        assert_eq!(Settings::default().metrics, Some("[::]:19005".parse().unwrap()));
+        assert_eq!(read("127.0.0.1:0").unwrap(), Some("127.0.0.1:0".parse().unwrap()));
+        assert_eq!(read("\"[::1]:9000\"").unwrap(), Some("[::1]:9000".parse().unwrap()));
+        for off in ["off", "Off", "false"] {
+            assert_eq!(read(off).unwrap(), None);
+        }
+        for wrong in ["19005", "localhost", "true"] {
+            let error = read(wrong).unwrap_err().to_string();
+            assert!(error.contains("[::]:19005") || error.contains("metrics"), "{error}");
+        }
     }
 
     #[test]

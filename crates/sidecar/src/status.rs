@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use outrigger_contract::trust_files;
@@ -60,6 +61,9 @@ pub struct Listeners {
     pub connect: SocketAddr,
     /// Base URLs.
     pub base_url: SocketAddr,
+    /// Metrics and probes; none where they are off.
+    #[serde(default)]
+    pub metrics: Option<SocketAddr>,
 }
 
 /// Settings without secrets.
@@ -205,9 +209,25 @@ pub struct Observer {
     pub(crate) settings: Settings,
     pub(crate) telemetry: Option<CountsReader>,
     pub(crate) verdicts: Verdicts,
+    /// Whether the traffic thread runs.
+    pub(crate) alive: AtomicBool,
+    /// Whether the end was ordered.
+    pub(crate) draining: AtomicBool,
 }
 
 impl Observer {
+    /// Whether traffic can still pass.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        self.alive.load(Ordering::Acquire)
+    }
+
+    /// Whether new connections are taken.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.is_alive() && !self.draining.load(Ordering::Acquire)
+    }
+
     /// The state now. Takes locks for as long as it copies names; reads the redirect's report from disk.
     #[must_use]
     pub fn status(&self) -> Status {

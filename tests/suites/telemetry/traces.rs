@@ -184,7 +184,7 @@ fn records_spans_and_metrics_arrive_while_the_program_runs() {
         "gen_ai.client.inference.duration",
         "gen_ai.client.operation.duration",
         "outrigger.calls",
-        "outrigger.cost",
+        "outrigger.cost.usd",
     ] {
         assert!(
             received.metrics.iter().any(|name| name == metric),

@@ -4,10 +4,12 @@
 
 mod child;
 pub(crate) mod environment;
+mod metrics;
 pub(crate) mod trust;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -16,7 +18,7 @@ use std::time::Duration;
 use outrigger_contract::trust_variables::Trust;
 use outrigger_exporter::Exporter;
 use outrigger_ledger::{CallRecord, Recorder};
-use outrigger_sidecar::{Bound, Deployment, Running, Settings, UpstreamOverride};
+use outrigger_sidecar::{Bound, Deployment, MetricsPort, Running, Settings, UpstreamOverride};
 
 use crate::bill::{Bill, Telemetry};
 use crate::exec::environment::{Listeners, UserEnvironment};
@@ -43,6 +45,9 @@ pub(crate) struct Arguments {
     /// Send telemetry to this OTLP endpoint; wins over the `OTEL_*` variables.
     #[arg(long, value_name = "URL")]
     otlp: Option<String>,
+    /// Offer metrics for a scrape at this address, `/metrics`; port 0 lets the system choose, and says which.
+    #[arg(long, value_name = "ADDR")]
+    metrics: Option<SocketAddr>,
     /// How the calls are led through Outrigger.
     #[arg(long, value_enum, default_value_t)]
     mode: Mode,
@@ -82,6 +87,7 @@ fn interval(text: &str) -> Result<Duration, String> {
 struct Aboard {
     running: Running,
     exporter: Option<Exporter>,
+    /// Empty where telemetry is not sent.
     telemetry_to: Vec<String>,
     variables: BTreeMap<String, OsString>,
     /// Deleted when dropped.
@@ -109,9 +115,10 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
     let Some(aboard) = aboard else { return ended.code };
 
     let seen = aboard.running.drain(GRACE);
-    let telemetry = aboard
-        .exporter
-        .map(|exporter| Telemetry { counts: exporter.shutdown(LAST_EXPORT), endpoints: aboard.telemetry_to });
+    let counts = aboard.exporter.map(|exporter| exporter.shutdown(LAST_EXPORT));
+    let telemetry = counts
+        .filter(|_| !aboard.telemetry_to.is_empty())
+        .map(|counts| Telemetry { counts, endpoints: aboard.telemetry_to });
     if ended.ran {
         output::block(&bill.summary(Some(&seen), telemetry.as_ref()));
         if seen.connections == 0 {
@@ -137,9 +144,13 @@ fn never_appeared(arguments: &Arguments) -> String {
 
 fn start(arguments: &Arguments, bill: &Arc<Bill>) -> Result<Aboard, Box<dyn std::error::Error>> {
     let user = UserEnvironment::read();
-    let telemetry =
-        outrigger_exporter::Settings::from_env(arguments.otlp.as_deref(), |name| std::env::var(name).ok())?
-            .map(|settings| settings.default_service_name(&service_name(arguments)));
+    let mut telemetry =
+        outrigger_exporter::Settings::read(arguments.otlp.as_deref(), |name| std::env::var(name).ok())?
+            .default_service_name(&service_name(arguments));
+    let port = metrics::address(arguments.metrics, &telemetry)?.map(MetricsPort::open).transpose()?;
+    if port.is_some() {
+        telemetry = telemetry.scraped();
+    }
     let bound = outrigger_sidecar::bind(&Settings {
         hosts: arguments.host.clone(),
         deployments: arguments.deployment.clone(),
@@ -154,9 +165,13 @@ fn start(arguments: &Arguments, bill: &Arc<Bill>) -> Result<Aboard, Box<dyn std:
     for note in &child.notes {
         output::note(note);
     }
-    let telemetry_to = telemetry.as_ref().map(outrigger_exporter::Settings::endpoints).unwrap_or_default();
-    let exporter = telemetry.map(Exporter::start).transpose()?;
+    let telemetry_to = telemetry.endpoints();
+    let exporter =
+        (telemetry.sends() || telemetry.scraped).then(|| Exporter::start(telemetry)).transpose()?;
     let running = serve(bound, bill, exporter.as_ref())?;
+    if let Some(port) = port {
+        metrics::serve(port, running.observer(), exporter.as_ref().and_then(Exporter::scrape))?;
+    }
     Ok(Aboard { running, exporter, telemetry_to, variables: child.variables, _trust: directory })
 }
 

@@ -15,7 +15,8 @@ use outrigger_providers::Who;
 
 use super::clamp::Clamp;
 use super::reader::Reader;
-use super::{Kind, Metric};
+use super::{About, Kind, Metric, Scrape};
+use crate::Settings;
 use crate::counts::{Count, Tallies};
 use crate::schema::{self, keys};
 use crate::settings::{GenAiMetrics, Temporality};
@@ -25,11 +26,33 @@ const MODELS: usize = 200;
 /// Distinct hosts, tiers and error types that are named.
 const OTHERS: usize = 64;
 
+/// How metrics are kept.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Kept {
+    /// Which GenAI metrics.
+    pub(crate) set: GenAiMetrics,
+    /// How they are pushed; `None` if they are not.
+    pub(crate) pushed: Option<Temporality>,
+    /// Whether they are scraped, which is always as sums since the start.
+    pub(crate) scraped: bool,
+}
+
+impl Kept {
+    /// As the settings ask for; `None` where nobody wants metrics.
+    pub(crate) fn by(settings: &Settings) -> Option<Kept> {
+        let pushed = settings.metrics.as_ref().map(|signal| signal.temporality);
+        let kept = Kept { set: settings.genai_metrics, pushed, scraped: settings.scraped };
+        (pushed.is_some() || kept.scraped).then_some(kept)
+    }
+}
+
 /// All instruments, and the way to read them.
 pub(crate) struct Metrics {
+    /// For what is pushed.
     reader: Reader,
+    scrape: Option<Reader>,
     // Kept because instruments report nothing once their provider is gone.
-    _provider: SdkMeterProvider,
+    provider: SdkMeterProvider,
     latest: Option<Latest>,
     v1_41: Option<V1_41>,
     http: Histogram<f64>,
@@ -71,13 +94,24 @@ struct V1_41 {
 type Money = HashMap<(&'static str, Arc<str>), Atto>;
 
 impl Metrics {
-    pub(crate) fn new(set: GenAiMetrics, temporality: Temporality, tallies: Arc<Tallies>) -> Metrics {
-        let reader = Reader::new(temporality);
-        let provider = SdkMeterProvider::builder()
+    pub(crate) fn new(kept: Kept, tallies: Arc<Tallies>, about: &About) -> Metrics {
+        let set = kept.set;
+        let reader = Reader::new(kept.pushed.unwrap_or_default());
+        let builder = SdkMeterProvider::builder()
             // The request gets the resource of all signals when it is put together.
             .with_resource(Resource::builder_empty().build())
-            .with_reader(reader.clone())
-            .build();
+            .with_reader(reader.clone());
+        // What is pushed as sums since the start can be scraped, too; a second reader doubles what a call costs.
+        let scrape = kept.scraped.then(|| match kept.pushed {
+            None | Some(Temporality::Cumulative) => reader.clone(),
+            Some(Temporality::Delta | Temporality::LowMemory) => Reader::new(Temporality::Cumulative),
+        });
+        let provider = match (&scrape, kept.pushed) {
+            (Some(scrape), Some(Temporality::Delta | Temporality::LowMemory)) => {
+                builder.with_reader(scrape.clone()).build()
+            }
+            _ => builder.build(),
+        };
         let scope = opentelemetry::InstrumentationScope::builder(schema::SCOPE)
             .with_version(outrigger_contract::VERSION)
             .build();
@@ -93,8 +127,10 @@ impl Metrics {
         observe_telemetry(&meter, &super::SEEN, Arc::clone(&tallies), |count| count.seen);
         observe_telemetry(&meter, &super::EXPORTED, Arc::clone(&tallies), |count| count.exported);
         observe_drops(&meter, tallies);
+        about.observe(&meter);
         Metrics {
             reader,
+            scrape,
             latest: (set != GenAiMetrics::V1_41).then(|| Latest::new(&meter)),
             v1_41: (set != GenAiMetrics::Latest).then(|| V1_41::new(&meter)),
             http: seconds(&meter, &super::HTTP),
@@ -110,7 +146,7 @@ impl Metrics {
             difference,
             models: Clamp::new(MODELS),
             words: Clamp::new(OTHERS),
-            _provider: provider,
+            provider,
         }
     }
 
@@ -143,6 +179,11 @@ impl Metrics {
             return ExportMetricsServiceRequest::default();
         }
         ExportMetricsServiceRequest::from(&collected)
+    }
+
+    /// The way to them for who scrapes; `None` where nobody is to. `target` says what they are about.
+    pub(crate) fn scrape(&self, target: Vec<(String, String)>) -> Option<Scrape> {
+        Some(Scrape::new(self.scrape.clone()?, self.provider.clone(), target))
     }
 
     fn genai_labels(&mut self, call: &CallRecord) -> Vec<KeyValue> {
@@ -364,7 +405,7 @@ fn numbers(meter: &Meter, row: &Metric) -> Histogram<u64> {
 fn bounds(row: &Metric) -> Vec<f64> {
     match row.kind {
         Kind::Histogram(bounds) => bounds.to_vec(),
-        Kind::Counter => Vec::new(),
+        Kind::Counter | Kind::Gauge => Vec::new(),
     }
 }
 

@@ -28,11 +28,21 @@ struct Bench {
     schema: Schema,
 }
 
+/// A program of which everything is known.
+fn about() -> About {
+    let about = About::default();
+    about.rules("4f2a", "act");
+    about.authority_until(1_795_000_000);
+    about.configuration_rejected();
+    about
+}
+
 impl Bench {
     fn new(set: GenAiMetrics, temporality: Temporality) -> Bench {
         let settings = Settings::from_env(Some("http://collector:4318"), |_| None).unwrap().unwrap();
         let tallies = Arc::new(Tallies::default());
-        let metrics = Metrics::new(set, temporality, Arc::clone(&tallies));
+        let kept = Kept { set, pushed: Some(temporality), scraped: true };
+        let metrics = Metrics::new(kept, Arc::clone(&tallies), &about());
         Bench { metrics, tallies, schema: Schema::new(&settings) }
     }
 
@@ -70,6 +80,12 @@ impl Bench {
                     of_metric.extend(histogram.data_points.iter().map(|point| {
                         assert_eq!(point.explicit_bounds, bounds);
                         (labels(&point.attributes), point.sum.unwrap(), point.count)
+                    }));
+                }
+                (Data::Gauge(gauge), Kind::Gauge) => {
+                    of_metric.extend(gauge.data_points.iter().map(|point| match point.value.unwrap() {
+                        Number::AsInt(value) => (labels(&point.attributes), value as f64, 1),
+                        Number::AsDouble(value) => (labels(&point.attributes), value, 1),
                     }));
                 }
                 (data, kind) => panic!("{} is {data:?}, not {kind:?}", metric.name),
@@ -137,7 +153,7 @@ fn an_answered_call_is_counted_to_the_last_token_and_cent() {
         assert_eq!(*only(&points, name), (words(&modal), sum, 1), "{name}");
     }
     let model = [("provider", "openai"), ("model", "gpt-5.1-2025-11-13")];
-    assert_eq!(*only(&points, "outrigger.cost"), (words(&model), 0.008381, 1));
+    assert_eq!(*only(&points, "outrigger.cost.usd"), (words(&model), 0.008381, 1));
     let mut calls = model.to_vec();
     calls.extend([("operation", "chat"), ("outcome", "answered")]);
     assert_eq!(*only(&points, "outrigger.calls"), (words(&calls), 2.0, 1));
@@ -171,7 +187,7 @@ fn a_failed_call_has_its_cause_and_no_invented_numbers() {
     let (labels, tokens, _) = only(&points, "gen_ai.client.inference.usage.input_tokens");
     assert_eq!((labels["gen_ai.token.modality"].as_str(), *tokens), ("unknown", 0.0));
     for absent in
-        ["outrigger.cost", "gen_ai.client.inference.operation.input_tokens", "gen_ai.client.token.usage"]
+        ["outrigger.cost.usd", "gen_ai.client.inference.operation.input_tokens", "gen_ai.client.token.usage"]
     {
         assert!(!points.contains_key(absent), "{absent}");
     }
@@ -195,8 +211,8 @@ fn what_names_no_user_is_summed_apart() {
     let mut unnamed = answered();
     unnamed.identity = Identity::default();
     let points = Bench::of(&[answered(), unnamed.clone(), unnamed]).points();
-    assert_eq!(only(&points, "outrigger.cost").1, 0.0125715);
-    assert_eq!(only(&points, "outrigger.cost_without_user").1, 0.008381);
+    assert_eq!(only(&points, "outrigger.cost.usd").1, 0.0125715);
+    assert_eq!(only(&points, "outrigger.cost_without_user.usd").1, 0.008381);
 }
 
 #[test]
@@ -206,8 +222,8 @@ fn what_is_estimated_is_money_and_no_tokens_of_the_conventions() {
     call.tokens.provenance = Provenance::Estimated;
     call.cost.completeness = Completeness::Estimated;
     let points = Bench::of(&[call, answered()]).points();
-    assert_eq!(only(&points, "outrigger.cost").1, 0.008381);
-    assert_eq!(only(&points, "outrigger.cost_estimated").1, 0.0041905);
+    assert_eq!(only(&points, "outrigger.cost.usd").1, 0.008381);
+    assert_eq!(only(&points, "outrigger.cost_estimated.usd").1, 0.0041905);
     assert_eq!(only(&points, "gen_ai.client.inference.usage.input_tokens").1, 2468.0);
     assert_eq!(only(&points, "gen_ai.client.inference.usage.output_tokens").1, 380.0, "of the other alone");
     assert_eq!(only(&points, "outrigger.unaccounted_calls").0["provenance"], "estimated");
@@ -230,8 +246,8 @@ fn the_providers_own_figure_is_summed_beside_ours_with_how_far_they_lie_apart() 
         answered(),
     ];
     let points = Bench::of(&calls).points();
-    assert_eq!(only(&points, "outrigger.cost_reported").1, 0.1093805);
-    assert_eq!(only(&points, "outrigger.cost_difference").1, 0.0010005);
+    assert_eq!(only(&points, "outrigger.cost_reported.usd").1, 0.1093805);
+    assert_eq!(only(&points, "outrigger.cost_difference.usd").1, 0.0010005);
 }
 
 /// Twenty thousand times a tenth of a nanodollar: a sum of doubles is off by then.
@@ -244,7 +260,7 @@ fn money_is_summed_exactly() {
         (0..20_000).for_each(|_| bench.metrics.observe(&call));
         bench
     };
-    assert_eq!(only(&bench.points(), "outrigger.cost").1, 0.000002);
+    assert_eq!(only(&bench.points(), "outrigger.cost.usd").1, 0.000002);
 }
 
 #[test]
@@ -327,5 +343,35 @@ fn deltas_hold_only_what_came_since() {
     bench.metrics.observe(&answered());
     let points = bench.points();
     assert_eq!(only(&points, "outrigger.calls").1, 2.0);
-    assert_eq!(only(&points, "outrigger.cost").1, 0.008381);
+    assert_eq!(only(&points, "outrigger.cost.usd").1, 0.008381);
+}
+
+#[test]
+fn what_is_scraped_is_the_whole_sum_although_deltas_are_pushed() {
+    let mut bench = Bench::new(GenAiMetrics::Both, Temporality::Delta);
+    let scrape = bench.metrics.scrape(vec![("service.name".to_owned(), "shop".to_owned())]).unwrap();
+    bench.metrics.observe(&answered());
+    assert_eq!(only(&bench.points(), "outrigger.calls").1, 1.0);
+    bench.metrics.observe(&answered());
+    for _ in 0..2 {
+        let page = scrape.page(Exposition::Text);
+        let line = page.lines().find(|line| line.starts_with("outrigger_calls_total{")).unwrap();
+        assert!(line.ends_with("} 2"), "{line}");
+        assert!(page.contains("target_info{service_name=\"shop\"} 1.0"), "{page}");
+    }
+    assert_eq!(only(&bench.points(), "outrigger.calls").1, 1.0);
+    drop(bench);
+    assert!(scrape.page(Exposition::Text).contains("outrigger_calls_total{"), "also at its end");
+}
+
+#[test]
+fn the_program_tells_of_itself() {
+    let bench = Bench::of(&[]);
+    let points = bench.points();
+    let build = words(&[("version", outrigger_contract::VERSION)]);
+    assert_eq!(*only(&points, "outrigger.build.info"), (build, 1.0, 1));
+    let rules = words(&[("hash", "4f2a"), ("mode", "act")]);
+    assert_eq!(*only(&points, "outrigger.rules.info"), (rules, 1.0, 1));
+    assert_eq!(only(&points, "outrigger.ca.expiry").1, 1_795_000_000.0);
+    assert_eq!(only(&points, "outrigger.config.rejected").1, 1.0);
 }

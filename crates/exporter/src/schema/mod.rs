@@ -18,6 +18,7 @@ use prost::Message as _;
 
 use crate::{CacheAttribute, Settings};
 
+pub(crate) use resource::{attributes as resource_attributes, random_instance};
 pub use sampler::Sampler;
 pub(crate) use span::{cache_write, cost_status, is_openai, reasoning, time_to_first_chunk};
 use value::delimited;

@@ -6,10 +6,10 @@ use super::endpoint::Written;
 use super::error::SettingsError;
 use super::values::{Found, Variables, attributes, headers};
 use super::{
-    Batching, CacheAttribute, CallSignal, GenAiMetrics, MetricSignal, NamedFile, Protocol, Settings, Signal,
-    Target, Temporality,
+    Batching, CacheAttribute, CallSignal, GenAiMetrics, MetricSignal, NamedFile, Protocol, Pull, Settings,
+    Signal, Target, Temporality,
 };
-use crate::Sampler;
+use crate::{Sampler, schema};
 
 /// Spans and records leave this soon where the user set no delay.
 const CALL_DELAY: Duration = Duration::from_secs(1);
@@ -29,10 +29,12 @@ const OVERRIDE: &str = "--otlp";
 pub(super) fn read(
     endpoint_override: Option<&str>,
     get: &dyn Fn(&str) -> Option<String>,
-) -> Result<Option<Settings>, SettingsError> {
+) -> Result<Settings, SettingsError> {
     let variables = Variables::new(get);
     if variables.flag("OTEL_SDK_DISABLED")? {
-        return Ok(None);
+        // Of a disabled SDK no other variable is looked at.
+        let none = |_: &str| None;
+        return Ok(Settings { pull: Pull::Off, ..read(None, &none)? });
     }
     let endpoint_override = endpoint_override.map(str::trim).filter(|text| !text.is_empty());
     let reader = Reader { variables: &variables, endpoint_override };
@@ -40,9 +42,6 @@ pub(super) fn read(
     let traces = reader.call_signal(Signal::Traces, "OTEL_BSP")?;
     let logs = reader.call_signal(Signal::Logs, "OTEL_BLRP")?;
     let metrics = reader.metric_signal()?;
-    if traces.is_none() && logs.is_none() && metrics.is_none() {
-        return Ok(None);
-    }
 
     let mut resource = match variables.find("OTEL_RESOURCE_ATTRIBUTES") {
         Some(found) => attributes(&found)?,
@@ -52,17 +51,20 @@ pub(super) fn read(
     let in_resource = in_resource.map(|index| resource.remove(index).1).filter(|name| !name.is_empty());
     let service_name = variables.find("OTEL_SERVICE_NAME").map(|found| found.value).or(in_resource);
 
-    Ok(Some(Settings {
+    Ok(Settings {
         traces,
         logs,
         metrics,
         service_name,
         fallback_service_name: outrigger_contract::telemetry::NAMESPACE.to_owned(),
         resource,
+        instance: schema::random_instance(),
+        pull: reader.pull()?,
+        scraped: false,
         sampler: sampler(&variables)?,
         genai_metrics: genai_metrics(&variables)?,
         cache_attribute: cache_attribute(&variables)?,
-    }))
+    })
 }
 
 struct Reader<'a> {
@@ -93,6 +95,24 @@ impl Reader<'_> {
             }
         }
         Ok(otlp)
+    }
+
+    /// Where metrics may be scraped. The standard's host and port are for where no other address is set.
+    fn pull(&self) -> Result<Pull, SettingsError> {
+        let Some(found) = self.variables.find("OTEL_METRICS_EXPORTER") else { return Ok(Pull::Offered) };
+        if !found.value.split(',').any(|word| word.trim() == "prometheus") {
+            return Ok(Pull::Off);
+        }
+        let host = self.variables.find("OTEL_EXPORTER_PROMETHEUS_HOST");
+        let host = host.map_or_else(|| "localhost".to_owned(), |found| found.value);
+        let port = match self.variables.find("OTEL_EXPORTER_PROMETHEUS_PORT") {
+            None => 9464,
+            Some(found) => found
+                .value
+                .parse()
+                .map_err(|_| found.fault("not a port", "write a number from 0 to 65535"))?,
+        };
+        Ok(Pull::At(host, port))
     }
 
     fn target(&self, signal: Signal) -> Result<Option<Target>, SettingsError> {

@@ -170,6 +170,18 @@ pub enum CacheAttribute {
     CacheCreation,
 }
 
+/// What the variables say about scraping.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Pull {
+    /// Nothing: where the program offers it.
+    #[default]
+    Offered,
+    /// Not at all: `OTEL_METRICS_EXPORTER` names others, or the SDK is disabled.
+    Off,
+    /// `OTEL_METRICS_EXPORTER` lists `prometheus`: at this host and port unless the program has its own.
+    At(String, u16),
+}
+
 /// Everything the exporter is told.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -185,6 +197,12 @@ pub struct Settings {
     pub fallback_service_name: String,
     /// Further resource attributes as the user gave them, in their order.
     pub resource: Vec<(String, String)>,
+    /// `service.instance.id` where the user gave none.
+    pub instance: Option<String>,
+    /// Whether metrics may be scraped, by the variables.
+    pub pull: Pull,
+    /// Whether they are: see [`Settings::scraped`].
+    pub scraped: bool,
     /// Which calls have spans.
     pub sampler: Sampler,
     /// Which GenAI metrics are sent.
@@ -207,7 +225,30 @@ impl Settings {
         endpoint_override: Option<&str>,
         get: impl Fn(&str) -> Option<String>,
     ) -> Result<Option<Settings>, SettingsError> {
+        Ok(Some(Settings::read(endpoint_override, get)?).filter(Settings::sends))
+    }
+
+    /// Reads the settings as [`Settings::from_env`] does, also where there is nothing to send to.
+    ///
+    /// # Errors
+    /// The first variable that cannot be understood, with its value and the mend.
+    pub fn read(
+        endpoint_override: Option<&str>,
+        get: impl Fn(&str) -> Option<String>,
+    ) -> Result<Settings, SettingsError> {
         environment::read(endpoint_override, &get)
+    }
+
+    /// Whether any signal is sent.
+    #[must_use]
+    pub const fn sends(&self) -> bool {
+        self.traces.is_some() || self.logs.is_some() || self.metrics.is_some()
+    }
+
+    /// The same with metrics that can be scraped, unless the variables forbid it; [`crate::Exporter::scrape`] gives them.
+    #[must_use]
+    pub fn scraped(self) -> Settings {
+        Settings { scraped: self.pull != Pull::Off, ..self }
     }
 
     /// Sets the service name that is used when neither `OTEL_SERVICE_NAME` nor `OTEL_RESOURCE_ATTRIBUTES` gives one.

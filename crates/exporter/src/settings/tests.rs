@@ -49,6 +49,30 @@ fn without_an_endpoint_or_with_everything_off_there_is_nothing_to_do() {
 }
 
 #[test]
+fn metrics_may_be_scraped_where_nothing_is_sent_unless_others_are_named() {
+    let pull = |variables: Variables<'_>| {
+        let get =
+            |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        let settings = Settings::read(None, get).unwrap();
+        assert!(!settings.sends() && !settings.scraped, "only the program knows whether anybody may ask");
+        let pull = settings.pull.clone();
+        assert_eq!(settings.scraped().scraped, pull != Pull::Off);
+        pull
+    };
+    assert_eq!(pull(&[]), Pull::Offered);
+    for elsewhere in ["otlp", "none", "console"] {
+        assert_eq!(pull(&[("OTEL_METRICS_EXPORTER", elsewhere)]), Pull::Off);
+    }
+    assert_eq!(pull(&[("OTEL_SDK_DISABLED", "true"), ("OTEL_METRICS_EXPORTER", "prometheus")]), Pull::Off);
+    let both = ("OTEL_METRICS_EXPORTER", "otlp, prometheus");
+    assert_eq!(pull(&[both]), Pull::At("localhost".to_owned(), 9464));
+    let own = [both, ("OTEL_EXPORTER_PROMETHEUS_HOST", "::1"), ("OTEL_EXPORTER_PROMETHEUS_PORT", "9000")];
+    assert_eq!(pull(&own), Pull::At("::1".to_owned(), 9000));
+    let wrong = fault(&[both, ("OTEL_EXPORTER_PROMETHEUS_PORT", "many")]);
+    assert!(wrong.starts_with("OTEL_EXPORTER_PROMETHEUS_PORT=\"many\""), "{wrong}");
+}
+
+#[test]
 fn a_common_endpoint_gets_each_signals_path_and_an_own_one_is_taken_as_it_is() {
     let base = some([
         "http://collector:4318/v1/traces",

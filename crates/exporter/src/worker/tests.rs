@@ -9,6 +9,7 @@ use tokio::task::LocalSet;
 
 use super::*;
 use crate::inbox::{ROOM, Slot, Wanted, inbox};
+use crate::metrics::{About, Kept};
 use crate::testing::calls::{answered, failed, numbered};
 use crate::testing::{Said, Script, busy, refused, unreachable};
 use crate::transport::Reply;
@@ -30,6 +31,10 @@ fn settings(variables: &[(&str, &str)]) -> Settings {
     Settings::from_env(Some("http://collector:4318"), get).unwrap().unwrap()
 }
 
+fn metrics_of(settings: &Settings, tallies: &Arc<Tallies>) -> Option<Metrics> {
+    Kept::by(settings).map(|kept| Metrics::new(kept, Arc::clone(tallies), &About::default()))
+}
+
 /// Runs a worker in paused time beside `act`, then ends it and returns what it counted.
 async fn play(
     variables: &[(&str, &str)],
@@ -47,7 +52,8 @@ async fn play(
         logs: settings.logs.as_ref().map(|_| logs.clone()),
         metrics: settings.metrics.as_ref().map(|_| metrics.clone()),
     };
-    let worker = Worker::new(&settings, wires, inbox, Arc::clone(&tallies), ends);
+    let worker =
+        Worker::new(&settings, wires, metrics_of(&settings, &tallies), inbox, Arc::clone(&tallies), ends);
     let scene = Scene { slot, tallies, end, traces, logs, metrics, start: Instant::now() };
     let local = LocalSet::new();
     let running = local.spawn_local(worker.run());
@@ -351,7 +357,7 @@ proptest! {
             let (traces, logs, metrics) = (script(answers.0), script(answers.1), script(answers.2));
             let wires =
                 Wires { traces: Some(traces.clone()), logs: Some(logs.clone()), metrics: Some(metrics) };
-            let worker = Worker::new(&settings, wires, inbox, Arc::clone(&tallies), ends);
+            let worker = Worker::new(&settings, wires, metrics_of(&settings, &tallies), inbox, Arc::clone(&tallies), ends);
             let local = LocalSet::new();
             let running = local.spawn_local(worker.run());
             let mut recorded = 0;

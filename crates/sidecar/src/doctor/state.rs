@@ -214,6 +214,7 @@ mod tests {
                 transparent: vec!["127.0.0.1:19001".parse().unwrap()],
                 connect: "127.0.0.1:19002".parse().unwrap(),
                 base_url: "127.0.0.1:19003".parse().unwrap(),
+                metrics: None,
             },
             settings: Shown::default(),
             counts: Counts { connections: 3, intercepted: 2, passed: 1, ..Counts::default() },

@@ -106,7 +106,7 @@ impl Disputes {
             tracing::warn!(
                 id = %record.id, provider = record.provider, model, reported = %theirs, computed = %ours,
                 "the provider says that this call cost something else than its tokens at the prices in the book; its own figure is \
-                 the charge. Said once for this model; the metric outrigger.cost_difference tells how much \
+                 the charge. Said once for this model; the metric outrigger.cost_difference.usd tells how much \
                  that comes to, and prices of your own (setting `prices`) mend it"
             );
         }

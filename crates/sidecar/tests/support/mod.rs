@@ -167,6 +167,12 @@ impl Bench {
         sender
     }
 
+    /// The sidecar's state, for who serves it.
+    #[allow(dead_code, reason = "not every test program asks")]
+    pub(crate) fn observer(&self) -> Arc<outrigger_sidecar::status::Observer> {
+        self.running.observer()
+    }
+
     /// Waits for so many records.
     #[allow(dead_code, reason = "not every test program waits")]
     pub(crate) async fn recorded(&self, count: usize) {
