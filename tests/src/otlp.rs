@@ -20,6 +20,8 @@ use serde_json::{Value, json};
 pub struct Received {
     /// Attributes of the call records, in the order of arrival.
     pub calls: Vec<BTreeMap<String, Value>>,
+    /// Other events, by their names.
+    pub events: Vec<(String, BTreeMap<String, Value>)>,
     /// Spans.
     pub spans: Vec<Span>,
     /// Names of metrics.
@@ -152,7 +154,14 @@ impl Shared {
                     .into_iter()
                     .flat_map(|one| one.scope_logs)
                     .flat_map(|one| one.log_records);
-                received.calls.extend(records.map(|record| attributes(&record.attributes)));
+                for record in records {
+                    let attributes = attributes(&record.attributes);
+                    if record.event_name == outrigger_contract::telemetry::CALL_EVENT {
+                        received.calls.push(attributes);
+                    } else {
+                        received.events.push((record.event_name, attributes));
+                    }
+                }
             }
             "/v1/traces" => {
                 let request = ExportTraceServiceRequest::decode(body).expect("spans are protobuf");

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::counts::Tallies;
 use crate::inbox::{self, Slot, Wanted, inbox};
 use crate::metrics::{About, Kept, Metrics, Scrape};
-use crate::schema;
+use crate::schema::{self, Tracing};
 use crate::settings::Target;
 use crate::transport::{MachineRoots, TlsError, Transport};
 use crate::worker::{Wires, Worker};
@@ -78,7 +78,7 @@ impl Exporter {
             let _context = runtime.enter();
             wires(&settings)?
         };
-        let traced = wires.traces.as_ref().map(|_| settings.sampler);
+        let traced = wires.traces.as_ref().map(|_| Tracing::of(&settings));
         let wanted = Wanted { traces: traced, logs: wires.logs.is_some() };
         let tallies = Arc::new(Tallies::default());
         let (slot, inbox) = inbox(inbox::ROOM, wanted, Arc::clone(&tallies));

@@ -11,7 +11,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
 use crate::counts::{Tallies, Tally};
-use crate::schema::{self, Sampler};
+use crate::schema::{self, Tracing};
 use crate::{DropCause, Signal};
 
 /// Calls held between two visits of the exporter's thread; a burst of 80,000 calls a second fits.
@@ -25,7 +25,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wanted {
     /// Spans: off, or of which calls.
-    pub(crate) traces: Option<Sampler>,
+    pub(crate) traces: Option<Tracing>,
     /// Log records.
     pub(crate) logs: bool,
 }
@@ -44,9 +44,9 @@ impl Shared {
     fn count(&self, record: &CallRecord, count: impl Fn(&Tally, u64)) {
         count(&self.tallies.calls, 1);
         if self.wanted.logs {
-            count(self.tallies.of(Signal::Logs), 1);
+            count(self.tallies.of(Signal::Logs), schema::log_count(record));
         }
-        if self.wanted.traces.is_some_and(|sampler| sampler.wants(record)) {
+        if self.wanted.traces.is_some_and(|tracing| tracing.wants(record)) {
             count(self.tallies.of(Signal::Traces), schema::span_count(record));
         }
     }

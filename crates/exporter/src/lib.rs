@@ -28,6 +28,6 @@ pub use exporter::{Exporter, StartError};
 pub use metrics::{About, Exposition, Scrape};
 pub use schema::{Sampler, VERSION as SCHEMA_VERSION};
 pub use settings::{
-    Batching, CacheAttribute, CallSignal, Endpoint, GenAiMetrics, MetricSignal, NamedFile, Protocol, Pull,
-    Settings, SettingsError, Signal, Target, Temporality,
+    AppInstrumented, AppTelemetry, Batching, CacheAttribute, CallSignal, Endpoint, GenAiMetrics,
+    MetricSignal, NamedFile, Protocol, Pull, Settings, SettingsError, Signal, Target, Temporality,
 };

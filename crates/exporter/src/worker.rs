@@ -15,7 +15,7 @@ use crate::herald::Herald;
 use crate::inbox::Inbox;
 use crate::lane::{Bounds, Fate, Freight, Lane, Overflow, Pack, Parts};
 use crate::metrics::Metrics;
-use crate::schema::{self, Sampler, Schema};
+use crate::schema::{self, Schema, Tracing};
 use crate::settings::{Batching, MetricSignal, Temporality};
 use crate::transport::Wire;
 use crate::{Settings, Signal};
@@ -78,7 +78,7 @@ impl Freight for Spans {
 
 impl Freight for Log {
     fn weight(&self) -> u64 {
-        1
+        schema::log_count(&self.0.record)
     }
 
     fn settle(self, fate: Fate) {
@@ -106,7 +106,7 @@ pub(crate) struct Worker<W: Wire> {
     inbox: Inbox,
     traces: Option<Rc<Lane<W, Spans>>>,
     hurry_traces: bool,
-    sampler: Sampler,
+    tracing: Tracing,
     logs: Option<Rc<Lane<W, Log>>>,
     hurry_logs: bool,
     /// Kept also where they are only scraped.
@@ -174,7 +174,7 @@ impl<W: Wire + 'static> Worker<W> {
             inbox,
             traces,
             hurry_traces: hurry(&settings.traces),
-            sampler: settings.sampler,
+            tracing: Tracing::of(settings),
             logs,
             hurry_logs: hurry(&settings.logs),
             metrics,
@@ -257,7 +257,7 @@ impl<W: Wire + 'static> Worker<W> {
             metrics.observe(&record);
         }
         let failed = record.outcome == Outcome::Failed;
-        let traced = self.traces.as_ref().filter(|_| self.sampler.wants(&record));
+        let traced = self.traces.as_ref().filter(|_| self.tracing.wants(&record));
         let open = u8::from(traced.is_some()) + u8::from(self.logs.is_some());
         let call = Rc::new(Call {
             record,

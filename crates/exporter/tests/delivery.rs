@@ -93,7 +93,7 @@ fn headers_and_compression_are_as_the_user_said() {
         assert_eq!(arrival.headers["x-tenant"], "a,b");
         let encoding = if speech == Speech::Grpc { "grpc-encoding" } else { "content-encoding" };
         assert_eq!(arrival.headers[encoding], "gzip");
-        assert_eq!(arrival.logs().len(), 1);
+        assert_eq!(arrival.logs().len(), 2, "a record and the event of its failure");
         assert_eq!(exporter.shutdown(LONG).calls, count(1, 1));
     }
 }
@@ -113,7 +113,7 @@ fn an_endpoint_that_takes_only_spans_gets_them() {
         }
         let counts = exporter.shutdown(LONG);
         assert_eq!((counts.calls, counts.traces), (count(3, 3), count(6, 6)));
-        assert_eq!(counts.logs, lost(3, 0, [(DropCause::Refused, 3)]));
+        assert_eq!(counts.logs, lost(6, 0, [(DropCause::Refused, 6)]));
         assert_eq!((counts.metrics.exported, counts.metrics.waiting), (0, 0));
         let asked = receiver.rest().iter().filter(|arrival| arrival.signal == Signal::Logs).count();
         assert!(asked <= 1, "a refused signal is not offered again at once: {asked} times");
@@ -147,7 +147,7 @@ fn a_busy_endpoint_is_asked_again_with_the_same_request() {
         let first = receiver.expect(Signal::Logs);
         let second = receiver.expect(Signal::Logs);
         assert_eq!(first.body, second.body);
-        assert_eq!(exporter.shutdown(LONG).logs, count(1, 1));
+        assert_eq!(exporter.shutdown(LONG).logs, count(2, 2));
     }
 }
 
@@ -172,7 +172,7 @@ fn an_endpoint_that_comes_up_later_gets_what_waited() {
         exporter.recorder().try_record(Arc::new(failed()));
         let listener = TcpListener::bind(address).unwrap();
         let receiver = Receiver::listen(speech, listener, None);
-        assert_eq!(receiver.expect(Signal::Logs).logs().len(), 1);
+        assert_eq!(receiver.expect(Signal::Logs).logs().len(), 2);
         assert_eq!(exporter.shutdown(LONG).calls, count(1, 1));
     }
 }
@@ -207,8 +207,9 @@ fn a_silent_endpoint_does_not_delay_the_end_beyond_its_deadline() {
         let begun = Instant::now();
         let counts = exporter.shutdown(Duration::from_millis(300));
         assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
-        let five_fit = lost(10, 0, [(DropCause::NoRoom, 5), (DropCause::Ended, 5)]);
-        assert_eq!((counts.calls, counts.logs), (five_fit, five_fit));
+        let five_fit = |ended| lost(5 + ended, 0, [(DropCause::NoRoom, 5), (DropCause::Ended, ended)]);
+        // The failure is an event as well.
+        assert_eq!((counts.calls, counts.logs), (five_fit(5), five_fit(6)));
         recorder.try_record(Arc::new(answered()));
     }
 }
@@ -260,7 +261,7 @@ fn tls_is_verified_with_the_users_ca_and_shows_his_certificate() {
         ];
         let exporter = start(speech, &endpoint, &variables);
         exporter.recorder().try_record(Arc::new(failed()));
-        assert_eq!(receiver.expect(Signal::Logs).logs().len(), 1);
+        assert_eq!(receiver.expect(Signal::Logs).logs().len(), 2);
         assert_eq!(exporter.shutdown(LONG).calls, count(1, 1));
 
         let stranger = start(speech, &endpoint, &[]);

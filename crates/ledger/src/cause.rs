@@ -122,12 +122,25 @@ const fn mend(class: FailureClass) -> &'static str {
     }
 }
 
+/// How an answer was cut.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Cut {
+    /// The connection broke.
+    Broken,
+    /// It ended in order, but without the format's terminal event.
+    Incomplete,
+}
+
 /// An answer that broke off.
-pub(crate) fn cut(service: &Service, status: StatusCode, how: &str) -> Cause {
+pub(crate) fn cut(service: &Service, status: StatusCode, how: Cut) -> Cause {
     let class = FailureClass::StreamCut;
+    let (error_type, how) = match how {
+        Cut::Broken => (transport_word(class), "the answer broke off"),
+        Cut::Incomplete => ("stream_incomplete", "the stream ended without its terminal event"),
+    };
     Cause {
         class,
-        error_type: transport_word(class).to_owned(),
+        error_type: error_type.to_owned(),
         status: Some(status.as_u16()),
         text: format!("{}: {how}; the app has an incomplete answer. A retry may help.", service.id),
     }

@@ -17,6 +17,12 @@ impl fmt::Display for CallId {
 }
 
 impl CallId {
+    /// The id of the call's span.
+    #[must_use]
+    pub fn span_id(self) -> [u8; 8] {
+        self.derived("span")
+    }
+
     /// An id that follows from this one, so that the same record always gives the same ids.
     pub(crate) fn derived<const N: usize>(self, what: &str) -> [u8; N] {
         let mut id = [0; N];
@@ -46,9 +52,23 @@ pub struct SpanContext {
 }
 
 impl SpanContext {
+    /// The place of a retry: under the app's span, where it named one; else in the trace of the attempt before it, under the
+    /// span of the first. A span that was sent cannot be changed, so the first cannot become the whole of the call later.
+    pub(crate) fn after(self, before: &SpanContext, first: CallId) -> SpanContext {
+        if self.parent_span_id.is_some() {
+            return self;
+        }
+        SpanContext {
+            trace_id: before.trace_id,
+            span_id: self.span_id,
+            parent_span_id: Some(first.span_id()),
+            flags: before.flags,
+        }
+    }
+
     /// A place under the app's span, where it named one that is valid; else at the root of a new trace.
     pub(crate) fn for_call(id: CallId, headers: &HeaderMap) -> SpanContext {
-        let span_id = id.derived("span");
+        let span_id = id.span_id();
         let mut given = headers.get_all("traceparent").iter();
         let parent = match (given.next(), given.next()) {
             (Some(one), None) => one.to_str().ok().and_then(parse_traceparent),

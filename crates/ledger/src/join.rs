@@ -218,12 +218,12 @@ struct Attempted {
 }
 
 impl Joins {
-    /// Finds the logical call of an attempt, and remembers the attempt.
-    pub(crate) fn join(&mut self, record: &CallRecord) -> Logical {
+    /// Finds the logical call of an attempt and its place in a trace, and remembers the attempt.
+    pub(crate) fn join(&mut self, record: &CallRecord) -> (Logical, SpanContext) {
         let now = record.times.ended;
         self.known.forget(now, KEYS, NAMED_AGE);
         let Some(Resent { name, count, request }) = record.marks.resent else {
-            return Logical::alone(record.id);
+            return (Logical::alone(record.id), record.span);
         };
         let logical = match self.before(record.times.started, name, count, request) {
             Some((before, by)) => Logical {
@@ -239,9 +239,10 @@ impl Joins {
                 ..Logical::alone(record.id)
             },
         };
+        let span = logical.retried.map_or(record.span, |before| record.span.after(&before.span, logical.id));
         let attempted = Attempted {
             call: record.id,
-            span: record.span,
+            span,
             logical: logical.id,
             attempt: logical.attempt,
             ended: now,
@@ -256,7 +257,7 @@ impl Joins {
             self.known.insert(Key::Counted(request, attempted.count), attempted, now);
             self.known.insert(Key::Uncounted(request), attempted, now);
         }
-        logical
+        (logical, span)
     }
 
     fn before(

@@ -55,6 +55,8 @@ pub fn call_json(record: &CallRecord) -> Value {
                 "port": attempt.port,
                 "method": attempt.method,
                 "path": attempt.path,
+                "query": attempt.query,
+                "model": attempt.model,
                 "http_version": attempt.http_version,
                 "status": attempt.status,
                 "error_type": attempt.error_type,

@@ -4,7 +4,7 @@ use outrigger_pricing::estimate::Estimate;
 use outrigger_pricing::{Atto, Completeness, Cost, Meter, Region, Tier, TokenUsage, reported};
 use outrigger_providers::{FailureClass, Operation, RequestFacts};
 
-use crate::{CallId, Chain, Identity, Logical, Resent, SpanContext};
+use crate::{CallId, Chain, Identity, Instrumented, Logical, Resent, SpanContext};
 
 /// Nanoseconds since 1970 (UTC).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -151,7 +151,8 @@ pub struct Cause {
     /// Its kind.
     pub class: FailureClass,
     /// `error.type` of the conventions: a code from the provider's documented list, else the status of an error answer,
-    /// else one of `dns_error`, `connect_error`, `tls_error`, `timeout`, `stream_interrupted` or the word of the class.
+    /// else one of `dns_error`, `connect_error`, `tls_error`, `timeout`, `stream_interrupted` (the connection broke),
+    /// `stream_incomplete` (it ended in order, without the format's end) or the word of the class.
     pub error_type: String,
     /// HTTP status the app saw, if a response came.
     pub status: Option<u16>,
@@ -198,6 +199,10 @@ pub struct Attempt {
     pub peer: Option<std::net::SocketAddr>,
     /// Path without its query.
     pub path: String,
+    /// The query, with the values of a few parameters that are known to be harmless, and no others.
+    pub query: Option<String>,
+    /// Model that was asked for.
+    pub model: Option<String>,
     /// HTTP method.
     pub method: String,
     /// `1.1` or `2`.
@@ -219,6 +224,8 @@ pub struct CallRecord {
     pub id: CallId,
     /// Trace, span and parent ids.
     pub span: SpanContext,
+    /// What made the span that is the parent of this call's, where it is known to count the same tokens.
+    pub instrumented: Option<Instrumented>,
     /// How the connection reached us.
     pub mode: Mode,
     /// Provider id (`openai`).
@@ -297,6 +304,13 @@ impl CallRecord {
     #[must_use]
     pub fn prompt_fingerprint(&self) -> Option<String> {
         self.facts.thread.prompt.map(|prompt| format!("{prompt:016x}"))
+    }
+
+    /// Whether the parent of its span is the span of the logical call's first attempt, not one of the app's: so stands a retry
+    /// of an app that keeps no trace.
+    #[must_use]
+    pub fn is_under_first_attempt(&self) -> bool {
+        self.logical.retried.is_some() && self.span.parent_span_id == Some(self.logical.id.span_id())
     }
 
     /// The provider's own figure and ours, where both are known.

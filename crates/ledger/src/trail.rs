@@ -17,7 +17,7 @@ pub struct Trail {
 impl Trail {
     /// Finds the place of a call and sets it in its record. Calls come in the order of their ends.
     pub fn place(&mut self, record: &mut CallRecord) {
-        record.logical = self.joins.join(record);
+        (record.logical, record.span) = self.joins.join(record);
         if matches!(record.operation, Operation::Chat | Operation::GenerateContent) {
             record.chain = Some(self.chains.place(record));
         }

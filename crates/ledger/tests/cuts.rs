@@ -50,6 +50,7 @@ fn a_stream_that_ends_orderly_without_its_terminal_event_was_cut() {
         let record = script.response(vec![body[..at].to_vec()]).run();
         let cause = record.cause.as_ref().unwrap();
         assert_eq!((record.outcome, cause.class), (Outcome::Failed, FailureClass::StreamCut));
+        assert_eq!(cause.error_type, "stream_incomplete");
         assert!(cause.text.contains("the stream ended without its terminal event"), "{}", cause.text);
         assert_not_reported(&record, "");
     }

@@ -148,10 +148,30 @@ fn retries_that_are_counted_are_one_logical_call() {
     let third = place(&mut trail, attempt(Some(2), 200).at(3, 10.0).run());
     assert_eq!(joined(&third), (3, 1, Some((2, JoinedBy::RetryCount))));
     assert!(third.logical.retried.unwrap().failed);
+    // An app that keeps no trace sees them in one: under the first.
+    for retry in [&second, &third] {
+        assert_eq!(retry.span.trace_id, first.span.trace_id);
+        assert_eq!(retry.span.parent_span_id, Some(first.span.span_id));
+        assert!(retry.is_under_first_attempt() && !first.is_under_first_attempt());
+    }
     // The same words again are a call of their own: what failed has had its retry.
     assert_eq!(joined(&place(&mut trail, attempt(Some(0), 200).at(4, 12.0).run())), (1, 4, None));
     // A retry of what was not seen knows its number.
     assert_eq!(joined(&place(&mut trail, attempt(Some(2), 200).at(5, 13.0).run())), (3, 5, None));
+}
+
+#[test]
+fn a_retry_stays_where_the_app_put_it() {
+    let traced = |count, status, parent: &str| {
+        let parent = format!("00-4bf92f3577b34da6a3ce929d0e0e4736-{parent}-01");
+        attempt(Some(count), status).request_header("traceparent", &parent)
+    };
+    let mut trail = Trail::default();
+    place(&mut trail, traced(0, 500, "00f067aa0ba902b7").at(1, 0.0).run());
+    let again = place(&mut trail, traced(1, 200, "00f067aa0ba902b8").at(2, 1.0).run());
+    assert_eq!(joined(&again).0, 2);
+    assert_eq!(again.span.parent_span_id, Some([0x00, 0xf0, 0x67, 0xaa, 0x0b, 0xa9, 0x02, 0xb8]));
+    assert!(!again.is_under_first_attempt());
 }
 
 #[test]
@@ -225,6 +245,9 @@ proptest! {
             let record = place(&mut trail, plain.clone());
             let mut same = record.clone();
             (same.logical, same.chain) = (plain.logical, plain.chain);
+            // Where it stands in a trace is its place too.
+            prop_assert_eq!(same.span.span_id, plain.span.span_id);
+            same.span = plain.span;
             prop_assert_eq!(&same, &plain);
             if let Some(before) = record.logical.retried {
                 let one = placed.iter().find(|one| one.id == before.call).unwrap();

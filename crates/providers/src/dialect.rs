@@ -82,6 +82,16 @@ pub struct RequestFacts {
     pub frequency_penalty: Option<f64>,
     /// Presence penalty.
     pub presence_penalty: Option<f64>,
+    /// Texts that end the answer.
+    pub stop_sequences: Vec<String>,
+    /// Embeddings: dimensions asked for.
+    pub dimensions: Option<u64>,
+    /// Embeddings: forms asked for (`float`, `base64`).
+    pub encoding_formats: Vec<String>,
+    /// A prompt template that the provider keeps, and its version.
+    pub prompt_template: Option<(String, Option<String>)>,
+    /// Bedrock: the guardrail that is to watch.
+    pub guardrail: Option<String>,
     /// Exact reasoning level sent.
     pub reasoning_level: Option<String>,
     /// Requested service tier.

@@ -108,14 +108,14 @@ fn hostile() -> Vec<Hostile> {
             "a stream that ends without its end",
             "chat_stream_raw",
             cut(Cut::Clean),
-            ("failed", Some("stream_interrupted")),
+            ("failed", Some("stream_incomplete")),
             "unknown",
         ),
         case(
             "the same at Anthropic",
             "messages_stream_raw",
             cut(Cut::Clean),
-            ("failed", Some("stream_interrupted")),
+            ("failed", Some("stream_incomplete")),
             "estimated",
         ),
         case(

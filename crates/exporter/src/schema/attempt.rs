@@ -4,14 +4,15 @@ use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{Span, Status};
 use outrigger_ledger::{Attempt, CallRecord};
+use outrigger_pricing::Atto;
 use prost::Message as _;
 
 use super::keys;
-use super::span::{ATTRIBUTES, HAS_IS_REMOTE};
+use super::span::{self, ATTRIBUTES, HAS_IS_REMOTE};
 use super::value::{Attributes, hex};
 
 /// Writes the span of one attempt, a child of the logical one.
-pub(super) fn span(call: &CallRecord, index: usize, out: &mut Vec<u8>) {
+pub(super) fn of_call(call: &CallRecord, index: usize, out: &mut Vec<u8>) {
     let Some(attempt) = call.attempts.get(index) else { return };
     let before = index.checked_sub(1).and_then(|index| call.attempts.get(index));
     let span = Span {
@@ -58,15 +59,37 @@ fn attributes(
     attributes.text(keys::PROTOCOL_VERSION, attempt.http_version);
     attributes.count(keys::ATTEMPT_NUMBER, attempt.number.into());
     attributes.text(keys::ATTEMPT_PROVIDER, attempt.provider);
+    attributes.text_if(keys::ATTEMPT_MODEL, attempt.model.as_deref());
     attributes.text(keys::ATTEMPT_REASON, reason(call, attempt, before));
+    billed(attributes, call, attempt);
 }
 
-/// Without the query: it may hold a key.
+/// What the attempt is charged for: the one that was served all that is known of the call, a refused one nothing.
+fn billed(attributes: &mut Attributes<'_>, call: &CallRecord, attempt: &Attempt) {
+    let (input, output, cost) = if call.attempts.last().is_some_and(|last| last.number == attempt.number) {
+        let usage = call.tokens.reported();
+        (usage.total_prompt(), usage.total_answer(), span::sure_cost(call).map(Atto::to_f64))
+    } else if attempt.status.is_some_and(|status| status >= 400) {
+        (Some(0), Some(0), Some(0.0))
+    } else {
+        (None, None, None)
+    };
+    attributes.count_if(keys::ATTEMPT_INPUT, input);
+    attributes.count_if(keys::ATTEMPT_OUTPUT, output);
+    attributes.double_if(keys::ATTEMPT_COST, cost);
+}
+
+/// The query stands there as the record keeps it: without what may be a key.
 fn url(attempt: &Attempt) -> String {
-    match attempt.port {
+    let mut url = match attempt.port {
         443 => format!("https://{}{}", attempt.host, attempt.path),
         port => format!("https://{}:{port}{}", attempt.host, attempt.path),
+    };
+    if let Some(query) = &attempt.query {
+        url.push('?');
+        url.push_str(query);
     }
+    url
 }
 
 /// Why there was an attempt.
@@ -88,6 +111,8 @@ pub(super) fn object(fields: &mut Attributes<'_>, attempt: &Attempt) {
     fields.text("host", attempt.host.as_str());
     fields.count("port", attempt.port.into());
     fields.text("path", attempt.path.as_str());
+    fields.text_if("query", attempt.query.as_deref());
+    fields.text_if("model", attempt.model.as_deref());
     fields.text_if("peer", attempt.peer.map(|peer| peer.to_string()).as_deref());
     fields.text("http_version", attempt.http_version);
     fields.count_if("status", attempt.status.map(u64::from));

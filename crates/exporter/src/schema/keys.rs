@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use outrigger_pricing::Meter;
+use outrigger_pricing::{Meter, Modality};
 use outrigger_providers::Who;
 
 // General conventions.
@@ -41,6 +41,11 @@ pub(super) const TEMPERATURE: &str = "gen_ai.request.temperature";
 pub(super) const FREQUENCY_PENALTY: &str = "gen_ai.request.frequency_penalty";
 pub(super) const PRESENCE_PENALTY: &str = "gen_ai.request.presence_penalty";
 pub(super) const MAX_TOKENS: &str = "gen_ai.request.max_tokens";
+pub(super) const STOP_SEQUENCES: &str = "gen_ai.request.stop_sequences";
+pub(super) const ENCODING_FORMATS: &str = "gen_ai.request.encoding_formats";
+pub(super) const DIMENSIONS: &str = "gen_ai.embeddings.dimension.count";
+pub(super) const PROMPT_NAME: &str = "gen_ai.prompt.name";
+pub(super) const PROMPT_VERSION: &str = "gen_ai.prompt.version";
 pub(super) const REASONING_LEVEL: &str = "gen_ai.request.reasoning.level";
 pub(super) const PREVIOUS_RESPONSE: &str = "gen_ai.request.previous_response.id";
 pub(super) const RESPONSE_ID: &str = "gen_ai.response.id";
@@ -53,6 +58,33 @@ pub(super) const CACHE_READ_TOKENS: &str = "gen_ai.usage.cache_read.input_tokens
 pub(super) const CACHE_WRITE_TOKENS: &str = "gen_ai.usage.cache_write.input_tokens";
 pub(super) const CACHE_CREATION_TOKENS: &str = "gen_ai.usage.cache_creation.input_tokens";
 pub(super) const REASONING_TOKENS: &str = "gen_ai.usage.reasoning.output_tokens";
+/// Tokens of one modality, where there are more than one: subsets of the three above. Video has no name in the conventions.
+pub(super) const BY_MODALITY: [(Modality, [&str; 3]); 3] = [
+    (
+        Modality::Text,
+        [
+            "gen_ai.usage.text.input_tokens",
+            "gen_ai.usage.text.output_tokens",
+            "gen_ai.usage.text.cache_read.input_tokens",
+        ],
+    ),
+    (
+        Modality::Image,
+        [
+            "gen_ai.usage.image.input_tokens",
+            "gen_ai.usage.image.output_tokens",
+            "gen_ai.usage.image.cache_read.input_tokens",
+        ],
+    ),
+    (
+        Modality::Audio,
+        [
+            "gen_ai.usage.audio.input_tokens",
+            "gen_ai.usage.audio.output_tokens",
+            "gen_ai.usage.audio.cache_read.input_tokens",
+        ],
+    ),
+];
 // Not in the conventions, but the one cost key that readers know. Never beside `gen_ai.usage.cost.…`.
 pub(super) const GENAI_COST: &str = "gen_ai.usage.cost";
 pub(crate) const TOKEN_MODALITY: &str = "gen_ai.token.modality";
@@ -60,6 +92,11 @@ pub(crate) const TOKEN_TYPE: &str = "gen_ai.token.type";
 pub(super) const OPENAI_API: &str = "openai.api.type";
 pub(super) const OPENAI_REQUEST_TIER: &str = "openai.request.service_tier";
 pub(crate) const OPENAI_RESPONSE_TIER: &str = "openai.response.service_tier";
+
+pub(super) const AZURE_NAMESPACE: &str = "azure.resource_provider.namespace";
+pub(super) const GUARDRAIL: &str = "aws.bedrock.guardrail.id";
+pub(super) const EXCEPTION_TYPE: &str = "exception.type";
+pub(super) const EXCEPTION_MESSAGE: &str = "exception.message";
 
 // Our own. No name is also the beginning of another: nesting backends could not hold both.
 pub(super) const SCHEMA_VERSION: &str = "outrigger.schema.version";
@@ -118,6 +155,11 @@ pub(super) const ESTIMATE_COST_HIGH: &str = "outrigger.estimate.cost_high";
 pub(super) const ESTIMATE_CONFIDENCE: &str = "outrigger.estimate.confidence_percent";
 pub(super) const COST_REPORTED: &str = "outrigger.cost.reported_usd";
 pub(super) const COST: &str = "outrigger.cost.usd";
+pub(super) const COST_INPUT: &str = "outrigger.cost.input";
+pub(super) const COST_CACHE_READ: &str = "outrigger.cost.cache_read";
+pub(super) const COST_CACHE_WRITE: &str = "outrigger.cost.cache_write";
+pub(super) const COST_OUTPUT: &str = "outrigger.cost.output";
+pub(super) const COST_FEES: &str = "outrigger.cost.fees";
 pub(super) const COST_STATUS: &str = "outrigger.cost.status";
 pub(super) const COST_MODEL: &str = "outrigger.cost.model";
 pub(super) const COST_TIER: &str = "outrigger.cost.tier";
@@ -133,7 +175,16 @@ pub(super) const ENDED: &str = "outrigger.time.ended";
 pub(super) const REQUEST_BYTES: &str = "outrigger.request.bytes";
 pub(super) const RESPONSE_BYTES: &str = "outrigger.response.bytes";
 pub(super) const ATTEMPTS: &str = "outrigger.attempts";
-pub(super) const ATTEMPT_COUNT: &str = "outrigger.attempt_count";
+/// How many HTTP requests were made for the call.
+pub(super) const ROUTE_ATTEMPTS: &str = "outrigger.route.attempts";
+pub(super) const ROUTE_FAILOVER: &str = "outrigger.route.failover";
+pub(super) const REQUESTED_PROVIDER: &str = "outrigger.route.requested_provider";
+pub(super) const REQUESTED_MODEL: &str = "outrigger.route.requested_model";
+pub(super) const INSTRUMENTED: &str = "outrigger.app_instrumentation";
 pub(super) const ATTEMPT_NUMBER: &str = "outrigger.attempt.number";
 pub(super) const ATTEMPT_PROVIDER: &str = "outrigger.attempt.provider";
+pub(super) const ATTEMPT_MODEL: &str = "outrigger.attempt.model";
+pub(super) const ATTEMPT_INPUT: &str = "outrigger.attempt.billed_input_tokens";
+pub(super) const ATTEMPT_OUTPUT: &str = "outrigger.attempt.billed_output_tokens";
+pub(super) const ATTEMPT_COST: &str = "outrigger.attempt.cost";
 pub(super) const ATTEMPT_REASON: &str = "outrigger.attempt.reason";

@@ -7,7 +7,7 @@ use outrigger_ledger::{CallRecord, Outcome};
 use outrigger_pricing::CostLine;
 use prost::Message as _;
 
-use super::value::Attributes;
+use super::value::{Attributes, hex};
 use super::{attempt, keys, span};
 
 /// Field of `LogRecord`.
@@ -36,6 +36,31 @@ pub(super) fn record(call: &CallRecord, out: &mut Vec<u8>) {
     attributes(&mut Attributes::new(out, ATTRIBUTES), call);
 }
 
+/// Writes the event that the conventions recommend for a call that failed, if it did.
+pub(super) fn exception(call: &CallRecord, out: &mut Vec<u8>) -> bool {
+    let Some(cause) = call.cause.as_ref().filter(|_| call.outcome == Outcome::Failed) else { return false };
+    let record = LogRecord {
+        time_unix_nano: call.times.ended.0,
+        observed_time_unix_nano: call.times.ended.0,
+        severity_number: SeverityNumber::Warn.into(),
+        severity_text: "WARN".to_owned(),
+        flags: call.span.flags.into(),
+        trace_id: call.span.trace_id.to_vec(),
+        span_id: call.span.span_id.to_vec(),
+        event_name: outrigger_contract::telemetry::EXCEPTION_EVENT.to_owned(),
+        ..LogRecord::default()
+    };
+    record.encode_raw(out);
+    let mut attributes = Attributes::new(out, ATTRIBUTES);
+    attributes.text(keys::EXCEPTION_TYPE, &cause.error_type);
+    attributes.text(keys::EXCEPTION_MESSAGE, &cause.text);
+    attributes.text(keys::OPERATION, call.operation.as_str());
+    attributes.text(keys::PROVIDER, call.otel_provider);
+    attributes.text_if(keys::REQUEST_MODEL, call.facts.model.as_deref());
+    attributes.text(keys::CALL_ID, hex(&call.id.0));
+    true
+}
+
 /// One line for a person.
 fn summary(call: &CallRecord) -> String {
     let (provider, model) = (call.provider, call.model().unwrap_or("unknown model"));
@@ -55,9 +80,7 @@ fn attributes(attributes: &mut Attributes<'_>, call: &CallRecord) {
     attributes.text_if(keys::SERVED_TIER, call.served_tier.as_deref());
     span::own(attributes, call);
 
-    for (meter, count) in call.tokens.usage.told() {
-        attributes.count_if(keys::usage(meter), count);
-    }
+    span::meters(attributes, call);
     attributes.text(keys::USAGE_PROVENANCE, call.tokens.provenance.as_str());
     attributes.text_if(keys::USAGE_REASON, call.tokens.reason);
 

@@ -13,19 +13,20 @@ use bytes::Bytes;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
-use outrigger_ledger::CallRecord;
+use outrigger_ledger::{CallRecord, Outcome};
 use prost::Message as _;
 
 use crate::{CacheAttribute, Settings};
 
 pub(crate) use resource::{attributes as resource_attributes, random_instance};
 pub use sampler::Sampler;
+pub(crate) use sampler::Tracing;
 pub(crate) use span::{cache_write, cost_status, is_openai, reasoning, time_to_first_chunk};
 use value::delimited;
 pub(crate) use value::seconds;
 
 /// Version of the form of records and spans.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// Fields of the requests, which have one shape for all signals.
 const RESOURCE_ITEMS: u32 = 1;
@@ -40,7 +41,22 @@ pub(crate) struct Schema {
     resource: Vec<u8>,
     /// `InstrumentationScope`, encoded.
     scope: Vec<u8>,
+    form: Form,
+}
+
+/// What the settings say about the form of spans.
+#[derive(Debug, Clone, Copy)]
+struct Form {
     cache: CacheAttribute,
+    modalities: bool,
+    tracing: Tracing,
+}
+
+impl Form {
+    /// Whether the call's span counts its tokens and dollars under names that readers add up.
+    fn counts(self, call: &CallRecord) -> bool {
+        self.tracing.counts(call)
+    }
 }
 
 impl Schema {
@@ -49,7 +65,11 @@ impl Schema {
         Schema {
             resource: resource::resource(settings),
             scope: scope().encode_to_vec(),
-            cache: settings.cache_attribute,
+            form: Form {
+                cache: settings.cache_attribute,
+                modalities: settings.modality_attributes,
+                tracing: Tracing::of(settings),
+            },
         }
     }
 
@@ -58,11 +78,11 @@ impl Schema {
         let (mut items, mut item) = (self.items(), Vec::new());
         for call in calls {
             item.clear();
-            span::logical(call, self.cache, &mut item);
+            span::logical(call, self.form, &mut item);
             delimited(&mut items, ITEMS, &item);
             for attempt in 0..call.attempts.len() {
                 item.clear();
-                attempt::span(call, attempt, &mut item);
+                attempt::of_call(call, attempt, &mut item);
                 delimited(&mut items, ITEMS, &item);
             }
         }
@@ -76,6 +96,10 @@ impl Schema {
             item.clear();
             log::record(call, &mut item);
             delimited(&mut items, ITEMS, &item);
+            item.clear();
+            if log::exception(call, &mut item) {
+                delimited(&mut items, ITEMS, &item);
+            }
         }
         self.request(&items)
     }
@@ -115,6 +139,11 @@ pub(crate) fn span_count(call: &CallRecord) -> u64 {
     1 + call.attempts.len() as u64
 }
 
+/// How many log records a call has: its own, and the event of its failure.
+pub(crate) fn log_count(call: &CallRecord) -> u64 {
+    1 + u64::from(call.outcome == Outcome::Failed && call.cause.is_some())
+}
+
 /// How many points are in collected metrics.
 pub(crate) fn point_count(request: &ExportMetricsServiceRequest) -> u64 {
     let metrics = request.resource_metrics.iter().flat_map(|resource| &resource.scope_metrics);
@@ -143,5 +172,7 @@ fn scope() -> InstrumentationScope {
 /// Name of our instrumentation scope.
 pub(crate) const SCOPE: &str = outrigger_contract::telemetry::NAMESPACE;
 
+#[cfg(test)]
+mod reference;
 #[cfg(test)]
 mod tests;

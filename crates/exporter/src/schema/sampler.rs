@@ -2,6 +2,9 @@
 
 use outrigger_ledger::CallRecord;
 
+use crate::Settings;
+use crate::settings::{AppInstrumented, AppTelemetry};
+
 /// The samplers of the OpenTelemetry specification.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Sampler {
@@ -25,12 +28,53 @@ impl Sampler {
     #[must_use]
     pub fn wants(self, call: &CallRecord) -> bool {
         match self {
+            // A retry in the trace of its first attempt: what was decided for that.
+            Sampler::Parent(ratio) if call.is_under_first_attempt() => {
+                call.span.flags & 1 == 1 && by_id(call.span.trace_id, ratio)
+            }
             Sampler::Fixed(answer) => answer,
             Sampler::Ratio(ratio) => by_id(call.span.trace_id, ratio),
             // A span whose parent was not sent would hang in the air.
             Sampler::Parent(_) if call.span.parent_span_id.is_some() => call.span.flags & 1 == 1,
             Sampler::Parent(ratio) => by_id(call.span.trace_id, ratio),
         }
+    }
+}
+
+/// Which calls have spans, and which of those leave the counting to the app's own.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tracing {
+    sampler: Sampler,
+    app_telemetry: AppTelemetry,
+    app_instrumented: AppInstrumented,
+}
+
+impl Tracing {
+    pub(crate) fn of(settings: &Settings) -> Tracing {
+        Tracing {
+            sampler: settings.sampler,
+            app_telemetry: settings.app_telemetry,
+            app_instrumented: settings.app_instrumented,
+        }
+    }
+
+    /// Whether the call has spans.
+    pub(crate) fn wants(self, call: &CallRecord) -> bool {
+        let left = self.app_telemetry == AppTelemetry::MetricsOnly && self.is_counted_by_the_app(call);
+        !left && self.sampler.wants(call)
+    }
+
+    /// Whether the call's span counts its tokens and dollars.
+    pub(crate) fn counts(self, call: &CallRecord) -> bool {
+        self.app_telemetry == AppTelemetry::Both || !self.is_counted_by_the_app(call)
+    }
+
+    /// Only a sampled span of the app's is there to count anything.
+    fn is_counted_by_the_app(self, call: &CallRecord) -> bool {
+        let sampled = call.span.parent_span_id.is_some() && call.span.flags & 1 == 1;
+        sampled
+            && !call.is_under_first_attempt()
+            && (self.app_instrumented == AppInstrumented::Always || call.instrumented.is_some())
     }
 }
 

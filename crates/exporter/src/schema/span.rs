@@ -5,12 +5,13 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::trace::v1::span::{Link, SpanKind};
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{Span, Status};
-use outrigger_ledger::{CallRecord, Outcome, Source, SpanContext};
+use outrigger_ledger::{CallRecord, Instrumented, Outcome, Source, SpanContext};
 use outrigger_pricing::estimate::CONFIDENCE;
-use outrigger_pricing::{Completeness, Kind};
+use outrigger_pricing::{Atto, Completeness, Kind, Meter, TokenUsage};
 use outrigger_providers::Who;
 use prost::Message as _;
 
+use super::Form;
 use super::keys;
 use super::value::{Attributes, hex, seconds};
 use crate::CacheAttribute;
@@ -22,16 +23,17 @@ const IS_REMOTE: u32 = 0x200;
 /// Field of `Span`.
 pub(super) const ATTRIBUTES: u32 = 9;
 
-/// Writes the span of the call as its caller saw it: from request to the end of the answer, retries included.
-pub(super) fn logical(call: &CallRecord, cache: CacheAttribute, out: &mut Vec<u8>) {
+/// Writes the span of the call as its caller saw it: from the request to the end of the answer.
+pub(super) fn logical(call: &CallRecord, form: Form, out: &mut Vec<u8>) {
     let operation = call.operation.as_str();
     let parent = call.span.parent_span_id;
+    let remote = parent.is_some() && !call.is_under_first_attempt();
     let span = Span {
         trace_id: call.span.trace_id.to_vec(),
         span_id: call.span.span_id.to_vec(),
         parent_span_id: parent.map(|id| id.to_vec()).unwrap_or_default(),
-        flags: u32::from(call.span.flags) | HAS_IS_REMOTE | if parent.is_some() { IS_REMOTE } else { 0 },
-        name: match &call.facts.model {
+        flags: u32::from(call.span.flags) | HAS_IS_REMOTE | if remote { IS_REMOTE } else { 0 },
+        name: match model(call) {
             Some(model) => format!("{operation} {model}"),
             None => operation.to_owned(),
         },
@@ -39,17 +41,23 @@ pub(super) fn logical(call: &CallRecord, cache: CacheAttribute, out: &mut Vec<u8
         start_time_unix_nano: call.times.started.0,
         end_time_unix_nano: call.times.ended.0,
         status: status(call),
-        links: links(call),
+        links: links(call, form),
         ..Span::default()
     };
     // The order of fields is free: attributes may follow the rest.
     span.encode_raw(out);
-    attributes(&mut Attributes::new(out, ATTRIBUTES), call, cache);
+    attributes(&mut Attributes::new(out, ATTRIBUTES), call, form);
 }
 
-/// To the call that this one retries, and to the one that it goes on from: their spans are in traces of their own, unless the
-/// app has one for all.
-fn links(call: &CallRecord) -> Vec<Link> {
+/// The model that the attempt which served the caller was for.
+fn model(call: &CallRecord) -> Option<&str> {
+    let served = call.attempts.last().and_then(|attempt| attempt.model.as_deref());
+    served.or(call.facts.model.as_deref())
+}
+
+/// To the call that this one retries, to the one that it goes on from, which is in a trace of its own unless the app has one
+/// for all, and to the app's span where that counts the tokens in our place.
+fn links(call: &CallRecord, form: Form) -> Vec<Link> {
     let link = |to: &SpanContext, what: &str| {
         let value = AnyValue { value: Some(Value::StringValue(what.to_owned())) };
         Link {
@@ -66,7 +74,9 @@ fn links(call: &CallRecord) -> Vec<Link> {
     };
     let retried = call.logical.retried.map(|before| link(&before.span, "retry_of"));
     let parent = call.chain.and_then(|chain| Some(link(&chain.parent?.span, "goes_on_from")));
-    retried.into_iter().chain(parent).collect()
+    let app = call.span.parent_span_id.filter(|_| !form.counts(call));
+    let app = app.map(|span_id| link(&SpanContext { span_id, ..call.span }, "counted_by"));
+    retried.into_iter().chain(parent).chain(app).collect()
 }
 
 /// Error where the app got an error. A caller that hangs up has not failed.
@@ -77,13 +87,22 @@ fn status(call: &CallRecord) -> Option<Status> {
     })
 }
 
-fn attributes(attributes: &mut Attributes<'_>, call: &CallRecord, cache: CacheAttribute) {
+fn attributes(attributes: &mut Attributes<'_>, call: &CallRecord, form: Form) {
     identity(attributes, call);
     request(attributes, call);
     response(attributes, call);
     if call.operation.is_inference() {
-        usage(attributes, call, cache);
-        cost(attributes, call);
+        if form.counts(call) {
+            usage(attributes, call, form);
+            attributes.double_if(keys::GENAI_COST, sure_cost(call).map(Atto::to_f64));
+        } else {
+            // Under names that nobody adds up: where the two disagree, both stand in the trace.
+            meters(attributes, call);
+        }
+        attributes.text(keys::USAGE_PROVENANCE, call.tokens.provenance.as_str());
+        attributes.text_if(keys::USAGE_REASON, call.tokens.reason);
+        parts_of_cost(attributes, call);
+        amount(attributes, call);
     }
     own(attributes, call);
 }
@@ -92,7 +111,7 @@ fn attributes(attributes: &mut Attributes<'_>, call: &CallRecord, cache: CacheAt
 pub(super) fn identity(attributes: &mut Attributes<'_>, call: &CallRecord) {
     attributes.text(keys::OPERATION, call.operation.as_str());
     attributes.text(keys::PROVIDER, call.otel_provider);
-    attributes.text_if(keys::REQUEST_MODEL, call.facts.model.as_deref());
+    attributes.text_if(keys::REQUEST_MODEL, model(call));
     attributes.text_if(keys::RESPONSE_MODEL, call.served_model.as_deref());
     if let Some(attempt) = call.attempts.last() {
         attributes.text(keys::SERVER_ADDRESS, attempt.host.as_str());
@@ -129,6 +148,21 @@ fn request(attributes: &mut Attributes<'_>, call: &CallRecord) {
     attributes.double_if(keys::FREQUENCY_PENALTY, facts.frequency_penalty);
     attributes.double_if(keys::PRESENCE_PENALTY, facts.presence_penalty);
     attributes.count_if(keys::MAX_TOKENS, facts.max_tokens);
+    if !facts.stop_sequences.is_empty() {
+        attributes.texts(keys::STOP_SEQUENCES, facts.stop_sequences.iter().map(String::as_str));
+    }
+    if !facts.encoding_formats.is_empty() {
+        attributes.texts(keys::ENCODING_FORMATS, facts.encoding_formats.iter().map(String::as_str));
+    }
+    attributes.count_if(keys::DIMENSIONS, facts.dimensions);
+    if let Some((id, version)) = &facts.prompt_template {
+        attributes.text(keys::PROMPT_NAME, id);
+        attributes.text_if(keys::PROMPT_VERSION, version.as_deref());
+    }
+    attributes.text_if(keys::GUARDRAIL, facts.guardrail.as_deref());
+    if call.otel_provider.starts_with("azure.") {
+        attributes.text(keys::AZURE_NAMESPACE, "Microsoft.CognitiveServices");
+    }
     attributes.text_if(keys::REASONING_LEVEL, facts.reasoning_level.as_deref());
     attributes.text_if(keys::PREVIOUS_RESPONSE, facts.previous_response_id.as_deref());
     if is_openai(call) {
@@ -162,20 +196,49 @@ pub(crate) fn time_to_first_chunk(call: &CallRecord) -> Option<f64> {
 }
 
 /// What the conventions call usage: totals with subsets. Unknown is left out, never zero.
-fn usage(attributes: &mut Attributes<'_>, call: &CallRecord, cache: CacheAttribute) {
+fn usage(attributes: &mut Attributes<'_>, call: &CallRecord, form: Form) {
     // Whoever reads these names takes them for the provider's own counts.
     let usage = &call.tokens.reported();
     attributes.count_if(keys::INPUT_TOKENS, usage.total_prompt());
     attributes.count_if(keys::OUTPUT_TOKENS, usage.total_answer());
     attributes.count_if(keys::CACHE_READ_TOKENS, usage.total_cached());
-    let written = match cache {
+    let written = match form.cache {
         CacheAttribute::CacheWrite => keys::CACHE_WRITE_TOKENS,
         CacheAttribute::CacheCreation => keys::CACHE_CREATION_TOKENS,
     };
     attributes.count_if(written, cache_write(call));
     attributes.count_if(keys::REASONING_TOKENS, reasoning(call));
-    attributes.text(keys::USAGE_PROVENANCE, call.tokens.provenance.as_str());
-    attributes.text_if(keys::USAGE_REASON, call.tokens.reason);
+    if form.modalities {
+        by_modality(attributes, usage);
+    }
+}
+
+/// Tokens by what they stand for, where there is more than one such thing.
+fn by_modality(attributes: &mut Attributes<'_>, usage: &TokenUsage) {
+    let used = |meter: Meter| usage.get(meter).is_some_and(|count| count > 0);
+    let tokens = || Meter::ALL.into_iter().filter(|meter| meter.is_prompt() || meter.is_answer());
+    let mut found = tokens().filter(|meter| used(*meter)).map(Meter::modality);
+    let first = found.next();
+    if found.all(|modality| Some(modality) == first) {
+        return;
+    }
+    for (modality, [input, output, cached]) in keys::BY_MODALITY {
+        if !tokens().any(|meter| meter.modality() == modality && used(meter)) {
+            continue;
+        }
+        let sum =
+            |belongs: fn(Meter) -> bool| usage.sum(|meter| meter.modality() == modality && belongs(meter));
+        attributes.count_if(input, sum(Meter::is_prompt));
+        attributes.count_if(output, sum(Meter::is_answer));
+        attributes.count_if(cached, sum(|meter| meter.kind() == Kind::CacheRead));
+    }
+}
+
+/// The count of each meter. Shared with the record.
+pub(super) fn meters(attributes: &mut Attributes<'_>, call: &CallRecord) {
+    for (meter, count) in call.tokens.usage.told() {
+        attributes.count_if(keys::usage(meter), count);
+    }
 }
 
 /// Prompt tokens written to a cache of any lifetime.
@@ -188,11 +251,36 @@ pub(crate) fn reasoning(call: &CallRecord) -> Option<u64> {
     call.tokens.reported().sum(|meter| meter.kind() == Kind::Reasoning)
 }
 
-/// The exact amount as text, and as the double that readers of spans know.
-fn cost(attributes: &mut Attributes<'_>, call: &CallRecord) {
-    let sure = call.cost.total.filter(|_| call.cost.completeness != Completeness::Estimated);
-    attributes.double_if(keys::GENAI_COST, sure.map(|total| total.to_f64()));
-    amount(attributes, call);
+/// The cost as far as it rests on what was reported.
+pub(super) fn sure_cost(call: &CallRecord) -> Option<Atto> {
+    call.cost.total.filter(|_| call.cost.completeness != Completeness::Estimated)
+}
+
+/// What each part of the bill comes to, as doubles to look at: the exact lines stand in the record.
+fn parts_of_cost(attributes: &mut Attributes<'_>, call: &CallRecord) {
+    if sure_cost(call).is_none() {
+        return;
+    }
+    let mut parts = [
+        (keys::COST_INPUT, None),
+        (keys::COST_CACHE_READ, None),
+        (keys::COST_CACHE_WRITE, None),
+        (keys::COST_OUTPUT, None),
+        (keys::COST_FEES, None),
+    ];
+    for line in &call.cost.lines {
+        let (_, sum) = match line.meter.kind() {
+            Kind::Input | Kind::ToolPrompt => &mut parts[0],
+            Kind::CacheRead => &mut parts[1],
+            Kind::CacheWrite => &mut parts[2],
+            Kind::Output | Kind::Reasoning | Kind::Citation => &mut parts[3],
+            Kind::Fee => &mut parts[4],
+        };
+        *sum = sum.unwrap_or(Atto::ZERO).checked_add(line.amount);
+    }
+    for (key, sum) in parts {
+        attributes.double_if(key, sum.map(Atto::to_f64));
+    }
 }
 
 /// The exact amount and how far it can be trusted. Shared with the record.
@@ -286,5 +374,18 @@ pub(super) fn own(attributes: &mut Attributes<'_>, call: &CallRecord) {
         attributes.text(keys::RETRY_OF, hex(&before.call.0));
         attributes.text(keys::JOINED_BY, before.by.as_str());
     }
-    attributes.count(keys::ATTEMPT_COUNT, call.attempts.len() as u64);
+    attributes.text_if(keys::INSTRUMENTED, call.instrumented.map(Instrumented::as_str));
+    route(attributes, call);
+}
+
+/// How the call came to whom it came. Shared with the record.
+fn route(attributes: &mut Attributes<'_>, call: &CallRecord) {
+    attributes.count(keys::ROUTE_ATTEMPTS, call.attempts.len() as u64);
+    let [first, .., last] = &*call.attempts else { return };
+    if (first.provider, &first.model) == (last.provider, &last.model) {
+        return;
+    }
+    attributes.text(keys::REQUESTED_PROVIDER, first.provider);
+    attributes.text_if(keys::REQUESTED_MODEL, first.model.as_deref());
+    attributes.truth(keys::ROUTE_FAILOVER, true);
 }

@@ -10,29 +10,29 @@ use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use outrigger_ledger::{
-    CallId, Chain, ChainedBy, Confidence, JoinedBy, Logical, Outcome, Parent, Provenance, Retried, Source,
-    SpanContext,
+    CallId, Chain, ChainedBy, Confidence, Instrumented, JoinedBy, Logical, Outcome, Parent, Provenance,
+    Retried, Source, SpanContext,
 };
 use outrigger_pricing::estimate::Estimate;
-use outrigger_pricing::{Atto, Completeness};
+use outrigger_pricing::{Atto, Completeness, Meter};
 use outrigger_providers::Who;
 
 use super::*;
 use crate::testing::calls::{START, answered, failed, named};
 
-fn settings(variables: &[(&str, &str)]) -> Settings {
+pub(super) fn settings(variables: &[(&str, &str)]) -> Settings {
     let get =
         |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
     Settings::from_env(Some("http://collector:4318"), get).unwrap().unwrap()
 }
 
-fn spans(call: &CallRecord, variables: &[(&str, &str)]) -> Vec<Span> {
+pub(super) fn spans(call: &CallRecord, variables: &[(&str, &str)]) -> Vec<Span> {
     let bytes = Schema::new(&settings(variables)).traces([call].into_iter());
     let mut request = ExportTraceServiceRequest::decode(bytes).unwrap();
     std::mem::take(&mut request.resource_spans[0].scope_spans[0].spans)
 }
 
-fn log(call: &CallRecord) -> LogRecord {
+pub(super) fn log(call: &CallRecord) -> LogRecord {
     let bytes = Schema::new(&settings(&[])).logs([call].into_iter());
     let mut request = ExportLogsServiceRequest::decode(bytes).unwrap();
     request.resource_logs[0].scope_logs[0].log_records.remove(0)
@@ -61,7 +61,7 @@ fn pair(field: &KeyValue) -> String {
 }
 
 /// Attributes one per line, sorted; a key that stands twice is an error.
-fn lines(attributes: &[KeyValue]) -> Vec<String> {
+pub(super) fn lines(attributes: &[KeyValue]) -> Vec<String> {
     let by_key: BTreeMap<&str, String> =
         attributes.iter().map(|field| (field.key.as_str(), pair(field))).collect();
     assert_eq!(by_key.len(), attributes.len(), "a key stands twice");
@@ -109,8 +109,10 @@ fn an_answered_call_is_a_client_span_by_the_conventions() {
         gen_ai.usage.reasoning.output_tokens = 80
         openai.api.type = "chat_completions"
         openai.response.service_tier = "default"
-        outrigger.attempt_count = 1
         outrigger.call.id = "abababababababababababababababab"
+        outrigger.cost.cache_read = 0.000128
+        outrigger.cost.input = 0.0002625
+        outrigger.cost.output = 0.0038
         outrigger.cost.source = "local"
         outrigger.cost.status = "exact"
         outrigger.cost.usd = "0.0041905"
@@ -126,7 +128,8 @@ fn an_answered_call_is_a_client_span_by_the_conventions() {
         outrigger.outcome = "answered"
         outrigger.price_book.hash = "b00c"
         outrigger.request_id = "req_1"
-        outrigger.schema.version = 3
+        outrigger.route.attempts = 1
+        outrigger.schema.version = 4
         outrigger.step = "plan"
         outrigger.usage.provenance = "exact"
         server.address = "api.openai.com"
@@ -154,7 +157,6 @@ fn a_failed_call_names_its_cause_and_knows_no_numbers() {
         gen_ai.request.model = "gpt-5.1"
         gen_ai.response.finish_reasons = ["error"]
         openai.api.type = "chat_completions"
-        outrigger.attempt_count = 1
         outrigger.call.id = "cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd"
         outrigger.cause.class = "authentication"
         outrigger.cause.message = "openai refused the key (401): check OPENAI_API_KEY"
@@ -168,7 +170,8 @@ fn a_failed_call_names_its_cause_and_knows_no_numbers() {
         outrigger.mode = "connect"
         outrigger.outcome = "failed"
         outrigger.price_book.hash = "b00c"
-        outrigger.schema.version = 3
+        outrigger.route.attempts = 1
+        outrigger.schema.version = 4
         outrigger.usage.provenance = "unknown"
         outrigger.usage.reason = "the provider refused the call"
         server.address = "api.openai.com"
@@ -214,9 +217,12 @@ fn attempts_are_plain_http_children() {
     let mut second = last.clone();
     (second.number, second.provider, second.host, second.port) =
         (2, "anthropic", "localhost".to_owned(), 8443);
+    second.model = Some("claude-sonnet-4-5".to_owned());
+    second.query = Some("beta=true&key=REDACTED".to_owned());
     (second.status, second.error_type, second.peer) = (None, Some("connect".to_owned()), None);
     let mut third = last;
     (third.number, third.provider, third.host, third.port) = (3, "anthropic", "localhost".to_owned(), 8443);
+    third.model.clone_from(&second.model);
     call.attempts = vec![first, second, third];
 
     let spans = spans(&call, &[]);
@@ -238,6 +244,10 @@ fn attempts_are_plain_http_children() {
         network.peer.address = "192.0.2.7"
         network.peer.port = 443
         network.protocol.version = "2"
+        outrigger.attempt.billed_input_tokens = 0
+        outrigger.attempt.billed_output_tokens = 0
+        outrigger.attempt.cost = 0.0
+        outrigger.attempt.model = "gpt-5.1"
         outrigger.attempt.number = 1
         outrigger.attempt.provider = "openai"
         outrigger.attempt.reason = "initial"
@@ -253,17 +263,37 @@ fn attempts_are_plain_http_children() {
         http.request.method = "POST"
         http.request.resend_count = 1
         network.protocol.version = "2"
+        outrigger.attempt.model = "claude-sonnet-4-5"
         outrigger.attempt.number = 2
         outrigger.attempt.provider = "anthropic"
         outrigger.attempt.reason = "failover"
         server.address = "localhost"
         server.port = 8443
-        url.full = "https://localhost:8443/v1/chat/completions"
+        url.full = "https://localhost:8443/v1/chat/completions?beta=true&key=REDACTED"
         "#,
     );
     let errors: Vec<bool> = spans[1..].iter().map(|span| span.status.is_some()).collect();
     assert_eq!(errors, [true, true, false]);
-    assert!(lines(&spans[3].attributes).contains(&r#"outrigger.attempt.reason = "retry""#.to_owned()));
+    let last = lines(&spans[3].attributes);
+    for line in [
+        r#"outrigger.attempt.reason = "retry""#,
+        "outrigger.attempt.billed_input_tokens = 1234",
+        "outrigger.attempt.billed_output_tokens = 380",
+        "outrigger.attempt.cost = 0.0041905",
+    ] {
+        assert!(last.contains(&line.to_owned()), "{line} in {last:#?}");
+    }
+    assert_eq!(spans[0].name, "chat claude-sonnet-4-5");
+    let logical = lines(&spans[0].attributes);
+    for line in [
+        r#"gen_ai.request.model = "claude-sonnet-4-5""#,
+        r#"outrigger.route.requested_provider = "openai""#,
+        r#"outrigger.route.requested_model = "gpt-5.1""#,
+        "outrigger.route.attempts = 3",
+        "outrigger.route.failover = true",
+    ] {
+        assert!(logical.contains(&line.to_owned()), "{line} in {logical:#?}");
+    }
 }
 
 #[test]
@@ -288,8 +318,7 @@ fn the_record_holds_everything_but_content() {
         gen_ai.response.finish_reasons = ["stop"]
         gen_ai.response.id = "chatcmpl-1"
         gen_ai.response.model = "gpt-5.1-2025-11-13"
-        outrigger.attempt_count = 1
-        outrigger.attempts = [{number = 1, span_id = "0303030303030303", provider = "openai", method = "POST", host = "api.openai.com", port = 443, path = "/v1/chat/completions", peer = "192.0.2.7:443", http_version = "2", status = 200, started = 1795521600001000000, ended = 1795521602500000000}]
+        outrigger.attempts = [{number = 1, span_id = "0303030303030303", provider = "openai", method = "POST", host = "api.openai.com", port = 443, path = "/v1/chat/completions", model = "gpt-5.1", peer = "192.0.2.7:443", http_version = "2", status = 200, started = 1795521600001000000, ended = 1795521602500000000}]
         outrigger.call.id = "abababababababababababababababab"
         outrigger.cost.lines = [{meter = "input", quantity = 210, rate = "1.25", per = 1000000, amount = "0.0002625"}, {meter = "cache_read", quantity = 1024, rate = "0.125", per = 1000000, amount = "0.000128"}, {meter = "output", quantity = 300, rate = "10", per = 1000000, amount = "0.003"}, {meter = "reasoning", quantity = 80, rate = "10", per = 1000000, amount = "0.0008"}]
         outrigger.cost.region = "global"
@@ -311,7 +340,8 @@ fn the_record_holds_everything_but_content() {
         outrigger.request.bytes = 2000
         outrigger.request_id = "req_1"
         outrigger.response.bytes = 9000
-        outrigger.schema.version = 3
+        outrigger.route.attempts = 1
+        outrigger.schema.version = 4
         outrigger.step = "plan"
         outrigger.tier.requested = "auto"
         outrigger.tier.served = "default"
@@ -375,6 +405,132 @@ fn a_retry_and_what_goes_on_from_another_call_are_linked_to_it() {
     let attempt = lines(&spans[1].attributes);
     assert!(attempt.contains(&"http.request.resend_count = 2".to_owned()), "{attempt:#?}");
     assert!(attempt.contains(&r#"outrigger.attempt.reason = "retry""#.to_owned()), "{attempt:#?}");
+}
+
+#[test]
+fn a_retry_without_a_trace_of_the_app_stands_under_its_first_attempt() {
+    let mut call = answered();
+    let first = CallId([6; 16]);
+    let before = SpanContext { trace_id: [6; 16], span_id: [7; 8], parent_span_id: None, flags: 1 };
+    let retried = Retried { call: first, span: before, failed: true, by: JoinedBy::RetryCount };
+    call.logical = Logical { id: first, attempt: 2, retried: Some(retried) };
+    assert_eq!(spans(&call, &[])[0].flags, 0x301, "the parent is the app's");
+    call.span.parent_span_id = Some(first.span_id());
+    assert!(call.is_under_first_attempt());
+    assert_eq!(spans(&call, &[])[0].flags, 0x101, "the parent is ours");
+}
+
+#[test]
+fn tokens_are_told_by_modality_where_there_is_more_than_one() {
+    let mut call = answered();
+    let modal = |call: &CallRecord, variables: &[(&str, &str)]| {
+        let lines = lines(&spans(call, variables)[0].attributes);
+        let modal = [".text.", ".image.", ".audio."];
+        lines.into_iter().filter(|line| modal.iter().any(|one| line.contains(one))).collect::<Vec<_>>()
+    };
+    assert!(modal(&call, &[]).is_empty());
+    call.tokens.usage = call.tokens.usage.with(Meter::InputImage, 1000).with(Meter::OutputAudio, 50);
+    assert_eq!(
+        modal(&call, &[]),
+        [
+            "gen_ai.usage.audio.cache_read.input_tokens = 0",
+            "gen_ai.usage.audio.input_tokens = 0",
+            "gen_ai.usage.audio.output_tokens = 50",
+            "gen_ai.usage.image.cache_read.input_tokens = 0",
+            "gen_ai.usage.image.input_tokens = 1000",
+            "gen_ai.usage.image.output_tokens = 0",
+            "gen_ai.usage.text.cache_read.input_tokens = 1024",
+            "gen_ai.usage.text.input_tokens = 1234",
+            "gen_ai.usage.text.output_tokens = 380",
+        ]
+    );
+    assert!(modal(&call, &[("OUTRIGGER_GENAI_MODALITY_ATTRIBUTES", "false")]).is_empty());
+}
+
+#[test]
+fn what_the_request_asked_for_is_told() {
+    let mut call = answered();
+    call.otel_provider = "azure.ai.openai";
+    call.facts.stop_sequences = vec!["END".to_owned(), "\n\n".to_owned()];
+    call.facts.encoding_formats = vec!["float".to_owned()];
+    call.facts.dimensions = Some(256);
+    call.facts.prompt_template = Some(("pmpt_1".to_owned(), Some("3".to_owned())));
+    call.facts.guardrail = Some("gr-1".to_owned());
+    let lines = lines(&spans(&call, &[])[0].attributes);
+    for line in [
+        r#"aws.bedrock.guardrail.id = "gr-1""#,
+        r#"azure.resource_provider.namespace = "Microsoft.CognitiveServices""#,
+        "gen_ai.embeddings.dimension.count = 256",
+        r#"gen_ai.prompt.name = "pmpt_1""#,
+        r#"gen_ai.prompt.version = "3""#,
+        r#"gen_ai.request.encoding_formats = ["float"]"#,
+        r#"gen_ai.request.stop_sequences = ["END", "\n\n"]"#,
+    ] {
+        assert!(lines.contains(&line.to_owned()), "{line} in {lines:#?}");
+    }
+}
+
+#[test]
+fn what_the_apps_own_span_counts_is_not_counted_again() {
+    let counted = |call: &CallRecord, variables: &[(&str, &str)]| {
+        let settings = settings(variables);
+        let wanted = Tracing::of(&settings).wants(call);
+        let span = spans(call, variables).remove(0);
+        let lines = lines(&span.attributes);
+        let usage = lines.iter().any(|line| line.starts_with("gen_ai.usage."));
+        if !usage {
+            for line in ["outrigger.usage.input = 210", r#"outrigger.cost.usd = "0.0041905""#] {
+                assert!(lines.contains(&line.to_owned()), "{line} in {lines:#?}");
+            }
+        }
+        (wanted, usage, span.links.len())
+    };
+    let (both, link, none) = (
+        [("OUTRIGGER_APP_TELEMETRY", "both")],
+        [("OUTRIGGER_APP_TELEMETRY", "link")],
+        [("OUTRIGGER_APP_TELEMETRY", "metrics_only")],
+    );
+    let mut call = answered();
+    // Nothing shows that the app's span counts tokens, unless the operator knows it.
+    assert_eq!(counted(&call, &link), (true, true, 0));
+    let always = [link[0], ("OUTRIGGER_APP_INSTRUMENTED", "always")];
+    assert_eq!(counted(&call, &always), (true, false, 1));
+    call.instrumented = Some(Instrumented::AnthropicSdk);
+    assert_eq!(counted(&call, &both), (true, true, 0));
+    assert_eq!(counted(&call, &link), (true, false, 1));
+    assert!(!Tracing::of(&settings(&none)).wants(&call));
+    // A span of the app's that is not sampled counts nothing.
+    call.span.flags = 0;
+    assert_eq!(counted(&call, &[link[0], ("OTEL_TRACES_SAMPLER", "always_on")]), (true, true, 0));
+    call.span = SpanContext { parent_span_id: None, flags: 1, ..call.span };
+    assert_eq!(counted(&call, &always), (true, true, 0));
+}
+
+#[test]
+fn a_failure_is_an_event_of_its_own_as_well() {
+    let records = |call: &CallRecord| {
+        let bytes = Schema::new(&settings(&[])).logs([call].into_iter());
+        let mut request = ExportLogsServiceRequest::decode(bytes).unwrap();
+        std::mem::take(&mut request.resource_logs[0].scope_logs[0].log_records)
+    };
+    for call in [answered(), failed()] {
+        assert_eq!(records(&call).len() as u64, log_count(&call));
+    }
+    let event = &records(&failed())[1];
+    assert_eq!(event.event_name, "gen_ai.client.operation.exception");
+    assert_eq!((event.severity_number, event.severity_text.as_str()), (13, "WARN"));
+    assert_eq!((event.trace_id.as_slice(), event.span_id.as_slice()), (&[4u8; 16][..], &[5u8; 8][..]));
+    assert_lines(
+        &event.attributes,
+        r#"
+        exception.message = "openai refused the key (401): check OPENAI_API_KEY"
+        exception.type = "invalid_api_key"
+        gen_ai.operation.name = "chat"
+        gen_ai.provider.name = "openai"
+        gen_ai.request.model = "gpt-5.1"
+        outrigger.call.id = "cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd"
+        "#,
+    );
 }
 
 #[test]

@@ -6,8 +6,8 @@ use super::endpoint::Written;
 use super::error::SettingsError;
 use super::values::{Found, Variables, attributes, headers};
 use super::{
-    Batching, CacheAttribute, CallSignal, GenAiMetrics, MetricSignal, NamedFile, Protocol, Pull, Settings,
-    Signal, Target, Temporality,
+    AppInstrumented, AppTelemetry, Batching, CacheAttribute, CallSignal, GenAiMetrics, MetricSignal,
+    NamedFile, Protocol, Pull, Settings, Signal, Target, Temporality,
 };
 use crate::{Sampler, schema};
 
@@ -64,6 +64,9 @@ pub(super) fn read(
         sampler: sampler(&variables)?,
         genai_metrics: genai_metrics(&variables)?,
         cache_attribute: cache_attribute(&variables)?,
+        modality_attributes: modality_attributes(&variables)?,
+        app_telemetry: app_telemetry(&variables)?,
+        app_instrumented: app_instrumented(&variables)?,
     })
 }
 
@@ -277,5 +280,37 @@ fn cache_attribute(variables: &Variables<'_>) -> Result<CacheAttribute, Settings
         "cache_write" => Ok(CacheAttribute::CacheWrite),
         "cache_creation" => Ok(CacheAttribute::CacheCreation),
         _ => Err(found.fault("not a name of the cache attribute", "write cache_write or cache_creation")),
+    }
+}
+
+/// On unless switched off: readers that add up every `gen_ai.usage.…` would count these twice.
+fn modality_attributes(variables: &Variables<'_>) -> Result<bool, SettingsError> {
+    match variables.find("OUTRIGGER_GENAI_MODALITY_ATTRIBUTES") {
+        Some(found) => variables.flag(&found.variable),
+        None => Ok(true),
+    }
+}
+
+fn app_telemetry(variables: &Variables<'_>) -> Result<AppTelemetry, SettingsError> {
+    let Some(found) = variables.find("OUTRIGGER_APP_TELEMETRY") else { return Ok(AppTelemetry::default()) };
+    match found.value.as_str() {
+        "both" => Ok(AppTelemetry::Both),
+        "link" => Ok(AppTelemetry::Link),
+        "metrics_only" => Ok(AppTelemetry::MetricsOnly),
+        _ => {
+            Err(found
+                .fault("not a way to live with the app's own telemetry", "write both, link or metrics_only"))
+        }
+    }
+}
+
+fn app_instrumented(variables: &Variables<'_>) -> Result<AppInstrumented, SettingsError> {
+    let Some(found) = variables.find("OUTRIGGER_APP_INSTRUMENTED") else {
+        return Ok(AppInstrumented::default());
+    };
+    match found.value.as_str() {
+        "recognised" => Ok(AppInstrumented::Recognised),
+        "always" => Ok(AppInstrumented::Always),
+        _ => Err(found.fault("not a rule for which calls are instrumented", "write recognised or always")),
     }
 }

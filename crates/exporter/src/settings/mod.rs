@@ -182,6 +182,28 @@ pub enum Pull {
     At(String, u16),
 }
 
+/// What becomes of the spans of calls that a GenAI span of the app's own covers: their tokens would be counted twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AppTelemetry {
+    /// They are complete.
+    #[default]
+    Both,
+    /// They are linked to the app's and carry no token or dollar under a name that readers add up.
+    Link,
+    /// There are none; records and metrics go on.
+    MetricsOnly,
+}
+
+/// Which spans of the app count tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AppInstrumented {
+    /// Those of an SDK that is known to do so, as its requests show.
+    #[default]
+    Recognised,
+    /// All: the operator knows that every call is instrumented.
+    Always,
+}
+
 /// Everything the exporter is told.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -209,6 +231,12 @@ pub struct Settings {
     pub genai_metrics: GenAiMetrics,
     /// Which cache attribute spans carry.
     pub cache_attribute: CacheAttribute,
+    /// Whether spans tell tokens by modality, where there is more than one.
+    pub modality_attributes: bool,
+    /// What becomes of spans that the app's own cover.
+    pub app_telemetry: AppTelemetry,
+    /// Which of the app's spans do.
+    pub app_instrumented: AppInstrumented,
 }
 
 impl Settings {

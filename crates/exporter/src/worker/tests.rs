@@ -43,7 +43,7 @@ async fn play(
 ) -> (Scene, crate::Counts) {
     let settings = settings(variables);
     let tallies = Arc::new(Tallies::default());
-    let traces_wanted = settings.traces.as_ref().map(|_| settings.sampler);
+    let traces_wanted = settings.traces.as_ref().map(|_| Tracing::of(&settings));
     let wanted = Wanted { traces: traces_wanted, logs: settings.logs.is_some() };
     let (slot, inbox) = inbox(ROOM, wanted, Arc::clone(&tallies));
     let (end, ends) = watch::channel(None);
@@ -148,8 +148,11 @@ async fn a_delay_that_the_user_set_is_honoured_for_failed_calls_too() {
 
 #[tokio::test(start_paused = true)]
 async fn calls_that_end_close_together_wake_the_thread_once() {
-    let (slot, mut inbox) =
-        inbox(ROOM, Wanted { traces: Some(Sampler::default()), logs: true }, Arc::new(Tallies::default()));
+    let (slot, mut inbox) = inbox(
+        ROOM,
+        Wanted { traces: Some(Tracing::of(&settings(&[]))), logs: true },
+        Arc::new(Tallies::default()),
+    );
     let local = LocalSet::new();
     let visits = local.spawn_local(async move {
         let mut visits = Vec::new();
@@ -351,7 +354,7 @@ proptest! {
                 ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "4"),
             ]);
             let tallies = Arc::new(Tallies::default());
-            let wanted = Wanted { traces: Some(settings.sampler), logs: true };
+            let wanted = Wanted { traces: Some(Tracing::of(&settings)), logs: true };
             let (slot, inbox) = inbox(4, wanted, Arc::clone(&tallies));
             let (end, ends) = watch::channel(None);
             let (traces, logs, metrics) = (script(answers.0), script(answers.1), script(answers.2));
@@ -360,7 +363,7 @@ proptest! {
             let worker = Worker::new(&settings, wires, metrics_of(&settings, &tallies), inbox, Arc::clone(&tallies), ends);
             let local = LocalSet::new();
             let running = local.spawn_local(worker.run());
-            let mut recorded = 0;
+            let (mut recorded, mut events) = (0, 0);
             let mut last = tallies.snapshot();
             for step in steps {
                 match step {
@@ -369,6 +372,8 @@ proptest! {
                         call.span.flags = sampled.into();
                         slot.try_record(numbered(call, recorded));
                         recorded += 1;
+                        // A failure is an event as well.
+                        events += u64::from(fails);
                     }
                     Step::Pass(time) => local.run_until(pass(time)).await,
                     Step::End => {
@@ -381,7 +386,7 @@ proptest! {
                     assert!(now.exported >= before.exported, "{kind}");
                     assert!(now.dropped.each().all(|(cause, lost)| lost >= before.dropped.of(cause)), "{kind}");
                 }
-                assert_eq!((counts.calls.seen, counts.logs.seen), (recorded, recorded));
+                assert_eq!((counts.calls.seen, counts.logs.seen), (recorded, recorded + events));
                 last = counts;
             }
             if torn_down {

@@ -27,6 +27,8 @@ pub(crate) fn answered() -> CallRecord {
         port: 443,
         peer: Some(([192, 0, 2, 7], 443).into()),
         path: "/v1/chat/completions".to_owned(),
+        query: None,
+        model: Some("gpt-5.1".to_owned()),
         method: "POST".to_owned(),
         http_version: "2",
         status: Some(200),
@@ -52,6 +54,7 @@ pub(crate) fn answered() -> CallRecord {
     CallRecord {
         id: CallId([0xab; 16]),
         span: SpanContext { trace_id: [1; 16], span_id: [2; 8], parent_span_id: Some([9; 8]), flags: 1 },
+        instrumented: None,
         mode: Mode::Connect,
         provider: "openai",
         otel_provider: "openai",

@@ -14,9 +14,10 @@ use crate::call::{CallStart, End};
 use crate::cause::is_good;
 use crate::guard::{FAULT, guarded};
 use crate::identity::{Candidates, tidy};
+use crate::query::shown;
 use crate::{
-    Accounted, Attempt, CallId, CallRecord, Deployments, Identity, KeyHint, Logical, Marks, Mode, Provenance,
-    Resent, SpanContext, Times, Timestamp, Transport,
+    Accounted, Attempt, CallId, CallRecord, Deployments, Identity, Instrumented, KeyHint, Logical, Marks,
+    Mode, Provenance, Resent, SpanContext, Times, Timestamp, Transport,
 };
 
 /// Who asks whom, and by which way. The responses of one WebSocket have it in common.
@@ -24,11 +25,14 @@ use crate::{
 pub(super) struct About {
     pub(super) id: CallId,
     pub(super) span: SpanContext,
+    pub(super) instrumented: Option<Instrumented>,
     pub(super) service: &'static Service,
     pub(super) recognised: Recognised,
     pub(super) mode: Mode,
     pub(super) method: Method,
     pub(super) path: String,
+    /// Its query, without what may be a secret.
+    pub(super) query: Option<String>,
     pub(super) host: String,
     pub(super) port: u16,
     pub(super) peer: Option<SocketAddr>,
@@ -99,12 +103,14 @@ impl About {
         About {
             id: start.id,
             identity: Candidates::of_head(start.headers, &span, start.identity),
+            instrumented: span.parent_span_id.and_then(|_| Instrumented::of(start.headers)),
             span,
             service: start.service,
             recognised: start.recognised,
             mode: start.mode,
             method: start.method.clone(),
             path: start.path.to_owned(),
+            query: start.query.map(shown),
             host: start.host.to_owned(),
             port: start.port,
             peer: None,
@@ -135,6 +141,8 @@ impl About {
             port: self.port,
             peer: self.peer,
             path: self.path.clone(),
+            query: self.query.clone(),
+            model: None,
             method: self.method.as_str().to_owned(),
             http_version: self.http_version,
             status: status.map(|status| status.as_u16()),
@@ -203,9 +211,13 @@ impl About {
         });
         let mut attempts = self.earlier.clone();
         attempts.push(self.attempt(&times, status, error_type));
+        for attempt in &mut attempts {
+            attempt.model.clone_from(&facts.model);
+        }
         CallRecord {
             id: self.id,
             span: self.span,
+            instrumented: self.instrumented,
             mode: self.mode,
             provider: self.service.id,
             otel_provider: self.service.otel_name,
@@ -327,6 +339,16 @@ impl Judgement {
     }
 }
 
+/// Texts that are kept of a list in a request, and bytes of each: no provider takes more of them.
+const LIST: usize = 16;
+const LIST_TEXT: usize = 64;
+
+/// A text that may well be a line break, which must stay one.
+fn cut(mut text: String) -> String {
+    text.truncate(text.floor_char_boundary(LIST_TEXT));
+    text
+}
+
 /// What a request said, its free texts made fit for a record.
 pub(super) fn tidied(facts: RequestFacts) -> RequestFacts {
     RequestFacts {
@@ -335,6 +357,12 @@ pub(super) fn tidied(facts: RequestFacts) -> RequestFacts {
         tier_word: facts.tier_word.and_then(tidy),
         previous_response_id: facts.previous_response_id.and_then(tidy),
         conversation: facts.conversation.and_then(tidy),
+        stop_sequences: facts.stop_sequences.into_iter().take(LIST).map(cut).collect(),
+        encoding_formats: facts.encoding_formats.into_iter().take(LIST).filter_map(tidy).collect(),
+        prompt_template: facts
+            .prompt_template
+            .and_then(|(id, version)| Some((tidy(id)?, version.and_then(tidy)))),
+        guardrail: facts.guardrail.and_then(tidy),
         ..facts
     }
 }

@@ -108,13 +108,12 @@ impl About {
                 StreamEnd::Open | StreamEnd::Complete => (Outcome::Answered, None),
             },
             (None, End::Cut | End::Failed { .. }) => {
-                (Outcome::Failed, Some(cause::cut(self.service, head.status, "the answer broke off")))
+                (Outcome::Failed, Some(cause::cut(self.service, head.status, cause::Cut::Broken)))
             }
             (None, End::Cancelled) => (Outcome::Cancelled, None),
             (None, End::Complete) if reading.stumbled.is_some() => (Outcome::Unknown, None),
             (None, End::Complete) => {
-                let how = "the stream ended without its terminal event";
-                (Outcome::Failed, Some(cause::cut(self.service, head.status, how)))
+                (Outcome::Failed, Some(cause::cut(self.service, head.status, cause::Cut::Incomplete)))
             }
         };
         (outcome, cause, tokens)

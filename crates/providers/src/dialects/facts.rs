@@ -69,6 +69,21 @@ pub(crate) fn output_type(scan: &JsonScan, path: &[&str]) -> Option<&'static str
     }
 }
 
+/// Texts that stand in a list, or one of them alone.
+pub(crate) fn one_or_more(scan: &JsonScan, path: &[&str]) -> Vec<String> {
+    #[derive(serde::Deserialize)]
+    #[serde(untagged)]
+    enum OneOrMore {
+        One(String),
+        More(Vec<String>),
+    }
+    match scan.read::<OneOrMore>(path) {
+        Some(OneOrMore::One(text)) => vec![text],
+        Some(OneOrMore::More(texts)) => texts,
+        None => Vec::new(),
+    }
+}
+
 /// A name that is either a string or an object with an `id`.
 pub(crate) fn name_or_id(scan: &JsonScan, path: &[&str]) -> Option<String> {
     #[derive(serde::Deserialize)]

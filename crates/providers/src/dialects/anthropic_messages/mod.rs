@@ -8,7 +8,7 @@ mod usage;
 use http::{HeaderMap, StatusCode};
 
 use crate::dialects::answer::AnswerMeter;
-use crate::dialects::facts::{FactsReader, names, output_type};
+use crate::dialects::facts::{FactsReader, names, one_or_more, output_type};
 use crate::framing::{JsonScan, Path};
 use crate::{
     AnswerTexts, Dialect, Failure, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter,
@@ -25,6 +25,7 @@ const FACTS: &[Path] = &[
     &["temperature"],
     &["top_p"],
     &["top_k"],
+    &["stop_sequences"],
     &["output_config", "effort"],
     &["output_config", "format", "type"],
     &["service_tier"],
@@ -41,6 +42,7 @@ fn facts(scan: &JsonScan) -> RequestFacts {
         temperature: scan.read(&["temperature"]),
         top_p: scan.read(&["top_p"]),
         top_k: scan.read(&["top_k"]),
+        stop_sequences: one_or_more(scan, &["stop_sequences"]),
         reasoning_level: scan.read(&["output_config", "effort"]),
         tier_word: scan.read(&["service_tier"]),
         output_type: output_type(scan, &["output_config", "format", "type"]),

@@ -7,7 +7,7 @@ use http::{HeaderMap, StatusCode};
 
 use crate::dialects::answer::AnswerMeter;
 use crate::dialects::aws_errors;
-use crate::dialects::facts::{FactsReader, names, output_type};
+use crate::dialects::facts::{FactsReader, names, one_or_more, output_type};
 use crate::framing::{JsonScan, Path};
 use crate::{
     AnswerTexts, Dialect, Failure, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter,
@@ -21,6 +21,8 @@ const FACTS: &[Path] = &[
     &["inferenceConfig", "maxTokens"],
     &["inferenceConfig", "temperature"],
     &["inferenceConfig", "topP"],
+    &["inferenceConfig", "stopSequences"],
+    &["guardrailConfig", "guardrailIdentifier"],
     &["additionalModelRequestFields", "top_k"],
     &["outputConfig", "effort"],
     &["outputConfig", "textFormat", "type"],
@@ -33,6 +35,8 @@ fn facts(scan: &JsonScan) -> RequestFacts {
         max_tokens: scan.read(&["inferenceConfig", "maxTokens"]),
         temperature: scan.read(&["inferenceConfig", "temperature"]),
         top_p: scan.read(&["inferenceConfig", "topP"]),
+        stop_sequences: one_or_more(scan, &["inferenceConfig", "stopSequences"]),
+        guardrail: scan.read(&["guardrailConfig", "guardrailIdentifier"]),
         top_k: scan.read(&["additionalModelRequestFields", "top_k"]),
         reasoning_level: scan.read(&["outputConfig", "effort"]),
         output_type: output_type(scan, &["outputConfig", "textFormat", "type"]),

@@ -6,7 +6,7 @@ mod meter;
 use http::{HeaderMap, StatusCode};
 
 use crate::dialects::answer::AnswerMeter;
-use crate::dialects::facts::{FactsReader, output_type};
+use crate::dialects::facts::{FactsReader, one_or_more, output_type};
 use crate::dialects::openai_errors::by_status;
 use crate::framing::{JsonScan, Path};
 use crate::{
@@ -28,6 +28,9 @@ const FACTS: &[Path] = &[
     &["frequency_penalty"],
     &["presence_penalty"],
     &["response_format", "type"],
+    &["stop_sequences"],
+    &["output_dimension"],
+    &["embedding_types"],
 ];
 
 fn facts(scan: &JsonScan) -> RequestFacts {
@@ -42,6 +45,9 @@ fn facts(scan: &JsonScan) -> RequestFacts {
         frequency_penalty: scan.read(&["frequency_penalty"]),
         presence_penalty: scan.read(&["presence_penalty"]),
         output_type: output_type(scan, &["response_format", "type"]),
+        stop_sequences: one_or_more(scan, &["stop_sequences"]),
+        dimensions: scan.read(&["output_dimension"]),
+        encoding_formats: one_or_more(scan, &["embedding_types"]),
         ..RequestFacts::default()
     }
 }

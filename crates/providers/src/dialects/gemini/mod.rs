@@ -7,7 +7,7 @@ mod usage;
 use http::{HeaderMap, StatusCode};
 
 use crate::dialects::answer::AnswerMeter;
-use crate::dialects::facts::{FactsReader, names};
+use crate::dialects::facts::{FactsReader, names, one_or_more};
 use crate::dialects::google_errors;
 use crate::framing::{JsonScan, Path};
 use crate::{
@@ -46,6 +46,10 @@ const FACTS: &[Path] = &[
     &["service_tier"],
     &["model"],
     &["labels"],
+    &["generationConfig", "stopSequences"],
+    &["generation_config", "stop_sequences"],
+    &["outputDimensionality"],
+    &["output_dimensionality"],
 ];
 
 fn facts(scan: &JsonScan) -> RequestFacts {
@@ -73,6 +77,12 @@ fn facts(scan: &JsonScan) -> RequestFacts {
         },
         reasoning_level: either::<String>(scan, 18).map(|level| level.to_ascii_lowercase()),
         tier_word: either(scan, 20),
+        stop_sequences: [FACTS[24], FACTS[25]]
+            .into_iter()
+            .map(|path| one_or_more(scan, path))
+            .find(|texts| !texts.is_empty())
+            .unwrap_or_default(),
+        dimensions: either(scan, 26),
         names: names(scan, &[], &[&["labels"]]),
         ..RequestFacts::default()
     }

@@ -6,7 +6,7 @@ mod meter;
 use http::{HeaderMap, StatusCode};
 
 use crate::dialects::answer::AnswerMeter;
-use crate::dialects::facts::FactsReader;
+use crate::dialects::facts::{FactsReader, one_or_more};
 use crate::dialects::openai_errors::by_status;
 use crate::framing::{JsonScan, Path};
 use crate::{
@@ -25,6 +25,8 @@ const FACTS: &[Path] = &[
     &["options", "top_p"],
     &["options", "top_k"],
     &["options", "seed"],
+    &["options", "stop"],
+    &["dimensions"],
     &["think"],
     &["format"],
 ];
@@ -39,6 +41,8 @@ fn facts(scan: &JsonScan) -> RequestFacts {
         top_p: scan.read(&["options", "top_p"]),
         top_k: scan.read(&["options", "top_k"]),
         seed: scan.read(&["options", "seed"]),
+        stop_sequences: one_or_more(scan, &["options", "stop"]),
+        dimensions: scan.read(&["dimensions"]),
         reasoning_level: scan.read(&["think"]),
         // `"json"` or a schema.
         output_type: scan.value(&["format"]).filter(|raw| !matches!(*raw, b"null" | b"\"\"")).map(|_| "json"),

@@ -7,7 +7,7 @@ mod usage;
 use http::{HeaderMap, StatusCode};
 
 use crate::dialects::answer::AnswerMeter;
-use crate::dialects::facts::{FactsReader, output_type};
+use crate::dialects::facts::{FactsReader, one_or_more, output_type};
 use crate::dialects::{openai_errors, openai_names};
 use crate::framing::{JsonScan, Path};
 use crate::{
@@ -61,6 +61,7 @@ const FACTS: &[Path] = &[
     &["seed"],
     &["frequency_penalty"],
     &["presence_penalty"],
+    &["stop"],
     &["reasoning_effort"],
     &["service_tier"],
     &["response_format", "type"],
@@ -86,6 +87,7 @@ fn facts(scan: &JsonScan) -> RequestFacts {
         seed: scan.read(&["seed"]),
         frequency_penalty: scan.read(&["frequency_penalty"]),
         presence_penalty: scan.read(&["presence_penalty"]),
+        stop_sequences: one_or_more(scan, &["stop"]),
         reasoning_level: scan.read(&["reasoning_effort"]),
         tier_word: scan.read(&["service_tier"]),
         output_type: output_type(scan, &["response_format", "type"]),

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, StatusCode};
 
-use crate::dialects::facts::FactsReader;
+use crate::dialects::facts::{FactsReader, one_or_more};
 use crate::dialects::openai_chat::OPENAI_CHAT;
 use crate::dialects::openai_names;
 use crate::framing::{JsonScan, Path};
@@ -11,10 +11,16 @@ use crate::{Dialect, Failure, OwnError, Reading, RequestFacts, RequestReader, Re
 /// The wire format. Its answers and errors have the members of a chat completion, without choices.
 pub struct OpenAiEmbeddings;
 
-const FACTS: &[Path] = &[&["model"], &["user"], &["metadata"]];
+const FACTS: &[Path] = &[&["model"], &["dimensions"], &["encoding_format"], &["user"], &["metadata"]];
 
 fn facts(scan: &JsonScan) -> RequestFacts {
-    RequestFacts { model: scan.read(&["model"]), names: openai_names::read(scan), ..RequestFacts::default() }
+    RequestFacts {
+        model: scan.read(&["model"]),
+        dimensions: scan.read(&["dimensions"]),
+        encoding_formats: one_or_more(scan, &["encoding_format"]),
+        names: openai_names::read(scan),
+        ..RequestFacts::default()
+    }
 }
 
 impl Dialect for OpenAiEmbeddings {

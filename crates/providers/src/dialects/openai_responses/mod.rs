@@ -29,6 +29,8 @@ const FACTS: &[Path] = &[
     &["text", "format", "type"],
     &["previous_response_id"],
     &["conversation"],
+    &["prompt", "id"],
+    &["prompt", "version"],
     &["user"],
     &["safety_identifier"],
     &["session_id"],
@@ -50,6 +52,7 @@ fn facts(scan: &JsonScan) -> RequestFacts {
         tier_word: scan.read(&["service_tier"]),
         output_type: output_type(scan, &["text", "format", "type"]),
         previous_response_id: scan.read(&["previous_response_id"]),
+        prompt_template: scan.read(&["prompt", "id"]).map(|id| (id, scan.read(&["prompt", "version"]))),
         conversation: name_or_id(scan, &["conversation"]),
         names: openai_names::read(scan),
         ..RequestFacts::default()
