@@ -54,6 +54,8 @@ pub mod mounts {
     pub const CA: &str = "/var/run/outrigger/ca";
     /// The public trust files; read-only in the app's containers.
     pub const TRUST: &str = "/var/run/outrigger/trust";
+    /// Telemetry that an endpoint which is away has not taken, on disk; the sidecar's alone.
+    pub const SPOOL: &str = "/var/run/outrigger/spool";
 }
 
 /// Request headers by which an application names who and what a call is for.

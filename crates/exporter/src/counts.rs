@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::Signal;
+use crate::spool::{self, SpoolStatus};
 
 /// Why an item was lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -24,11 +25,17 @@ pub enum DropCause {
     Ended,
     /// A newer collection of metrics holds all that this one held.
     Superseded,
+    /// It lay in the spool when the spool was full.
+    SpoolFull,
+    /// It lay in the spool for too long.
+    SpoolAge,
+    /// It lay in the spool and cannot be read any more.
+    SpoolBroken,
 }
 
 impl DropCause {
     /// Every cause.
-    pub const ALL: [DropCause; 7] = [
+    pub const ALL: [DropCause; 10] = [
         DropCause::NoRoom,
         DropCause::Refused,
         DropCause::Rejected,
@@ -36,6 +43,9 @@ impl DropCause {
         DropCause::Partial,
         DropCause::Ended,
         DropCause::Superseded,
+        DropCause::SpoolFull,
+        DropCause::SpoolAge,
+        DropCause::SpoolBroken,
     ];
 
     /// The word used in metrics and in the status.
@@ -49,6 +59,9 @@ impl DropCause {
             DropCause::Partial => "partial_success",
             DropCause::Ended => "ended",
             DropCause::Superseded => "superseded",
+            DropCause::SpoolFull => "spool_full",
+            DropCause::SpoolAge => "spool_age",
+            DropCause::SpoolBroken => "spool_broken",
         }
     }
 }
@@ -86,15 +99,19 @@ impl<const N: usize> From<[(DropCause, u64); N]> for Drops {
     }
 }
 
-/// What became of the items of one kind: `seen = exported + waiting + dropped`, in every snapshot.
+/// What became of the items of one kind: `seen + recovered = exported + waiting + spooled + dropped`, in every snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Count {
     /// Handed to the exporter.
     pub seen: u64,
+    /// Found in the spool at the start: an earlier process had seen them.
+    pub recovered: u64,
     /// Taken by the endpoint, which said so.
     pub exported: u64,
     /// Held in memory or on the way.
     pub waiting: u64,
+    /// Kept on disk.
+    pub spooled: u64,
     /// Lost, and why.
     pub dropped: Drops,
 }
@@ -145,12 +162,22 @@ impl CountsReader {
     pub fn counts(&self) -> Counts {
         self.0.snapshot()
     }
+
+    /// How the spool is; nothing where none is configured.
+    #[must_use]
+    pub fn spool(&self) -> Option<SpoolStatus> {
+        self.0.spool.status()
+    }
 }
 
 /// The running count of one kind.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     seen: AtomicU64,
+    recovered: AtomicU64,
+    /// Ever kept on disk, and ever gone from there.
+    kept: AtomicU64,
+    left: AtomicU64,
     exported: AtomicU64,
     dropped: [AtomicU64; DropCause::ALL.len()],
 }
@@ -159,6 +186,21 @@ impl Tally {
     /// Counts items in. Always before they can be settled.
     pub(crate) fn saw(&self, items: u64) {
         self.seen.fetch_add(items, Ordering::Release);
+    }
+
+    /// Counts items in that an earlier process left in the spool. Always before they are counted as kept.
+    pub(crate) fn recovered(&self, items: u64) {
+        self.recovered.fetch_add(items, Ordering::Release);
+    }
+
+    /// Counts items that the disk holds now.
+    pub(crate) fn kept(&self, items: u64) {
+        self.kept.fetch_add(items, Ordering::Release);
+    }
+
+    /// Counts items that the disk holds no longer. Always before they are settled.
+    pub(crate) fn left(&self, items: u64) {
+        self.left.fetch_add(items, Ordering::Release);
     }
 
     /// Counts items that arrived.
@@ -171,14 +213,18 @@ impl Tally {
         self.dropped[cause as usize].fetch_add(items, Ordering::Release);
     }
 
-    /// A consistent snapshot. What is settled is read before what was seen: an item is seen first, so the difference
-    /// can never be negative, and it is exactly what waited at some moment in between.
+    /// A consistent snapshot. What an item passes last is read first: seen, kept, left and settled come in this order, so no
+    /// difference can be negative, and what waits is exactly what waited at some moment in between.
     pub(crate) fn snapshot(&self) -> Count {
         let exported = self.exported.load(Ordering::Acquire);
         let dropped = Drops(self.dropped.each_ref().map(|cause| cause.load(Ordering::Acquire)));
+        let left = self.left.load(Ordering::Acquire);
+        let spooled = self.kept.load(Ordering::Acquire).saturating_sub(left);
+        let recovered = self.recovered.load(Ordering::Acquire);
         let seen = self.seen.load(Ordering::Acquire);
-        let waiting = seen.saturating_sub(exported).saturating_sub(dropped.total());
-        Count { seen, exported, waiting, dropped }
+        let settled = exported + spooled + dropped.total();
+        let waiting = (seen + recovered).saturating_sub(settled);
+        Count { seen, recovered, exported, waiting, spooled, dropped }
     }
 }
 
@@ -190,6 +236,8 @@ pub(crate) struct Tallies {
     traces: Tally,
     logs: Tally,
     metrics: Tally,
+    /// How the spool is.
+    pub(crate) spool: spool::State,
 }
 
 impl Tallies {
@@ -227,7 +275,7 @@ mod tests {
         /// Several threads count items in and settle them while another looks: no snapshot shows more settled than
         /// seen, none runs backwards, and the last one holds everything.
         #[test]
-        fn every_snapshot_adds_up(plan in proptest::collection::vec(proptest::collection::vec((1u64..50, 0..=DropCause::ALL.len()), 1..400), 1..4)) {
+        fn every_snapshot_adds_up(plan in proptest::collection::vec(proptest::collection::vec((1u64..50, 0..=DropCause::ALL.len(), any::<bool>()), 1..400), 1..4)) {
             let tally = Tally::default();
             let done = AtomicBool::new(false);
             std::thread::scope(|scope| {
@@ -235,7 +283,7 @@ mod tests {
                     let mut last = tally.snapshot();
                     while !done.load(Ordering::Acquire) {
                         let now = tally.snapshot();
-                        assert_eq!(now.seen, now.exported + now.waiting + now.dropped.total());
+                        assert_eq!(now.seen, now.exported + now.waiting + now.spooled + now.dropped.total());
                         assert!(now.seen >= last.seen && now.exported >= last.exported);
                         assert!(DropCause::ALL.iter().all(|cause| now.dropped.of(*cause) >= last.dropped.of(*cause)));
                         last = now;
@@ -246,8 +294,12 @@ mod tests {
                     .map(|items| {
                         let tally = &tally;
                         scope.spawn(move || {
-                            for (items, fate) in items {
+                            for (items, fate, spooled) in items {
                                 tally.saw(*items);
+                                if *spooled {
+                                    tally.kept(*items);
+                                    tally.left(*items);
+                                }
                                 match DropCause::ALL.get(*fate) {
                                     None => tally.exported(*items),
                                     Some(cause) => tally.dropped(*cause, *items),
@@ -263,10 +315,10 @@ mod tests {
                 watcher.join().unwrap();
             });
             let sum = |wanted: usize| {
-                plan.iter().flatten().filter(|(_, fate)| *fate == wanted).map(|(items, _)| items).sum::<u64>()
+                plan.iter().flatten().filter(|(_, fate, _)| *fate == wanted).map(|(items, ..)| items).sum::<u64>()
             };
             let end = tally.snapshot();
-            prop_assert_eq!((end.exported, end.waiting), (sum(DropCause::ALL.len()), 0));
+            prop_assert_eq!((end.exported, end.waiting, end.spooled), (sum(DropCause::ALL.len()), 0, 0));
             for (cause, lost) in end.dropped.each() {
                 prop_assert_eq!(lost, sum(cause as usize), "{}", cause.as_str());
             }

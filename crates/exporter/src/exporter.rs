@@ -1,5 +1,6 @@
 //! The exporter as a whole: a thread of its own, a recorder to feed it, an orderly end.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use crate::inbox::{self, Slot, Wanted, inbox};
 use crate::metrics::{About, Kept, Metrics, Scrape};
 use crate::schema::{self, Tracing};
 use crate::settings::Target;
+use crate::spool::Spool;
 use crate::transport::{MachineRoots, TlsError, Transport};
 use crate::worker::{Wires, Worker};
 use crate::{Counts, CountsReader, Settings, Signal};
@@ -54,7 +56,8 @@ pub struct Exporter {
     about: About,
     scrape: Option<Scrape>,
     end: watch::Sender<Option<Instant>>,
-    ended: mpsc::Receiver<()>,
+    /// Closed when our threads have ended.
+    ended: mpsc::Receiver<Infallible>,
 }
 
 impl Exporter {
@@ -74,16 +77,18 @@ impl Exporter {
             .max_blocking_threads(1)
             .thread_name("outrigger-lookup")
             .build()?;
-        let wires = {
+        let mut wires = {
             let _context = runtime.enter();
             wires(&settings)?
         };
         let traced = wires.traces.as_ref().map(|_| Tracing::of(&settings));
         let wanted = Wanted { traces: traced, logs: wires.logs.is_some() };
         let tallies = Arc::new(Tallies::default());
+        let (ending, ended) = mpsc::channel();
+        wires.spool =
+            settings.spool.as_ref().map(|spool| Spool::start(spool, &tallies, ending.clone())).transpose()?;
         let (slot, inbox) = inbox(inbox::ROOM, wanted, Arc::clone(&tallies));
         let (end, ends) = watch::channel(None);
-        let (ending, ended) = mpsc::channel();
         let counted = Arc::clone(&tallies);
         let about = About::default();
         let metrics = Kept::by(&settings).map(|kept| Metrics::new(kept, Arc::clone(&tallies), &about));
@@ -95,8 +100,7 @@ impl Exporter {
             runtime.block_on(LocalSet::new().run_until(worker.run()));
             // A name look-up that hangs must not hold the end up.
             runtime.shutdown_background();
-            // Nobody may be waiting any more.
-            let _ = ending.send(());
+            drop(ending);
         })?;
         Ok(Exporter { slot, tallies, about, scrape, end, ended })
     }
@@ -131,21 +135,21 @@ impl Exporter {
         CountsReader(Arc::clone(&self.tallies))
     }
 
-    /// Sends what is held, waits at most `deadline` for it, then stops. What could not be sent is counted as dropped.
+    /// Sends what is held, waits at most `deadline` for it, then stops. What could not be sent is in the spool, or counted as
+    /// dropped.
     /// An endpoint that cannot be reached is tried once more, not until the deadline. Blocks the calling thread: from
     /// async code call it through `spawn_blocking`.
     #[must_use]
     pub fn shutdown(self, deadline: Duration) -> Counts {
         let deadline = deadline.min(LONGEST);
         self.end.send_replace(Some(Instant::now() + deadline));
-        // An error means that the thread is gone already, which is as well.
-        let _ = self.ended.recv_timeout(deadline + GRACE);
+        let _ended = self.ended.recv_timeout(deadline + GRACE);
         self.tallies.snapshot()
     }
 }
 
 /// Lowers this thread's priority: where both share a core, traffic must not wait for a batch to be encoded.
-fn give_way() {
+pub(crate) fn give_way() {
     // On Linux priorities are per thread, and nobody named means the caller.
     if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
         tracing::debug!(%error, "the exporter keeps its priority");
@@ -161,5 +165,6 @@ fn wires(settings: &Settings) -> Result<Wires<Transport>, TlsError> {
         traces: wire(Signal::Traces, settings.traces.as_ref().map(|signal| &signal.target))?,
         logs: wire(Signal::Logs, settings.logs.as_ref().map(|signal| &signal.target))?,
         metrics: wire(Signal::Metrics, settings.metrics.as_ref().map(|signal| &signal.target))?,
+        spool: None,
     })
 }

@@ -16,6 +16,7 @@ const LOSS_PAUSE: Duration = Duration::from_secs(60);
 pub(crate) struct Herald {
     down: RefCell<BTreeSet<String>>,
     losses: [Losses; Signal::ALL.len()],
+    unspooled: Cell<Option<Instant>>,
 }
 
 #[derive(Debug, Default)]
@@ -62,6 +63,20 @@ impl Herald {
     /// A signal that was refused is taken now.
     pub(crate) fn accepted(&self, signal: Signal, endpoint: &str) {
         tracing::info!(endpoint, signal = signal.as_str(), "the OTLP endpoint takes this signal now");
+    }
+
+    /// The disk does not take what is to be kept there. Said at most once a minute.
+    pub(crate) fn unspooled(&self, why: &str) {
+        let now = Instant::now();
+        if self.unspooled.get().is_some_and(|said| now.duration_since(said) < LOSS_PAUSE) {
+            return;
+        }
+        self.unspooled.set(Some(now));
+        tracing::error!(
+            why,
+            "the spool does not take telemetry: it stays in memory, and what no longer fits there is dropped and counted; \
+             calls are not affected; make room on the spool's volume"
+        );
     }
 
     /// Items are lost. The first loss is said at once, later ones together, once a minute.

@@ -1,8 +1,11 @@
-//! One signal's way out: holds items, gathers them into requests, sends, repeats, gives up; counts every item once.
+//! One signal's way out: holds items, gathers them into requests, sends, repeats, spools, gives up; counts every item once.
 //! Runs on the exporter's thread only, so it needs no locks.
+
+mod away;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,8 +17,10 @@ use tokio::time::Instant;
 use crate::backoff::Backoff;
 use crate::counts::Tallies;
 use crate::herald::Herald;
+use crate::spool::Spool;
 use crate::transport::{Reply, Wire};
 use crate::{DropCause, Signal};
+use away::Start;
 
 /// A signal that was refused is offered again this often.
 const PROBE: Duration = Duration::from_secs(300);
@@ -26,6 +31,9 @@ const HURRY_PAUSE: Duration = Duration::from_secs(1);
 pub(crate) trait Freight {
     /// How many items of the signal (spans, records, points) it counts for.
     fn weight(&self) -> u64;
+    /// How many calls' fate goes into the spool with it. Asked before every attempt to keep it there; when it is settled as
+    /// spooled, the last answer holds.
+    fn claim(&self) -> u64;
     /// Its fate, said once.
     fn settle(self, fate: Fate);
 }
@@ -35,6 +43,8 @@ pub(crate) trait Freight {
 pub(crate) enum Fate {
     /// The endpoint took it, or a part of it.
     Arrived,
+    /// It lies in the spool, which answers for it from now on.
+    Spooled,
     /// It is lost.
     Lost(DropCause),
 }
@@ -64,7 +74,16 @@ pub(crate) struct Bounds {
 }
 
 /// Makes one request of several pieces.
-pub(crate) type Pack<F> = Box<dyn Fn(&[F]) -> Bytes>;
+pub(crate) type Pack<F> = Box<dyn Fn(&[F], Content) -> Bytes>;
+
+/// Whether captured prompts and answers go into a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// As they were captured.
+    Whole,
+    /// Left out: it goes to the disk.
+    Left,
+}
 
 /// What a lane is made of.
 pub(crate) struct Parts<W, F> {
@@ -82,6 +101,8 @@ pub(crate) struct Parts<W, F> {
     pub(crate) tallies: Arc<Tallies>,
     /// Who tells a person.
     pub(crate) herald: Rc<Herald>,
+    /// Where requests go while the endpoint is away; without it they stay in memory.
+    pub(crate) spool: Option<Rc<Spool>>,
     /// Turns true when the exporter ends.
     pub(crate) closing: watch::Receiver<bool>,
 }
@@ -110,6 +131,10 @@ struct State<F> {
     refused: bool,
     /// Whether the endpoint ever took anything.
     worked: bool,
+    /// Whether it is away, and what comes goes to the spool at once.
+    away: bool,
+    /// Whether the end has come and what is in the spool stays there.
+    over: bool,
 }
 
 /// What to do with a request after a reply.
@@ -117,6 +142,18 @@ enum Next {
     Done,
     Again(Duration),
     Repack,
+    /// Nobody there, and no time left to wait for somebody.
+    GiveUp(String),
+}
+
+/// Why gathering ended.
+enum Gathered {
+    /// A request's pieces are set aside.
+    Request,
+    /// The spool holds what an earlier run left.
+    Backlog,
+    /// Nothing is left to wait for.
+    End,
 }
 
 impl<W: Wire, F: Freight> Lane<W, F> {
@@ -135,6 +172,8 @@ impl<W: Wire, F: Freight> Lane<W, F> {
                 refused_until: None,
                 refused: false,
                 worked: false,
+                away: false,
+                over: false,
             }),
         }
     }
@@ -186,15 +225,19 @@ impl<W: Wire, F: Freight> Lane<W, F> {
         if sooner {
             state.due = Some(due);
         }
-        if sooner || state.waiting.len() >= state.batch {
+        if sooner || state.away || state.waiting.len() >= state.batch {
             self.bell.notify_one();
         }
     }
 
     /// Sends until the exporter ends and nothing is left.
     pub(crate) async fn run(&self) {
-        while self.gather().await {
-            self.deliver().await;
+        loop {
+            match self.gather().await {
+                Gathered::Request => self.deliver().await,
+                Gathered::Backlog => self.weather(Start::Now).await,
+                Gathered::End => return,
+            }
         }
     }
 
@@ -222,21 +265,24 @@ impl<W: Wire, F: Freight> Lane<W, F> {
         self.settle(left, 0, cause)
     }
 
-    /// Waits until a request is due and sets its pieces aside. False when there is nothing left to wait for.
-    async fn gather(&self) -> bool {
+    /// Waits until a request is due and sets its pieces aside.
+    async fn gather(&self) -> Gathered {
         let mut closing = self.parts.closing.clone();
         loop {
             let wait = {
                 let mut state = self.state.borrow_mut();
                 let now = Instant::now();
                 let ends = *closing.borrow();
-                if state.waiting.is_empty() && ends {
-                    return false;
+                if !state.away && !state.over && self.backlog() {
+                    return Gathered::Backlog;
                 }
-                let due = state.due.is_some_and(|due| due <= now);
+                if state.waiting.is_empty() && ends {
+                    return Gathered::End;
+                }
+                let due = state.away || state.due.is_some_and(|due| due <= now);
                 if !state.waiting.is_empty() && (ends || due || state.waiting.len() >= state.batch) {
                     state.set_aside(now);
-                    return true;
+                    return Gathered::Request;
                 }
                 state.due
             };
@@ -249,36 +295,52 @@ impl<W: Wire, F: Freight> Lane<W, F> {
             tokio::select! {
                 () = timer => {}
                 () = self.bell.notified() => {}
+                () = self.found() => {}
                 _ = closing.wait_for(|ends| *ends) => {}
             }
         }
     }
 
-    /// Sends what was set aside until its fate is known.
+    /// Sends what was set aside until its fate is known, or the spool has it.
     async fn deliver(&self) {
         let mut backoff = Backoff::new();
         let mut closing = self.parts.closing.clone();
-        let mut body = self.pack();
+        let mut body = self.pack(Content::Whole);
         loop {
-            let reply = self.parts.wire.send(body.clone()).await;
+            let reply = {
+                let mut send = pin!(self.parts.wire.send(body.clone()));
+                match self.patiently(send.as_mut()).await {
+                    Some(reply) => reply,
+                    None => match self.keep_request().await {
+                        Some(place) => return self.weather(Start::Sent(send, place)).await,
+                        None => send.await,
+                    },
+                }
+            };
             let ends = *closing.borrow();
             match self.judge(reply, ends, &mut backoff) {
                 Next::Done => return,
-                Next::Repack => body = self.pack(),
-                // At the end a wait would only eat the time that is left; a pause keeps it from being a storm.
-                Next::Again(wait) if ends => tokio::time::sleep(wait.min(Duration::from_millis(100))).await,
+                Next::Repack => body = self.pack(Content::Whole),
                 Next::Again(wait) => {
-                    tokio::select! {
-                        () = tokio::time::sleep(wait) => {}
-                        _ = closing.wait_for(|ends| *ends) => {}
+                    if self.keep_request().await.is_some() {
+                        return self.weather(Start::After(wait, backoff)).await;
                     }
+                    pause(wait, &mut closing).await;
+                }
+                Next::GiveUp(why) => {
+                    if self.keep_request().await.is_some() {
+                        return self.weather(Start::Never).await;
+                    }
+                    let items = self.drop_all(DropCause::Ended);
+                    self.say_lost(items, &why, "start a collector there before the program ends");
+                    return;
                 }
             }
         }
     }
 
-    fn pack(&self) -> Bytes {
-        (self.parts.pack)(&self.state.borrow().sending)
+    fn pack(&self, content: Content) -> Bytes {
+        (self.parts.pack)(&self.state.borrow().sending, content)
     }
 
     fn judge(&self, reply: Reply, ends: bool, backoff: &mut Backoff) -> Next {
@@ -303,10 +365,7 @@ impl<W: Wire, F: Freight> Lane<W, F> {
                     self.parts.herald.down(endpoint, &why);
                 }
                 if outage && ends && !reached {
-                    // Nobody there, and no time left to wait for somebody.
-                    let items = self.drop_all(DropCause::Ended);
-                    self.say_lost(items, &why, "start a collector there before the program ends");
-                    return Next::Done;
+                    return Next::GiveUp(why);
                 }
                 Next::Again(backoff.next(after))
             }
@@ -348,6 +407,11 @@ impl<W: Wire, F: Freight> Lane<W, F> {
 
     fn refuse(&self, why: &str) {
         self.drop_all(DropCause::Refused);
+        self.refuse_what_comes(why);
+    }
+
+    /// Takes nothing for a while: it would be refused.
+    fn refuse_what_comes(&self, why: &str) {
         let known = {
             let mut state = self.state.borrow_mut();
             state.refused_until = Some(Instant::now() + PROBE);
@@ -397,6 +461,18 @@ impl<W: Wire, F: Freight> Drop for Lane<W, F> {
     }
 }
 
+/// Waits before a request is repeated. At the end that would only eat the time that is left; a pause keeps it from being a
+/// storm.
+async fn pause(wait: Duration, closing: &mut watch::Receiver<bool>) {
+    if *closing.borrow() {
+        return tokio::time::sleep(wait.min(Duration::from_millis(100))).await;
+    }
+    tokio::select! {
+        () = tokio::time::sleep(wait) => {}
+        _ = closing.wait_for(|ends| *ends) => {}
+    }
+}
+
 impl<F> State<F> {
     /// Sets the next request's pieces aside. What remains stays due when the time had come.
     fn set_aside(&mut self, now: Instant) {
@@ -417,13 +493,18 @@ impl<F> State<F> {
             return false;
         }
         self.batch = half;
-        for piece in self.sending.drain(half..).rev() {
+        self.put_back(half);
+        true
+    }
+
+    /// Puts back what was set aside, from there on.
+    fn put_back(&mut self, from: usize) {
+        for piece in self.sending.drain(from..).rev() {
             self.waiting.push_front(piece);
         }
         if self.due.is_none() {
             self.due = Some(Instant::now());
         }
-        true
     }
 }
 

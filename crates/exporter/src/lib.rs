@@ -6,6 +6,7 @@
 //!                    lane         one per signal: batch, send, repeat, give up; every item counted once
 //!                    schema       how a call looks in OTLP
 //!                    transport    gRPC or HTTP; what an answer means
+//!                    spool        what an endpoint that is away has not taken, on disk
 //!                    herald       says once what a person must know
 //! ```
 
@@ -18,6 +19,7 @@ mod lane;
 pub mod metrics;
 mod schema;
 mod settings;
+mod spool;
 #[cfg(test)]
 mod testing;
 mod transport;
@@ -31,3 +33,4 @@ pub use settings::{
     AppInstrumented, AppTelemetry, Batching, CacheAttribute, CallSignal, Endpoint, GenAiMetrics,
     MetricSignal, NamedFile, Protocol, Pull, Settings, SettingsError, Signal, Target, Temporality,
 };
+pub use spool::{SpoolSettings, SpoolStatus};

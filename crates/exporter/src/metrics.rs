@@ -6,6 +6,7 @@ mod exposition;
 mod meter;
 mod reader;
 mod scrape;
+mod spooled;
 
 pub use about::About;
 pub use exposition::Exposition;
@@ -333,6 +334,32 @@ pub(crate) const DROPPED: Metric = own(
     &["signal", "cause"],
     "Calls, spans, records and metric points that were lost, by cause; of a call everything.",
 );
+pub(crate) const SPOOLED: Metric = gauge(
+    "outrigger.telemetry.spooled",
+    "{item}",
+    &["signal"],
+    "Calls, spans and records that lie in the spool on disk; part of those seen and recovered.",
+);
+pub(crate) const RECOVERED: Metric = own(
+    "outrigger.telemetry.recovered",
+    "{item}",
+    &["signal"],
+    "Calls, spans and records that an earlier run had seen and left in the spool.",
+);
+pub(crate) const SPOOL_BYTES: Metric =
+    gauge("outrigger.telemetry.spool.bytes", "By", &[], "What the spool takes on disk.");
+pub(crate) const SPOOL_LIMIT: Metric = gauge(
+    "outrigger.telemetry.spool.limit",
+    "By",
+    &[],
+    "The most that the spool may take on disk; 0 where it could not be opened.",
+);
+pub(crate) const SPOOL_BROKEN: Metric = own(
+    "outrigger.telemetry.spool.broken",
+    "By",
+    &[],
+    "Bytes in the spool that could not be read: writes cut short, or damage.",
+);
 
 pub(crate) const BUILD: Metric =
     gauge("outrigger.build.info", "", &["version"], "Always 1, with the version that runs.");
@@ -387,6 +414,11 @@ pub const METRICS: &[Metric] = &[
     RULES,
     CA_EXPIRY,
     CONFIG_REJECTED,
+    SPOOLED,
+    RECOVERED,
+    SPOOL_BYTES,
+    SPOOL_LIMIT,
+    SPOOL_BROKEN,
 ];
 
 #[cfg(test)]

@@ -13,10 +13,11 @@ use tokio::time::Instant;
 use crate::counts::Tallies;
 use crate::herald::Herald;
 use crate::inbox::Inbox;
-use crate::lane::{Bounds, Fate, Freight, Lane, Overflow, Pack, Parts};
+use crate::lane::{Bounds, Content, Fate, Freight, Lane, Overflow, Pack, Parts};
 use crate::metrics::Metrics;
 use crate::schema::{self, Schema, Tracing};
 use crate::settings::{Batching, MetricSignal, Temporality};
+use crate::spool::Spool;
 use crate::transport::Wire;
 use crate::{Settings, Signal};
 
@@ -28,16 +29,20 @@ struct Call {
     record: Arc<CallRecord>,
     /// Lanes that have not settled it.
     open: Cell<u8>,
+    /// Whether its record is still in its lane: the spool answers for a call where its record goes, or its spans where it has none.
+    recorded: Cell<bool>,
+    /// Whether it is counted already: the spool answers for it.
+    counted: Cell<bool>,
     /// What has become of it so far: it arrived if any lane brought it through; else its record says why it is lost, or
     /// its spans where no record was wanted.
     fate: Cell<Option<Fate>>,
     tallies: Arc<Tallies>,
 }
 
-/// A call's spans.
-struct Spans(Rc<Call>);
-/// A call's log record.
-struct Log(Rc<Call>);
+/// A call's spans, and whether the request that takes them to the spool answers for the call.
+struct Spans(Rc<Call>, Cell<bool>);
+/// A call's log record, and whether the request that takes it to the spool answers for the call.
+struct Log(Rc<Call>, Cell<bool>);
 /// One collection of all metrics.
 struct Collection {
     body: Bytes,
@@ -45,21 +50,30 @@ struct Collection {
 }
 
 impl Call {
-    fn settle(&self, fate: Fate) {
-        if self.fate.get() != Some(Fate::Arrived) {
+    fn settle(&self, fate: Fate, claimed: bool) {
+        if fate == Fate::Spooled {
+            if claimed {
+                self.tallies.calls.kept(1);
+                self.counted.set(true);
+            }
+        } else if self.fate.get() != Some(Fate::Arrived) {
             self.fate.set(Some(fate));
         }
         self.open.set(self.open.get().saturating_sub(1));
-        if self.open.get() == 0 {
+        if self.open.get() == 0 && !self.counted.get() {
             self.count();
         }
+    }
+
+    fn is_open(&self) -> bool {
+        self.fate.get() != Some(Fate::Arrived) && !self.counted.get()
     }
 
     fn count(&self) {
         match self.fate.get() {
             Some(Fate::Lost(cause)) => self.tallies.calls.dropped(cause, 1),
             // A call of which neither record nor span is wanted lives on in the metrics.
-            Some(Fate::Arrived) | None => self.tallies.calls.exported(1),
+            Some(Fate::Arrived | Fate::Spooled) | None => self.tallies.calls.exported(1),
         }
     }
 }
@@ -69,10 +83,16 @@ impl Freight for Spans {
         schema::span_count(&self.0.record)
     }
 
+    fn claim(&self) -> u64 {
+        self.1.set(self.0.is_open() && !self.0.recorded.get());
+        self.1.get().into()
+    }
+
     fn settle(self, fate: Fate) {
         // Why the record was lost tells more than why the spans were.
         let known = self.0.fate.get();
-        self.0.settle(if fate == Fate::Arrived { fate } else { known.unwrap_or(fate) });
+        let fate = if matches!(fate, Fate::Lost(_)) { known.unwrap_or(fate) } else { fate };
+        self.0.settle(fate, self.1.get());
     }
 }
 
@@ -81,8 +101,14 @@ impl Freight for Log {
         schema::log_count(&self.0.record)
     }
 
+    fn claim(&self) -> u64 {
+        self.1.set(self.0.is_open());
+        self.1.get().into()
+    }
+
     fn settle(self, fate: Fate) {
-        self.0.settle(fate);
+        self.0.recorded.set(false);
+        self.0.settle(fate, self.1.get());
     }
 }
 
@@ -91,14 +117,19 @@ impl Freight for Collection {
         self.points
     }
 
+    fn claim(&self) -> u64 {
+        0
+    }
+
     fn settle(self, _fate: Fate) {}
 }
 
-/// What carries each signal; `None` is off.
+/// What carries each signal, and what holds them meanwhile; `None` is off.
 pub(crate) struct Wires<W> {
     pub(crate) traces: Option<W>,
     pub(crate) logs: Option<W>,
     pub(crate) metrics: Option<W>,
+    pub(crate) spool: Option<Spool>,
 }
 
 /// Everything the thread works with.
@@ -149,22 +180,26 @@ impl<W: Wire + 'static> Worker<W> {
         let schema = Rc::new(Schema::new(settings));
         let herald = Rc::new(Herald::default());
         let (closing, closes) = watch::channel(false);
-        let outfit = Outfit { tallies: &tallies, herald: &herald, closes: &closes };
+        let spool = wires.spool.map(Rc::new);
+        let outfit = Outfit { tallies: &tallies, herald: &herald, closes: &closes, spool: &spool };
 
         let traces = settings.traces.as_ref().zip(wires.traces).map(|(signal, wire)| {
             let schema = Rc::clone(&schema);
-            let pack = move |batch: &[Spans]| schema.traces(batch.iter().map(|spans| &*spans.0.record));
+            let pack =
+                move |batch: &[Spans], _: Content| schema.traces(batch.iter().map(|spans| &*spans.0.record));
             let endpoint = signal.target.endpoint.base();
             outfit.lane(Signal::Traces, endpoint, wire, Box::new(pack), bounds(signal.batching))
         });
         let logs = settings.logs.as_ref().zip(wires.logs).map(|(signal, wire)| {
             let schema = Rc::clone(&schema);
-            let pack = move |batch: &[Log]| schema.logs(batch.iter().map(|log| &*log.0.record));
+            let pack = move |batch: &[Log], _: Content| schema.logs(batch.iter().map(|log| &*log.0.record));
             let endpoint = signal.target.endpoint.base();
             outfit.lane(Signal::Logs, endpoint, wire, Box::new(pack), bounds(signal.batching))
         });
         let pushed = settings.metrics.as_ref().zip(wires.metrics).map(|(signal, wire)| {
-            let pack = |batch: &[Collection]| batch.first().map(|one| one.body.clone()).unwrap_or_default();
+            let pack = |batch: &[Collection], _: Content| {
+                batch.first().map(|one| one.body.clone()).unwrap_or_default()
+            };
             let endpoint = signal.target.endpoint.base();
             let lane = outfit.lane(Signal::Metrics, endpoint, wire, Box::new(pack), metric_bounds(signal));
             MetricsOut { lane, interval: signal.interval, schema: Rc::clone(&schema) }
@@ -209,6 +244,8 @@ impl<W: Wire + 'static> Worker<W> {
         };
         // Whether it ended in time does not matter: what is left is given up either way.
         let _ = tokio::time::timeout_at(deadline, orderly).await;
+        // What a lane has asked the disk to keep is either kept by now, or will not be.
+        lanes.shutdown().await;
         self.give_up().await;
     }
 
@@ -262,6 +299,8 @@ impl<W: Wire + 'static> Worker<W> {
         let call = Rc::new(Call {
             record,
             open: Cell::new(open),
+            recorded: Cell::new(self.logs.is_some()),
+            counted: Cell::new(false),
             fate: Cell::new(None),
             tallies: Arc::clone(&self.tallies),
         });
@@ -269,10 +308,10 @@ impl<W: Wire + 'static> Worker<W> {
             call.count();
         }
         if let Some(lane) = traced {
-            lane.push(Spans(Rc::clone(&call)), since, failed && self.hurry_traces);
+            lane.push(Spans(Rc::clone(&call), Cell::new(false)), since, failed && self.hurry_traces);
         }
         if let Some(lane) = &self.logs {
-            lane.push(Log(call), since, failed && self.hurry_logs);
+            lane.push(Log(call, Cell::new(false)), since, failed && self.hurry_logs);
         }
     }
 
@@ -298,6 +337,7 @@ struct Outfit<'a> {
     tallies: &'a Arc<Tallies>,
     herald: &'a Rc<Herald>,
     closes: &'a watch::Receiver<bool>,
+    spool: &'a Option<Rc<Spool>>,
 }
 
 impl Outfit<'_> {
@@ -317,6 +357,8 @@ impl Outfit<'_> {
             bounds,
             tallies: Arc::clone(self.tallies),
             herald: Rc::clone(self.herald),
+            // A newer collection of cumulative metrics holds what an older one held; deltas wait in memory.
+            spool: self.spool.clone().filter(|_| signal != Signal::Metrics),
             closing: self.closes.clone(),
         }))
     }

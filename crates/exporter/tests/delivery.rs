@@ -43,7 +43,7 @@ fn towards(receiver: &Receiver, variables: Variables<'_>) -> Exporter {
 /// A count of whose items these were lost.
 fn lost<const N: usize>(seen: u64, exported: u64, dropped: [(DropCause, u64); N]) -> Count {
     let dropped = Drops::from(dropped);
-    Count { seen, exported, waiting: seen - exported - dropped.total(), dropped }
+    Count { seen, exported, waiting: seen - exported - dropped.total(), dropped, ..Count::default() }
 }
 
 /// A count of which nothing was lost.

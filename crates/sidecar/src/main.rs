@@ -114,6 +114,7 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let telemetry = ExporterSettings::read(arguments.otlp.as_deref(), |name| std::env::var(name).ok())?;
     let telemetry = if port.is_some() { telemetry.scraped() } else { telemetry };
     let sends = telemetry.sends();
+    let telemetry = telemetry.with_spool(settings.spool().filter(|_| sends));
     let exporter = (sends || telemetry.scraped).then(|| Exporter::start(telemetry)).transpose()?;
     if let (Some(exporter), Some(until)) = (&exporter, bound.authority_until()) {
         exporter.about().authority_until(until);
@@ -148,8 +149,17 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     )?;
     tracing::info!(?seen, "drained");
     if let Some(exporter) = exporter {
+        let spool = exporter.counts_reader();
         let counts = exporter.shutdown(LAST_EXPORT);
         tracing::info!(?counts, "telemetry");
+        if let Some(spool) = spool.spool().filter(|_| counts.logs.spooled + counts.traces.spooled > 0) {
+            tracing::warn!(
+                directory = %spool.directory.display(), bytes = spool.bytes,
+                calls = counts.calls.spooled, records = counts.logs.spooled, spans = counts.traces.spooled,
+                "telemetry that its endpoint did not take is left in the spool: the next start on this directory sends it; if the \
+                 volume goes with the pod, it is lost"
+            );
+        }
     }
     Ok(())
 }

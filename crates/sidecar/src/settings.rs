@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use outrigger_exporter::SpoolSettings;
 use outrigger_ledger::Source;
+use rustix::fs::Access;
 use serde::Deserialize;
 
 use crate::StartError;
@@ -77,6 +79,15 @@ pub struct Settings {
     pub hang_up_seconds: u64,
     /// How many bytes of it may be read.
     pub hang_up_bytes: u64,
+    /// Directory in which telemetry is kept while its endpoint is away (docs/spool.md); without it
+    /// `outrigger_contract::mounts::SPOOL` where that is a directory that can be written, and none without either.
+    pub spool_dir: Option<PathBuf>,
+    /// Most bytes it may take; without it 128 MiB, or half of what the volume has free where that is less.
+    pub spool_bytes: Option<u64>,
+    /// How long telemetry is kept in it, in seconds.
+    pub spool_age: u64,
+    /// Whether captured prompts and answers are kept in it too.
+    pub spool_content: bool,
     /// How long streams may run on after a SIGTERM, in seconds.
     pub grace_seconds: u64,
 }
@@ -132,6 +143,10 @@ impl Default for Settings {
             hang_up: HangUp::Drain,
             hang_up_seconds: 60,
             hang_up_bytes: 4 * 1024 * 1024,
+            spool_dir: None,
+            spool_bytes: None,
+            spool_age: 24 * 3600,
+            spool_content: false,
             grace_seconds: 30,
         }
     }
@@ -178,6 +193,12 @@ impl Settings {
                 )));
             }
         }
+        let floor = SpoolSettings::LEAST_BYTES;
+        if let Some(bytes) = self.spool_bytes.filter(|bytes| *bytes < floor) {
+            return Err(StartError::Settings(format!(
+                "`spool_bytes` is {bytes}; give it {floor} bytes at least, or leave it out"
+            )));
+        }
         Ok(())
     }
 
@@ -192,6 +213,22 @@ impl Settings {
         let beside_the_key =
             || Some(self.ca_dir.as_ref()?.join(outrigger_contract::private_files::ADMIN_SOCKET));
         self.admin_socket.clone().or_else(beside_the_key)
+    }
+
+    /// Where and how much telemetry is kept on disk, if anywhere.
+    #[must_use]
+    pub fn spool(&self) -> Option<SpoolSettings> {
+        let mounted = || {
+            let mount = Path::new(outrigger_contract::mounts::SPOOL);
+            let ours = rustix::fs::access(mount, Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK);
+            (mount.is_dir() && ours.is_ok()).then(|| mount.to_owned())
+        };
+        Some(SpoolSettings {
+            directory: self.spool_dir.clone().or_else(mounted)?,
+            bytes: self.spool_bytes,
+            age: Duration::from_secs(self.spool_age),
+            content: self.spool_content,
+        })
     }
 
     /// The grace period.
@@ -230,6 +267,10 @@ fn is_setting(name: &str) -> bool {
         "HANG_UP",
         "HANG_UP_SECONDS",
         "HANG_UP_BYTES",
+        "SPOOL_DIR",
+        "SPOOL_BYTES",
+        "SPOOL_AGE",
+        "SPOOL_CONTENT",
         "GRACE_SECONDS",
     ];
     name.strip_prefix(outrigger_contract::ENV_PREFIX)
@@ -329,6 +370,24 @@ mod tests {
         let settings = Settings { hosts: vec!["Gateway.Example.".to_owned()], ..Settings::default() };
         settings.check().unwrap();
         assert_eq!(settings.added_hosts().collect::<Vec<_>>(), ["gateway.example"]);
+    }
+
+    #[test]
+    fn a_spool_needs_a_place_and_some_room() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("sidecar.yaml");
+        std::fs::write(&file, "spool_dir: /spool\nspool_bytes: 1048576\nspool_age: 60\n").unwrap();
+        let settings = Settings::load(Some(&file)).unwrap();
+        settings.check().unwrap();
+        let spool = SpoolSettings {
+            directory: "/spool".into(),
+            bytes: Some(1_048_576),
+            age: Duration::from_secs(60),
+            content: false,
+        };
+        assert_eq!(settings.spool(), Some(spool));
+        let error = Settings { spool_bytes: Some(10), ..settings }.check().unwrap_err().to_string();
+        assert!(error.contains("`spool_bytes` is 10"), "{error}");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use outrigger_contract::trust_files;
-use outrigger_exporter::{Count, CountsReader};
+use outrigger_exporter::{Count, CountsReader, SpoolStatus};
 use outrigger_providers::services;
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +39,9 @@ pub struct Status {
     /// What became of their telemetry, by `calls`, `traces`, `logs` and `metrics`; none where nothing is exported.
     #[serde(default)]
     pub telemetry: Option<BTreeMap<String, Flow>>,
+    /// Where telemetry is kept while its endpoint is away; none where no place is set.
+    #[serde(default)]
+    pub spool: Option<Spool>,
     /// What is wrong, by the records of the calls so far.
     #[serde(default)]
     pub verdicts: Vec<Verdict>,
@@ -133,17 +136,38 @@ pub struct Verdict {
     pub next_step: String,
 }
 
-/// What became of telemetry of one kind: `seen = exported + waiting + dropped`.
+/// What became of telemetry of one kind: `seen + recovered = exported + waiting + spooled + dropped`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flow {
     /// Handed to the exporter.
     pub seen: u64,
+    /// Found in the spool at the start.
+    #[serde(default)]
+    pub recovered: u64,
     /// Taken by the endpoint.
     pub exported: u64,
     /// Held in memory or on the way.
     pub waiting: u64,
+    /// Kept on disk.
+    #[serde(default)]
+    pub spooled: u64,
     /// Lost, by the cause's word; causes that lost nothing are left out.
     pub dropped: BTreeMap<String, u64>,
+}
+
+/// Telemetry on disk.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spool {
+    /// Where.
+    pub directory: PathBuf,
+    /// What it takes there.
+    pub bytes: u64,
+    /// The most it may take; 0 while it is not open.
+    pub limit: u64,
+    /// Bytes that could not be read.
+    pub broken: u64,
+    /// Why there is none after all, and telemetry is held in memory only.
+    pub fault: Option<String>,
 }
 
 /// One family of redirected connections.
@@ -248,6 +272,7 @@ impl Observer {
             },
             calls: calls(&seen.calls),
             telemetry: self.telemetry.as_ref().map(|reader| flows(&reader.counts())),
+            spool: self.telemetry.as_ref().and_then(CountsReader::spool).map(spool),
             verdicts: self.verdicts.now().into_iter().map(verdict).collect(),
             redirected: self.redirected(),
             redirect: self.redirect_report(),
@@ -315,8 +340,10 @@ const fn calls(calls: &crate::Calls) -> Calls {
 fn flows(counts: &outrigger_exporter::Counts) -> BTreeMap<String, Flow> {
     let flow = |count: Count| Flow {
         seen: count.seen,
+        recovered: count.recovered,
         exported: count.exported,
         waiting: count.waiting,
+        spooled: count.spooled,
         dropped: count
             .dropped
             .each()
@@ -325,6 +352,11 @@ fn flows(counts: &outrigger_exporter::Counts) -> BTreeMap<String, Flow> {
             .collect(),
     };
     counts.each().into_iter().map(|(kind, count)| (kind.to_owned(), flow(count))).collect()
+}
+
+fn spool(spool: SpoolStatus) -> Spool {
+    let SpoolStatus { directory, bytes, limit, broken, fault } = spool;
+    Spool { directory, bytes, limit, broken, fault }
 }
 
 fn shown(settings: &Settings) -> Shown {

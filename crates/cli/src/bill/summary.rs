@@ -96,10 +96,12 @@ fn write_text(
         let calls = telemetry.counts.calls;
         writeln!(
             out,
-            "  telemetry  {} seen = {} exported + {} waiting + {} dropped, to {}",
+            "  telemetry  {} seen{} = {} exported + {} waiting{} + {} dropped, to {}",
             calls.seen,
+            beside(calls.recovered, "recovered"),
             calls.exported,
             calls.waiting,
+            beside(calls.spooled, "spooled"),
             calls.dropped.total(),
             telemetry.endpoints.join(", ")
         )?;
@@ -117,6 +119,11 @@ fn write_text(
         }
     }
     Ok(())
+}
+
+/// A part of the sum that is told where it is not zero.
+fn beside(count: u64, what: &str) -> String {
+    if count == 0 { String::new() } else { format!(" + {count} {what}") }
 }
 
 fn write_models(out: &mut String, state: &State) -> std::fmt::Result {

@@ -1,13 +1,15 @@
 //! A lane with an endpoint that answers as told, in paused time.
 
+mod spooling;
+
 use std::future::Future;
 
 use proptest::prelude::*;
 use tokio::task::LocalSet;
 
 use super::*;
+use crate::Count;
 use crate::testing::{Said, Script, busy, refused, unreachable};
-use crate::{Count, Drops};
 
 /// A piece that tells what became of it.
 struct Parcel {
@@ -19,6 +21,10 @@ struct Parcel {
 impl Freight for Parcel {
     fn weight(&self) -> u64 {
         self.weight
+    }
+
+    fn claim(&self) -> u64 {
+        1
     }
 
     fn settle(self, fate: Fate) {
@@ -39,18 +45,22 @@ const BOUNDS: Bounds =
 
 impl Scene {
     fn new(script: &Script, bounds: Bounds) -> Scene {
-        let tallies = Arc::new(Tallies::default());
+        Scene::counting(script, bounds, Arc::default(), None)
+    }
+
+    fn counting(script: &Script, bounds: Bounds, tallies: Arc<Tallies>, spool: Option<Spool>) -> Scene {
         let (closing, closes) = watch::channel(false);
         let lane = Rc::new(Lane::new(Parts {
             signal: Signal::Logs,
             endpoint: "http://collector:4318".to_owned(),
             wire: script.clone(),
-            pack: Box::new(|batch: &[Parcel]| {
+            pack: Box::new(|batch: &[Parcel], _| {
                 batch.iter().map(|parcel| parcel.mark).collect::<Vec<u8>>().into()
             }),
             bounds,
             tallies: Arc::clone(&tallies),
             herald: Rc::new(Herald::default()),
+            spool: spool.map(Rc::new),
             closing: closes,
         }));
         Scene { lane, tallies, fates: Rc::default(), closing, start: Instant::now() }
@@ -82,13 +92,21 @@ async fn play<F: Future<Output = ()>>(
     bounds: Bounds,
     act: impl FnOnce(Rc<Scene>) -> F,
 ) -> Rc<Scene> {
-    let scene = Rc::new(Scene::new(script, bounds));
+    play_in(Scene::new(script, bounds), act).await
+}
+
+async fn play_in<F: Future<Output = ()>>(scene: Scene, act: impl FnOnce(Rc<Scene>) -> F) -> Rc<Scene> {
+    let scene = Rc::new(scene);
     let local = LocalSet::new();
     let lane = Rc::clone(&scene.lane);
     let running = local.spawn_local(async move { lane.run().await });
     local.run_until(act(Rc::clone(&scene))).await;
     running.abort();
     scene
+}
+
+fn count<const N: usize>(seen: u64, exported: u64, waiting: u64, dropped: [(DropCause, u64); N]) -> Count {
+    Count { seen, exported, waiting, dropped: dropped.into(), ..Count::default() }
 }
 
 async fn pass(milliseconds: u64) {
@@ -108,12 +126,12 @@ async fn the_first_piece_waits_its_delay_and_takes_along_what_came_meanwhile() {
         scene.push(b'b');
         pass(1001).await;
         scene.push(b'c');
-        assert_eq!(scene.count(), Count { seen: 3, exported: 2, waiting: 1, dropped: Drops::default() });
+        assert_eq!(scene.count(), count(3, 2, 1, []));
         pass(5001).await;
     })
     .await;
     assert_eq!(scene.requests(&script), requests(&[(5000, "ab"), (10001, "c")]));
-    assert_eq!(scene.count(), Count { seen: 3, exported: 3, waiting: 0, dropped: Drops::default() });
+    assert_eq!(scene.count(), count(3, 3, 0, []));
 }
 
 #[tokio::test(start_paused = true)]
@@ -154,7 +172,7 @@ async fn a_request_is_repeated_as_it_was_until_it_is_taken() {
         scene.push(b'a');
         pass(5001).await;
         scene.push(b'b');
-        assert_eq!(scene.count(), Count { seen: 2, exported: 0, waiting: 2, dropped: Drops::default() });
+        assert_eq!(scene.count(), count(2, 0, 2, []));
         pass(60_000).await;
     })
     .await;
@@ -163,7 +181,7 @@ async fn a_request_is_repeated_as_it_was_until_it_is_taken() {
     assert_eq!(marks, ["a", "a", "a", "b"]);
     assert!((5250..=5500).contains(&sent[1].0), "first repeat at {}", sent[1].0);
     assert_eq!(sent[2].0 - sent[1].0, 20_000, "the wait that was asked for");
-    assert_eq!(scene.count(), Count { seen: 2, exported: 2, waiting: 0, dropped: Drops::default() });
+    assert_eq!(scene.count(), count(2, 2, 0, []));
     assert_eq!(*scene.fates.borrow(), [b'a', b'b'].map(|mark| (mark, Fate::Arrived)));
     assert_eq!(said.lines("telemetry waits").len(), 1, "an outage is said once");
     assert!(said.lines("telemetry waits")[0].contains("http://collector:4318"));
@@ -197,10 +215,7 @@ async fn a_refused_signal_is_said_once_counted_and_offered_again_later() {
         scene.push(b'a');
         pass(5001).await;
         scene.push(b'b');
-        assert_eq!(
-            scene.count(),
-            Count { seen: 2, exported: 0, waiting: 0, dropped: [(DropCause::Refused, 2)].into() }
-        );
+        assert_eq!(scene.count(), count(2, 0, 0, [(DropCause::Refused, 2)]));
         pass(300_000).await;
         scene.push(b'c');
         pass(5001).await;
@@ -214,10 +229,7 @@ async fn a_refused_signal_is_said_once_counted_and_offered_again_later() {
     .await;
     let marks: Vec<String> = scene.requests(&script).into_iter().map(|(_, marks)| marks).collect();
     assert_eq!(marks, ["a", "c", "d", "e"], "b is not offered");
-    assert_eq!(
-        scene.count(),
-        Count { seen: 5, exported: 2, waiting: 0, dropped: [(DropCause::Refused, 3)].into() }
-    );
+    assert_eq!(scene.count(), count(5, 2, 0, [(DropCause::Refused, 3)]));
     let refusals = said.lines("does not take this signal");
     assert_eq!(refusals.len(), 1, "a refusal is said once");
     for words in ["http://collector:4318", "logs", "404", "OTEL_LOGS_EXPORTER=none"] {
@@ -237,10 +249,7 @@ async fn what_a_partial_success_leaves_out_counts_as_dropped_and_is_said() {
         pass(5001).await;
     })
     .await;
-    assert_eq!(
-        scene.count(),
-        Count { seen: 6, exported: 3, waiting: 0, dropped: [(DropCause::Partial, 3)].into() }
-    );
+    assert_eq!(scene.count(), count(6, 3, 0, [(DropCause::Partial, 3)]));
     assert_eq!(
         *scene.fates.borrow(),
         [(b'a', Fate::Arrived), (b'b', Fate::Arrived), (b'c', Fate::Lost(DropCause::Partial))]
@@ -259,7 +268,7 @@ async fn a_request_that_is_too_large_is_halved_until_it_passes() {
     .await;
     let marks: Vec<String> = scene.requests(&script).into_iter().map(|(_, marks)| marks).collect();
     assert_eq!(marks, ["abcd", "ab", "a", "b", "c", "d"]);
-    assert_eq!(scene.count(), Count { seen: 4, exported: 4, waiting: 0, dropped: Drops::default() });
+    assert_eq!(scene.count(), count(4, 4, 0, []));
 }
 
 #[tokio::test(start_paused = true)]
@@ -270,10 +279,7 @@ async fn one_piece_that_is_too_large_is_dropped() {
         pass(10_000).await;
     })
     .await;
-    assert_eq!(
-        scene.count(),
-        Count { seen: 1, exported: 0, waiting: 0, dropped: [(DropCause::TooLarge, 1)].into() }
-    );
+    assert_eq!(scene.count(), count(1, 0, 0, [(DropCause::TooLarge, 1)]));
 }
 
 #[tokio::test(start_paused = true)]
@@ -301,17 +307,11 @@ async fn without_room_the_newest_goes_and_what_is_on_the_way_takes_room_too() {
         b"abcd".iter().for_each(|mark| scene.push(*mark));
         pass(10).await;
         b"efghij".iter().for_each(|mark| scene.push(*mark));
-        assert_eq!(
-            scene.count(),
-            Count { seen: 10, exported: 0, waiting: 8, dropped: [(DropCause::NoRoom, 2)].into() }
-        );
+        assert_eq!(scene.count(), count(10, 0, 8, [(DropCause::NoRoom, 2)]));
         pass(120_000).await;
     })
     .await;
-    assert_eq!(
-        scene.count(),
-        Count { seen: 10, exported: 8, waiting: 0, dropped: [(DropCause::NoRoom, 2)].into() }
-    );
+    assert_eq!(scene.count(), count(10, 8, 0, [(DropCause::NoRoom, 2)]));
     assert_eq!(scene.fates.borrow()[..2], [b'i', b'j'].map(|mark| (mark, Fate::Lost(DropCause::NoRoom))));
 }
 
@@ -330,10 +330,7 @@ async fn without_room_a_newer_collection_supersedes_the_oldest() {
     .await;
     let marks: Vec<String> = scene.requests(&script).into_iter().map(|(_, marks)| marks).collect();
     assert_eq!(marks, ["a", "d"]);
-    assert_eq!(
-        scene.count(),
-        Count { seen: 4, exported: 2, waiting: 0, dropped: [(DropCause::Superseded, 2)].into() }
-    );
+    assert_eq!(scene.count(), count(4, 2, 0, [(DropCause::Superseded, 2)]));
     assert_eq!(said.lines("telemetry is dropped").len(), 0, "nothing is lost by it");
 }
 
@@ -355,10 +352,7 @@ async fn at_the_end_nobody_waits_for_an_endpoint_that_is_not_there() {
     scene.closing.send_replace(true);
     scene.lane.run().await;
     assert_eq!(scene.requests(&script), requests(&[(0, "abcd")]));
-    assert_eq!(
-        scene.count(),
-        Count { seen: 6, exported: 0, waiting: 0, dropped: [(DropCause::Ended, 6)].into() }
-    );
+    assert_eq!(scene.count(), count(6, 0, 0, [(DropCause::Ended, 6)]));
 }
 
 #[tokio::test(start_paused = true)]
@@ -373,7 +367,7 @@ async fn at_the_end_a_connection_that_was_closed_meanwhile_is_made_again() {
     })
     .await;
     assert_eq!(scene.requests(&script), requests(&[(5000, "a"), (6000, "b"), (6100, "b")]));
-    assert_eq!(scene.count(), Count { seen: 2, exported: 2, waiting: 0, dropped: Drops::default() });
+    assert_eq!(scene.count(), count(2, 2, 0, []));
 }
 
 #[tokio::test(start_paused = true)]

@@ -126,6 +126,7 @@ impl Metrics {
         let difference = observed(&super::COST_DIFFERENCE);
         observe_telemetry(&meter, &super::SEEN, Arc::clone(&tallies), |count| count.seen);
         observe_telemetry(&meter, &super::EXPORTED, Arc::clone(&tallies), |count| count.exported);
+        super::spooled::observe(&meter, &tallies);
         observe_drops(&meter, tallies);
         about.observe(&meter);
         Metrics {

@@ -1,6 +1,7 @@
 //! What calls do to metrics, read back as OTLP.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
@@ -41,6 +42,7 @@ impl Bench {
     fn new(set: GenAiMetrics, temporality: Temporality) -> Bench {
         let settings = Settings::from_env(Some("http://collector:4318"), |_| None).unwrap().unwrap();
         let tallies = Arc::new(Tallies::default());
+        tallies.spool.named(Path::new("/spool"));
         let kept = Kept { set, pushed: Some(temporality), scraped: true };
         let metrics = Metrics::new(kept, Arc::clone(&tallies), &about());
         Bench { metrics, tallies, schema: Schema::new(&settings) }
@@ -76,16 +78,16 @@ impl Bench {
                         (labels(&point.attributes), value, 1)
                     }));
                 }
+                (Data::Gauge(gauge), Kind::Gauge) => {
+                    of_metric.extend(gauge.data_points.iter().map(|point| {
+                        let Some(Number::AsInt(value)) = point.value else { panic!("{point:?}") };
+                        (labels(&point.attributes), value as f64, 1)
+                    }));
+                }
                 (Data::Histogram(histogram), Kind::Histogram(bounds)) => {
                     of_metric.extend(histogram.data_points.iter().map(|point| {
                         assert_eq!(point.explicit_bounds, bounds);
                         (labels(&point.attributes), point.sum.unwrap(), point.count)
-                    }));
-                }
-                (Data::Gauge(gauge), Kind::Gauge) => {
-                    of_metric.extend(gauge.data_points.iter().map(|point| match point.value.unwrap() {
-                        Number::AsInt(value) => (labels(&point.attributes), value as f64, 1),
-                        Number::AsDouble(value) => (labels(&point.attributes), value, 1),
                     }));
                 }
                 (data, kind) => panic!("{} is {data:?}, not {kind:?}", metric.name),
@@ -332,6 +334,26 @@ fn what_became_of_telemetry_is_a_metric_too() {
     let dropped = |cause| value("outrigger.telemetry.dropped", &[("signal", "logs"), ("cause", cause)]);
     assert_eq!((dropped("partial_success"), dropped("no_room")), (3.0, 0.0));
     assert_eq!(value("outrigger.telemetry.seen", &[("signal", "calls")]), 1.0);
+}
+
+#[test]
+fn a_spool_that_fills_can_be_told_from_its_limit() {
+    let bench = Bench::of(&[]);
+    bench.tallies.of(Signal::Logs).recovered(5);
+    bench.tallies.of(Signal::Logs).kept(5);
+    bench.tallies.of(Signal::Logs).left(2);
+    bench.tallies.spool.opened(1000);
+    bench.tallies.spool.holds(400);
+    bench.tallies.spool.broken(7);
+    let points = bench.points();
+    let of_logs = |name: &str| {
+        points[name].iter().find(|(labels, ..)| *labels == words(&[("signal", "logs")])).unwrap().1
+    };
+    assert_eq!(of_logs("outrigger.telemetry.spooled"), 3.0);
+    assert_eq!(of_logs("outrigger.telemetry.recovered"), 5.0);
+    let sizes = ["bytes", "limit", "broken"]
+        .map(|size| only(&points, &format!("outrigger.telemetry.spool.{size}")).1);
+    assert_eq!(sizes, [400.0, 1000.0, 7.0]);
 }
 
 #[test]

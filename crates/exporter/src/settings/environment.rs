@@ -67,6 +67,7 @@ pub(super) fn read(
         modality_attributes: modality_attributes(&variables)?,
         app_telemetry: app_telemetry(&variables)?,
         app_instrumented: app_instrumented(&variables)?,
+        spool: None,
     })
 }
 

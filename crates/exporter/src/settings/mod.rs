@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use http::HeaderMap;
 
-use crate::Sampler;
+use crate::{Sampler, SpoolSettings};
 
 pub use endpoint::Endpoint;
 pub use error::SettingsError;
@@ -237,6 +237,8 @@ pub struct Settings {
     pub app_telemetry: AppTelemetry,
     /// Which of the app's spans do.
     pub app_instrumented: AppInstrumented,
+    /// What is kept on disk while an endpoint is away; `None` is nothing.
+    pub spool: Option<SpoolSettings>,
 }
 
 impl Settings {
@@ -286,6 +288,12 @@ impl Settings {
             name.clone_into(&mut self.fallback_service_name);
         }
         self
+    }
+
+    /// Keeps on disk what an endpoint that is away does not take.
+    #[must_use]
+    pub fn with_spool(self, spool: Option<SpoolSettings>) -> Settings {
+        Settings { spool, ..self }
     }
 
     /// The endpoints in use, without secrets, each once: for a person to read.

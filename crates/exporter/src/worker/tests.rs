@@ -5,15 +5,28 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use outrigger_ledger::Recorder as _;
 use proptest::prelude::*;
 use prost::Message as _;
+use tempfile::TempDir;
 use tokio::task::LocalSet;
 
 use super::*;
 use crate::inbox::{ROOM, Slot, Wanted, inbox};
 use crate::metrics::{About, Kept};
+use crate::spool::testing::Volume;
 use crate::testing::calls::{answered, failed, numbered};
 use crate::testing::{Said, Script, busy, refused, unreachable};
 use crate::transport::Reply;
-use crate::{Count, DropCause, Drops};
+use crate::{Count, DropCause, Drops, SpoolSettings};
+
+/// A spool on a volume with so much room.
+fn spool(directory: &TempDir, tallies: &Arc<Tallies>, room: i64) -> Spool {
+    let settings = SpoolSettings {
+        directory: directory.path().to_owned(),
+        bytes: Some(1 << 20),
+        age: Duration::from_secs(86_400),
+        content: false,
+    };
+    Spool::on_this_thread(&settings, tallies, &Volume::new(room, true)).unwrap()
+}
 
 struct Scene {
     slot: Slot,
@@ -38,12 +51,23 @@ fn metrics_of(settings: &Settings, tallies: &Arc<Tallies>) -> Option<Metrics> {
 /// Runs a worker in paused time beside `act`, then ends it and returns what it counted.
 async fn play(
     variables: &[(&str, &str)],
+    scripts: [Script; 3],
+    act: impl AsyncFnOnce(&Scene),
+) -> (Scene, crate::Counts) {
+    play_with(variables, scripts, None, act).await
+}
+
+/// The same with a spool in this directory.
+async fn play_with(
+    variables: &[(&str, &str)],
     [traces, logs, metrics]: [Script; 3],
+    directory: Option<&TempDir>,
     act: impl AsyncFnOnce(&Scene),
 ) -> (Scene, crate::Counts) {
     let settings = settings(variables);
     let tallies = Arc::new(Tallies::default());
     let traces_wanted = settings.traces.as_ref().map(|_| Tracing::of(&settings));
+    let spool = directory.map(|directory| spool(directory, &tallies, 1 << 20));
     let wanted = Wanted { traces: traces_wanted, logs: settings.logs.is_some() };
     let (slot, inbox) = inbox(ROOM, wanted, Arc::clone(&tallies));
     let (end, ends) = watch::channel(None);
@@ -51,6 +75,7 @@ async fn play(
         traces: settings.traces.as_ref().map(|_| traces.clone()),
         logs: settings.logs.as_ref().map(|_| logs.clone()),
         metrics: settings.metrics.as_ref().map(|_| metrics.clone()),
+        spool,
     };
     let worker =
         Worker::new(&settings, wires, metrics_of(&settings, &tallies), inbox, Arc::clone(&tallies), ends);
@@ -86,7 +111,7 @@ fn scripts() -> [Script; 3] {
 /// A count of whose items these were lost.
 fn lost<const N: usize>(seen: u64, exported: u64, dropped: [(DropCause, u64); N]) -> Count {
     let dropped = Drops::from(dropped);
-    Count { seen, exported, waiting: seen - exported - dropped.total(), dropped }
+    Count { seen, exported, waiting: seen - exported - dropped.total(), dropped, ..Count::default() }
 }
 
 /// A count of which nothing was lost.
@@ -286,6 +311,94 @@ async fn the_end_waits_for_calls_handed_over_just_before() {
     assert_eq!(scene.logs.sent().len(), 2, "512 and 188");
 }
 
+/// An endpoint that is not there for so many requests.
+fn away(times: usize) -> Script {
+    (0..times).fold(Script::default(), |script, _| script.reply(unreachable()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_is_in_the_spool_with_its_record_until_the_record_arrives() {
+    let directory = TempDir::new().unwrap();
+    let [_, _, metrics] = scripts();
+    let (_, counts) = play_with(&[], [away(99), away(99), metrics], Some(&directory), async |scene| {
+        scene.record(0);
+        pass(1100).await;
+        scene.record(1);
+        pass(100).await;
+        let counts = scene.tallies.snapshot();
+        assert_eq!(counts.calls, Count { seen: 2, spooled: 2, ..Count::default() }, "each at once");
+        pass(3000).await;
+    })
+    .await;
+    let kept = Count { seen: 2, spooled: 2, ..Count::default() };
+    assert_eq!((counts.calls, counts.logs, counts.traces.spooled), (kept, kept, counts.traces.seen));
+
+    let (scene, counts) = play_with(&[], scripts(), Some(&directory), async |_| pass(100).await).await;
+    let home = Count { recovered: 2, exported: 2, ..Count::default() };
+    assert_eq!((counts.calls, counts.logs), (home, home));
+    assert_eq!(scene.logs.sent().len(), 1, "two requests as one");
+    let request = ExportLogsServiceRequest::decode(scene.logs.bodies()[0].clone()).unwrap();
+    assert_eq!(request.resource_logs.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_whose_spans_arrived_is_not_counted_again_with_its_record() {
+    let directory = TempDir::new().unwrap();
+    let [traces, _, metrics] = scripts();
+    let (_, counts) = play_with(&[], [traces, away(3), metrics], Some(&directory), async |scene| {
+        scene.record(0);
+        pass(1100).await;
+        let counts = scene.tallies.snapshot();
+        assert_eq!((counts.calls, counts.logs.spooled), (count(1, 1), 1));
+        pass(30_000).await;
+    })
+    .await;
+    assert_eq!((counts.calls, counts.logs), (count(1, 1), count(1, 1)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_records_a_call_is_where_its_spans_are() {
+    let directory = TempDir::new().unwrap();
+    let [_, logs, metrics] = scripts();
+    let scripts = [away(99), logs.reply(refused()), metrics];
+    let (_, counts) = play_with(&[], scripts, Some(&directory), async |scene| {
+        scene.record(1);
+        pass(10_000).await;
+        // The record of this one is refused where it comes.
+        scene.record(2);
+        pass(10_000).await;
+    })
+    .await;
+    assert_eq!(counts.logs, lost(2, 0, [(DropCause::Refused, 2)]));
+    assert_eq!(counts.traces.spooled, 4);
+    assert_eq!((counts.calls.spooled, counts.calls.waiting), (1, 0));
+    assert_eq!(counts.calls.seen, counts.calls.spooled + counts.calls.dropped.total());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_of_the_spool_that_is_too_large_is_halved_until_it_passes() {
+    let large = || Reply::TooLarge { why: "HTTP status 413".to_owned() };
+    let directory = TempDir::new().unwrap();
+    let [_, _, metrics] = scripts();
+    let scripts = [away(1).reply(large()).reply(large()), away(1).reply(large()).reply(large()), metrics];
+    let (scene, counts) = play_with(&[], scripts, Some(&directory), async |scene| {
+        (0..5).for_each(|number| scene.record(number));
+        pass(10_000).await;
+    })
+    .await;
+    let sizes: Vec<usize> = scene
+        .logs
+        .bodies()
+        .into_iter()
+        .map(|body| {
+            let request = ExportLogsServiceRequest::decode(body).unwrap();
+            request.resource_logs.iter().map(|one| one.scope_logs[0].log_records.len()).sum()
+        })
+        .collect();
+    assert_eq!(sizes, [5, 5, 2, 1, 1, 3]);
+    assert_eq!((counts.logs, counts.calls, counts.traces), (count(5, 5), count(5, 5), count(10, 10)));
+}
+
 /// What may happen.
 #[derive(Debug, Clone)]
 enum Step {
@@ -343,6 +456,7 @@ proptest! {
         steps in proptest::collection::vec(any_step(), 0..80),
         answers in (any_script(), any_script(), any_script()),
         torn_down in any::<bool>(),
+        room in proptest::option::of(0i64..20_000),
     ) {
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
@@ -358,8 +472,10 @@ proptest! {
             let (slot, inbox) = inbox(4, wanted, Arc::clone(&tallies));
             let (end, ends) = watch::channel(None);
             let (traces, logs, metrics) = (script(answers.0), script(answers.1), script(answers.2));
+            let directory = TempDir::new().unwrap();
+            let spool = room.map(|room| spool(&directory, &tallies, room));
             let wires =
-                Wires { traces: Some(traces.clone()), logs: Some(logs.clone()), metrics: Some(metrics) };
+                Wires { traces: Some(traces.clone()), logs: Some(logs.clone()), metrics: Some(metrics), spool };
             let worker = Worker::new(&settings, wires, metrics_of(&settings, &tallies), inbox, Arc::clone(&tallies), ends);
             let local = LocalSet::new();
             let running = local.spawn_local(worker.run());
@@ -382,7 +498,7 @@ proptest! {
                 }
                 let counts = tallies.snapshot();
                 for ((kind, now), (_, before)) in counts.each().into_iter().zip(last.each()) {
-                    assert_eq!(now.seen, now.exported + now.waiting + now.dropped.total(), "{kind}");
+                    assert_eq!(now.seen, now.exported + now.waiting + now.spooled + now.dropped.total(), "{kind}");
                     assert!(now.exported >= before.exported, "{kind}");
                     assert!(now.dropped.each().all(|(cause, lost)| lost >= before.dropped.of(cause)), "{kind}");
                 }
@@ -399,18 +515,22 @@ proptest! {
             drop(local);
             let counts = tallies.snapshot();
             for (kind, count) in counts.each() {
-                assert_eq!((count.waiting, count.seen), (0, count.exported + count.dropped.total()), "{kind}");
+                let settled = count.exported + count.spooled + count.dropped.total();
+                assert_eq!((count.waiting, count.seen), (0, settled), "{kind}");
             }
             let log_items = |body| {
                 let request = ExportLogsServiceRequest::decode(body).unwrap();
-                request.resource_logs[0].scope_logs[0].log_records.len()
+                request.resource_logs.iter().map(|one| one.scope_logs[0].log_records.len()).sum()
             };
             let span_items = |body| {
                 let request = ExportTraceServiceRequest::decode(body).unwrap();
-                request.resource_spans[0].scope_spans[0].spans.len()
+                request.resource_spans.iter().map(|one| one.scope_spans[0].spans.len()).sum()
             };
-            assert_eq!(counts.logs.exported, took(&logs, log_items));
-            assert_eq!(counts.traces.exported, took(&traces, span_items));
+            let took = [took(&logs, log_items), took(&traces, span_items)];
+            for (count, took) in [counts.logs, counts.traces].into_iter().zip(took) {
+                // The end may come between the halves of what was too large: then both halves are still in the spool.
+                assert!(count.exported <= took && took <= count.exported + count.spooled, "{took} of {count:?}");
+            }
         });
     }
 }

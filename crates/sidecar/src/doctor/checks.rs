@@ -20,6 +20,18 @@ crate::checks! {
     TELEMETRY_LOST: "telemetry-lost", Warn,
         "Calls, records or spans were not taken by the OTLP endpoint and are lost; each cause is counted.",
         "look at the sidecar's log, which names the endpoint and the mend; `docs/accounting.md` explains the causes";
+    SPOOL: "spool", Ok,
+        "Telemetry that its endpoint does not take is kept on disk; the line says how much of the room is used.",
+        "";
+    SPOOL_FILLING: "spool-filling", Warn,
+        "More than half of the spool is used: when it is full the oldest telemetry in it is dropped and counted.",
+        "bring the OTLP endpoint back, or raise spool_bytes; `docs/spool.md`";
+    SPOOL_OFF: "spool-off", Warn,
+        "There should be a spool, and its directory cannot be used: telemetry is held in memory only.",
+        "give the sidecar a directory of its own that it may write (spool_dir); `docs/spool.md`";
+    SPOOL_BROKEN: "spool-broken", Warn,
+        "Parts of the spool could not be read: writes that a kill cut short, or a damaged disk.",
+        "after a kill a cut write is expected, and nothing in it had been acknowledged; if it grows, look at the disk; the log names each place";
     VERDICT: "verdict", Warn,
         "Calls show that something is wrong; `docs/diagnosis.md` lists what can be.",
         "do what the line says";

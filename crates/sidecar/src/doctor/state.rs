@@ -32,6 +32,7 @@ pub(super) fn judge(status: &Status, own: Option<&str>, now: u64) -> Vec<Finding
         );
     }
     telemetry(status, &mut findings);
+    spool(status, &mut findings);
     findings.extend(status.verdicts.iter().map(|verdict| {
         let text =
             format!("{}. Evidence: {}; {} calls so far", verdict.cause, verdict.evidence, verdict.calls);
@@ -63,6 +64,30 @@ fn telemetry(status: &Status, findings: &mut Vec<Finding>) {
         .collect();
     if !lost.is_empty() {
         findings.push(checks::TELEMETRY_LOST.found(format!("dropped: {}", lost.join("; "))));
+    }
+}
+
+fn spool(status: &Status, findings: &mut Vec<Finding>) {
+    let Some(spool) = &status.spool else { return };
+    let place = spool.directory.display();
+    if let Some(fault) = &spool.fault {
+        findings.push(checks::SPOOL_OFF.found(format!("there is no spool in {place}: {fault}")));
+        return;
+    }
+    let held: Vec<String> = status
+        .telemetry
+        .iter()
+        .flatten()
+        .filter(|(_, flow)| flow.spooled > 0)
+        .map(|(kind, flow)| format!("{} {kind}", flow.spooled))
+        .collect();
+    let held = if held.is_empty() { "nothing".to_owned() } else { held.join(", ") };
+    let text = format!("{held} in {place}: {} of {} bytes", spool.bytes, spool.limit);
+    let filling = spool.bytes > spool.limit / 2;
+    findings.push(if filling { checks::SPOOL_FILLING.found(text) } else { checks::SPOOL.found(text) });
+    if spool.broken > 0 {
+        findings
+            .push(checks::SPOOL_BROKEN.found(format!("{} bytes in {place} could not be read", spool.broken)));
     }
 }
 
@@ -202,7 +227,9 @@ mod tests {
 
     use super::*;
     use crate::doctor::finding::Level;
-    use crate::status::{Authority, Calls, Client, Counts, Flow, Listeners, Redirected, Shown, Verdict};
+    use crate::status::{
+        Authority, Calls, Client, Counts, Flow, Listeners, Redirected, Shown, Spool, Verdict,
+    };
 
     const NOW: u64 = 1_700_000_000;
 
@@ -220,6 +247,7 @@ mod tests {
             counts: Counts { connections: 3, intercepted: 2, passed: 1, ..Counts::default() },
             calls: Calls { begun: 2, recorded: 2, ..Calls::default() },
             telemetry: Some(flows([("calls", 2, &[]), ("metrics", 9, &[("superseded", 3)])])),
+            spool: None,
             verdicts: Vec::new(),
             redirected: vec![Redirected {
                 family: "ipv4".to_owned(),
@@ -266,6 +294,26 @@ mod tests {
 
     fn ids(status: &Status) -> Vec<&'static str> {
         judge(status, Some("own"), NOW).into_iter().map(|finding| finding.id).collect()
+    }
+
+    #[test]
+    fn a_spool_that_fills_or_is_missing_is_a_warning() {
+        let spool = |bytes, broken, fault: Option<&str>| {
+            let spool = Spool {
+                directory: "/spool".into(),
+                bytes,
+                limit: 1000,
+                broken,
+                fault: fault.map(str::to_owned),
+            };
+            Status { spool: Some(spool), ..status() }
+        };
+        assert!(ids(&spool(500, 0, None)).contains(&"spool"));
+        assert!(ids(&spool(501, 0, None)).contains(&"spool-filling"));
+        assert!(ids(&spool(0, 3, None)).contains(&"spool-broken"));
+        let off = ids(&spool(0, 0, Some("held by another process")));
+        assert!(off.contains(&"spool-off") && !off.contains(&"spool"), "{off:?}");
+        assert!(!ids(&status()).iter().any(|id| id.starts_with("spool")));
     }
 
     #[test]
