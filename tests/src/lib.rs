@@ -1,4 +1,4 @@
-//! What the suites share: the programs under test as processes, the clients, an OTLP receiver, Jaeger.
+//! What the suites share: the programs under test as processes, the clients, an OTLP receiver, Jaeger, Prometheus.
 //!
 //! Nothing here sleeps: everything waits for its event, with a deadline.
 
@@ -8,13 +8,18 @@
     reason = "a harness fails its test by panicking, with the reason"
 )]
 
+pub mod alertmanager;
 pub mod app;
+pub mod chart;
+pub mod collector;
 pub mod h2;
 pub mod http;
 pub mod jaeger;
 pub mod netns;
 pub mod otlp;
 pub mod process;
+pub mod prometheus;
+pub mod promql;
 pub mod proxy;
 pub mod sidecar;
 pub mod tls;

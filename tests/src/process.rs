@@ -105,6 +105,17 @@ impl Program {
         self.errors.line(deadline, wanted)
     }
 
+    /// Waits for a moment, or for a line of standard error; false once the program has closed that.
+    pub fn lives(&self, moment: Duration) -> bool {
+        self.errors.lines.recv_timeout(moment) != Err(RecvTimeoutError::Disconnected)
+    }
+
+    /// Everything on standard error until now.
+    #[must_use]
+    pub fn errors_so_far(&self) -> String {
+        self.errors.so_far()
+    }
+
     /// Whether another line of standard output is there already.
     pub fn has_output(&self) -> bool {
         self.output.line(Duration::ZERO, |_| true).is_some()

@@ -50,6 +50,17 @@ impl Volumes {
         std::fs::read_to_string(self.trust().join("ca.pem")).expect("a published root")
     }
 
+    /// A file beside them, for a sidecar to read.
+    ///
+    /// # Panics
+    /// If it cannot be written.
+    #[must_use]
+    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+        let file = self.directory.path().join(name);
+        std::fs::write(&file, text).expect("a temporary file");
+        file
+    }
+
     /// Starts a sidecar on them, with these variables, and waits until it is ready.
     ///
     /// # Panics
@@ -74,12 +85,13 @@ impl Volumes {
         let Some(ready) = program.error_line(DEADLINE, |line| line.contains(" ready ")) else {
             panic!("the sidecar is not ready: {}", program.end().errors);
         };
-        let connect = ready
-            .split_whitespace()
-            .find_map(|word| word.strip_prefix("connect="))
-            .and_then(|address| address.parse().ok())
-            .expect("the line names the address");
-        Sidecar { program, connect }
+        let address = |name: &str| {
+            let mut words = ready.split_whitespace();
+            let address = words.find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+            address.and_then(|address| address.parse().ok()).expect("the line names the address")
+        };
+        let (connect, base_url) = (address("connect"), address("base_url"));
+        Sidecar { program, connect, base_url }
     }
 }
 
@@ -87,6 +99,7 @@ impl Volumes {
 pub struct Sidecar {
     program: Program,
     connect: SocketAddr,
+    base_url: SocketAddr,
 }
 
 impl Sidecar {
@@ -109,6 +122,12 @@ impl Sidecar {
             tls.conn.complete_io(&mut tls.sock)?;
         }
         Ok(tls.conn.peer_certificates().unwrap_or_default().to_vec())
+    }
+
+    /// Where programs call it by base URL, in plain HTTP.
+    #[must_use]
+    pub const fn base_url(&self) -> SocketAddr {
+        self.base_url
     }
 
     /// Ends it as a kubelet does.

@@ -54,9 +54,12 @@ pub enum Set {
     Own,
 }
 
-/// Seconds of calls.
-const DURATIONS: &[f64] =
+/// Seconds until a first chunk, by the conventions.
+const DELAYS: &[f64] =
     &[0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];
+/// Seconds of calls: the same, and 30, past which a call is called slow.
+const DURATIONS: &[f64] =
+    &[0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 30.0, 40.96, 81.92];
 /// Tokens of calls.
 const TOKENS: &[f64] = &[
     1.0,
@@ -167,7 +170,7 @@ pub(crate) const DURATION: Metric = latest(
 pub(crate) const FIRST_CHUNK: Metric = latest(
     "gen_ai.client.inference.time_to_first_chunk",
     "s",
-    Kind::Histogram(DURATIONS),
+    Kind::Histogram(DELAYS),
     CALL,
     "Time from the request to the first content of a streamed answer.",
 );
@@ -230,7 +233,7 @@ pub(crate) const OLD_DURATION: Metric = v1_41(
 pub(crate) const OLD_FIRST_CHUNK: Metric = v1_41(
     "gen_ai.client.operation.time_to_first_chunk",
     "s",
-    Kind::Histogram(DURATIONS),
+    Kind::Histogram(DELAYS),
     CALL,
     "Time to the first content of a streamed answer, under the name of conventions v1.41.",
 );

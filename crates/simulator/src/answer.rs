@@ -1,6 +1,6 @@
 //! From a request to its answer: who is asked, whether the key is good, what the script says.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -56,10 +56,7 @@ pub(crate) async fn respond(
     let provider = Provider::of(name, &path, shared.gateways.iter().any(|gateway| gateway == name));
     if let Some(provider) = provider.filter(|provider| socket::is_asked_for(provider, &request)) {
         let asked = Asked { provider: provider.name, path: &path, model: "", stream: true, handshake: true };
-        let answer = {
-            let mut seen = shared.seen.lock().unwrap_or_else(PoisonError::into_inner);
-            shared.script.answer(&mut seen, &asked)
-        };
+        let answer = shared.answer(&asked);
         let mut response = socket::respond(&shared, at, request, answer);
         provider.add_headers(response.headers_mut(), at);
         return response;
@@ -96,10 +93,7 @@ async fn answer(
     let json = members(headers, body);
     let (model, streams) = (provider.asked)(path, &json);
     let asked = Asked { provider: provider.name, path, model: &model, stream: streams, handshake: false };
-    let answer = {
-        let mut seen = shared.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        shared.script.answer(&mut seen, &asked)
-    };
+    let answer = shared.answer(&asked);
     if answer.delay_ms > 0 {
         tokio::time::sleep(Duration::from_millis(answer.delay_ms)).await;
     }

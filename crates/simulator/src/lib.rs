@@ -64,6 +64,7 @@ pub struct Simulator {
     ca_pem: String,
     log: Arc<Log>,
     gate: Arc<Semaphore>,
+    shared: Arc<Shared>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
@@ -84,6 +85,7 @@ impl Simulator {
         let gate = Arc::new(Semaphore::new(0));
         let shared = Arc::new(Shared::new(config, Arc::clone(&log), Arc::clone(&gate)));
         let (stop, stopped) = oneshot::channel();
+        let kept = Arc::clone(&shared);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new().name("simulator".to_owned()).spawn(move || {
             runtime.block_on(async {
@@ -94,7 +96,7 @@ impl Simulator {
                 }
             });
         })?;
-        Ok(Simulator { address, ca_pem, log, gate, stop: Some(stop), thread: Some(thread) })
+        Ok(Simulator { address, ca_pem, log, gate, shared: kept, stop: Some(stop), thread: Some(thread) })
     }
 
     /// Where it listens.
@@ -124,6 +126,11 @@ impl Simulator {
     /// Waits until `enough` holds for what was received. False when the deadline came first.
     pub fn wait_for(&self, deadline: Duration, enough: impl Fn(&[Received]) -> bool) -> bool {
         self.log.wait_for(deadline, enough)
+    }
+
+    /// Follows another script from now on, its counts begun anew.
+    pub fn follow(&self, script: Script) {
+        self.shared.follow(script);
     }
 
     /// Lets a gated stream send this many more events.

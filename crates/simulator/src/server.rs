@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use hyper::server::conn::{http1, http2};
@@ -17,16 +17,16 @@ use tokio_rustls::server::TlsStream;
 use crate::answer;
 use crate::authority::Authority;
 use crate::received::Log;
+use crate::script::{Answer, Asked};
 use crate::{Config, Script};
 
 /// What all connections share.
 pub(crate) struct Shared {
     pub(crate) valid_keys: Vec<String>,
     pub(crate) aws_keys: Vec<(String, String)>,
-    pub(crate) script: Script,
+    /// With the calls seen per rule.
+    script: Mutex<(Script, Vec<u64>)>,
     pub(crate) gateways: Vec<String>,
-    /// Calls seen per rule.
-    pub(crate) seen: Mutex<Vec<u64>>,
     pub(crate) log: Arc<Log>,
     pub(crate) gate: Arc<Semaphore>,
 }
@@ -36,12 +36,23 @@ impl Shared {
         Shared {
             valid_keys: config.valid_keys,
             aws_keys: config.aws_keys,
-            script: config.script,
+            script: Mutex::new((config.script, Vec::new())),
             gateways: config.gateways,
-            seen: Mutex::default(),
             log,
             gate,
         }
+    }
+
+    /// How the script answers a call.
+    pub(crate) fn answer(&self, asked: &Asked<'_>) -> Answer {
+        let mut script = self.script.lock().unwrap_or_else(PoisonError::into_inner);
+        let (script, seen) = &mut *script;
+        script.answer(seen, asked)
+    }
+
+    /// Follows another script from now on.
+    pub(crate) fn follow(&self, script: Script) {
+        *self.script.lock().unwrap_or_else(PoisonError::into_inner) = (script, Vec::new());
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is said on a socket: the client's events in, one task per response out.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::Uri;
@@ -157,10 +157,7 @@ impl Session {
         };
         let asked =
             Asked { provider: "openai", path: &self.path, model: &model, stream: true, handshake: false };
-        let answer = {
-            let mut seen = self.shared.seen.lock().unwrap_or_else(PoisonError::into_inner);
-            self.shared.script.answer(&mut seen, &asked)
-        };
+        let answer = self.shared.answer(&asked);
         let received = Received {
             method: "WEBSOCKET".to_owned(),
             path: self.path.clone(),
