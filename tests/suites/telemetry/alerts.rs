@@ -8,7 +8,6 @@ use std::time::Duration;
 use outrigger_simulator::{Answer, ErrorKind, Rule, Script};
 use outrigger_tests::alertmanager::Alertmanager;
 use outrigger_tests::chart::{self, Parameters};
-use outrigger_tests::collector::Collector;
 use outrigger_tests::file;
 use outrigger_tests::http::post;
 use outrigger_tests::prometheus::{Prometheus, promtool};
@@ -161,8 +160,8 @@ fn a_fault_becomes_an_alert_and_its_end_the_alerts_end() {
         ..Rule::default()
     };
     let simulator = simulator(vec![squall]);
-    let (collector, alertmanager, volumes) = (Collector::start(), Alertmanager::start(), Volumes::new());
-    let sidecar = observed(&volumes, &simulator, &collector);
+    let (alertmanager, volumes) = (Alertmanager::start(), Volumes::new());
+    let (sidecar, metrics) = observed(&volumes, &simulator, &[]);
     let directory = tempfile::tempdir().expect("a temporary directory");
     let parameters = [
         ("interval", "1s"),
@@ -172,7 +171,7 @@ fn a_fault_becomes_an_alert_and_its_end_the_alerts_end() {
     ];
     let parameters = parameters.iter().fold(Parameters::chart(), |all, (name, value)| all.with(name, value));
     let rules = parameters.write_rules(directory.path());
-    let prometheus = Prometheus::start(&[collector.metrics], &rules, Some(alertmanager.address));
+    let prometheus = Prometheus::start(&[metrics], &rules, Some(alertmanager.address));
 
     let (stop, stopped) = channel::<()>();
     let address = sidecar.base_url();

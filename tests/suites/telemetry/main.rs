@@ -8,8 +8,10 @@
 mod alerts;
 mod traces;
 
+use std::net::SocketAddr;
+
 use outrigger_simulator::{Config, Rule, Script, Simulator};
-use outrigger_tests::collector::Collector;
+use outrigger_tests::http::free_address;
 use outrigger_tests::process::{Ended, Exec};
 use outrigger_tests::sidecar::{Sidecar, Volumes};
 use outrigger_tests::{file, setting};
@@ -32,18 +34,29 @@ fn calls(exec: Exec, names: &[&str]) -> Ended {
     exec.run(&[vec![python.as_str(), script.as_str()], names.to_vec()].concat())
 }
 
-/// A sidecar before the simulator, whose telemetry goes to a Collector twice a second.
-fn observed(volumes: &Volumes, simulator: &Simulator, collector: &Collector) -> Sidecar {
+/// A sidecar before the simulator, and where it is scraped.
+fn observed(
+    volumes: &Volumes,
+    simulator: &Simulator,
+    variables: &[(&str, &str)],
+) -> (Sidecar, SocketAddr) {
     let ca = volumes.write("provider.pem", simulator.ca_pem());
-    let upstreams: Vec<String> = ["api.openai.com", "api.anthropic.com"]
+    let upstreams: Vec<String> = ["api.openai.com", "api.anthropic.com", "openrouter.ai"]
         .iter()
         .map(|host| format!("{host}={}", simulator.address()))
         .collect();
-    volumes.sidecar(&[
-        ("OUTRIGGER_EXTRA_CAS", &ca.display().to_string()),
-        ("OUTRIGGER_UPSTREAMS", &upstreams.join(",")),
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", &format!("http://{}", collector.http)),
-        ("OTEL_METRIC_EXPORT_INTERVAL", "500"),
-        ("OTEL_SERVICE_NAME", "shop"),
-    ])
+    let metrics = free_address();
+    let sidecar = volumes.sidecar(
+        &[
+            &[
+                ("OUTRIGGER_EXTRA_CAS", ca.display().to_string().as_str()),
+                ("OUTRIGGER_UPSTREAMS", &upstreams.join(",")),
+                ("OUTRIGGER_METRICS", &metrics.to_string()),
+                ("OTEL_SERVICE_NAME", "shop"),
+            ],
+            variables,
+        ]
+        .concat(),
+    );
+    (sidecar, metrics)
 }
