@@ -35,11 +35,7 @@ fn calls(exec: Exec, names: &[&str]) -> Ended {
 }
 
 /// A sidecar before the simulator, and where it is scraped.
-fn observed(
-    volumes: &Volumes,
-    simulator: &Simulator,
-    variables: &[(&str, &str)],
-) -> (Sidecar, SocketAddr) {
+fn observed(volumes: &Volumes, simulator: &Simulator, variables: &[(&str, &str)]) -> (Sidecar, SocketAddr) {
     let ca = volumes.write("provider.pem", simulator.ca_pem());
     let upstreams: Vec<String> = ["api.openai.com", "api.anthropic.com", "openrouter.ai"]
         .iter()
