@@ -3,9 +3,11 @@
 mod about;
 mod clamp;
 mod exposition;
+mod genai;
 mod meter;
 mod reader;
 mod scrape;
+mod series;
 mod spooled;
 
 pub use about::About;
@@ -28,6 +30,8 @@ pub struct Metric {
     pub labels: &'static [&'static str],
     /// The generation it belongs to.
     pub set: Set,
+    /// Whether calls make its series, so that there are as many as they have words.
+    pub of_calls: bool,
 }
 
 /// What a metric is.
@@ -111,6 +115,17 @@ const CALL_AND_MODALITY: &[&str] = &[
     "openai.response.service_tier",
     "gen_ai.token.modality",
 ];
+const CALL_MODALITY_AND_STEP: &[&str] = &[
+    "gen_ai.operation.name",
+    "gen_ai.provider.name",
+    "gen_ai.request.model",
+    "gen_ai.response.model",
+    "server.address",
+    "server.port",
+    "openai.response.service_tier",
+    "gen_ai.token.modality",
+    "outrigger.step",
+];
 const CALL_AND_TOKEN_TYPE: &[&str] = &[
     "gen_ai.operation.name",
     "gen_ai.provider.name",
@@ -129,7 +144,7 @@ const fn latest(
     labels: &'static [&'static str],
     help: &'static str,
 ) -> Metric {
-    Metric { name, unit, help, kind, labels, set: Set::GenAiLatest }
+    Metric { name, unit, help, kind, labels, set: Set::GenAiLatest, of_calls: true }
 }
 
 const fn v1_41(
@@ -139,7 +154,7 @@ const fn v1_41(
     labels: &'static [&'static str],
     help: &'static str,
 ) -> Metric {
-    Metric { name, unit, help, kind, labels, set: Set::GenAiV1_41 }
+    Metric { name, unit, help, kind, labels, set: Set::GenAiV1_41, of_calls: true }
 }
 
 const fn own(
@@ -148,7 +163,17 @@ const fn own(
     labels: &'static [&'static str],
     help: &'static str,
 ) -> Metric {
-    Metric { name, unit, help, kind: Kind::Counter, labels, set: Set::Own }
+    Metric { name, unit, help, kind: Kind::Counter, labels, set: Set::Own, of_calls: true }
+}
+
+/// A counter of the program itself, not of calls.
+const fn of_program(
+    name: &'static str,
+    unit: &'static str,
+    labels: &'static [&'static str],
+    help: &'static str,
+) -> Metric {
+    Metric { of_calls: false, ..own(name, unit, labels, help) }
 }
 
 const fn gauge(
@@ -157,7 +182,7 @@ const fn gauge(
     labels: &'static [&'static str],
     help: &'static str,
 ) -> Metric {
-    Metric { name, unit, help, kind: Kind::Gauge, labels, set: Set::Own }
+    Metric { name, unit, help, kind: Kind::Gauge, labels, set: Set::Own, of_calls: false }
 }
 
 pub(crate) const DURATION: Metric = latest(
@@ -178,14 +203,14 @@ pub(crate) const INPUT: Metric = latest(
     "gen_ai.client.inference.usage.input_tokens",
     "{token}",
     Kind::Counter,
-    CALL_AND_MODALITY,
+    CALL_MODALITY_AND_STEP,
     "Prompt tokens, cached ones included, as far as the provider reported them.",
 );
 pub(crate) const OUTPUT: Metric = latest(
     "gen_ai.client.inference.usage.output_tokens",
     "{token}",
     Kind::Counter,
-    CALL_AND_MODALITY,
+    CALL_MODALITY_AND_STEP,
     "Answer tokens, reasoning included, as far as the provider reported them.",
 );
 pub(crate) const CACHE_READ: Metric = latest(
@@ -223,12 +248,26 @@ pub(crate) const CALL_OUTPUT: Metric = latest(
     CALL_AND_ERROR,
     "Answer tokens per call, of calls where they are known; for percentiles, not for totals.",
 );
+pub(crate) const EMBEDDINGS: Metric = latest(
+    "gen_ai.client.embeddings.duration",
+    "s",
+    Kind::Histogram(DURATIONS),
+    CALL_AND_ERROR,
+    "Duration of a call for embeddings as its caller saw it.",
+);
+pub(crate) const EMBEDDINGS_INPUT: Metric = latest(
+    "gen_ai.client.embeddings.operation.input_tokens",
+    "{token}",
+    Kind::Histogram(TOKENS),
+    CALL,
+    "Prompt tokens per call for embeddings, where they are known; for percentiles, not for totals.",
+);
 pub(crate) const OLD_DURATION: Metric = v1_41(
     "gen_ai.client.operation.duration",
     "s",
     Kind::Histogram(DURATIONS),
     CALL_AND_ERROR,
-    "Duration of a call as its caller saw it, under the name of conventions v1.41.",
+    "Duration of a call as its caller saw it, under the name of conventions v1.41; in the newest that of operations without a metric of their own (rerank, fetch_response, count_tokens).",
 );
 pub(crate) const OLD_FIRST_CHUNK: Metric = v1_41(
     "gen_ai.client.operation.time_to_first_chunk",
@@ -258,6 +297,7 @@ pub(crate) const HTTP: Metric = Metric {
         "network.protocol.version",
     ],
     set: Set::Http,
+    of_calls: true,
 };
 pub(crate) const CALLS: Metric = own(
     "outrigger.calls",
@@ -268,7 +308,7 @@ pub(crate) const CALLS: Metric = own(
 pub(crate) const COST: Metric = own(
     "outrigger.cost.usd",
     "{USD}",
-    &["provider", "model"],
+    &["provider", "model", "step"],
     "Cost of priced calls in US dollars, summed exactly and rounded once per export.",
 );
 pub(crate) const COST_WITHOUT_USER: Metric = own(
@@ -319,19 +359,19 @@ pub(crate) const ATTEMPTS: Metric = own(
     &["provider", "model", "outcome", "error.type"],
     "HTTP requests made for calls, by whether they were answered or failed.",
 );
-pub(crate) const SEEN: Metric = own(
+pub(crate) const SEEN: Metric = of_program(
     "outrigger.telemetry.seen",
     "{item}",
     &["signal"],
     "Calls, spans, records and metric points handed to the exporter: exported, dropped, or still waiting.",
 );
-pub(crate) const EXPORTED: Metric = own(
+pub(crate) const EXPORTED: Metric = of_program(
     "outrigger.telemetry.exported",
     "{item}",
     &["signal"],
     "Calls, spans, records and metric points that the endpoint took; of a call its record or its spans.",
 );
-pub(crate) const DROPPED: Metric = own(
+pub(crate) const DROPPED: Metric = of_program(
     "outrigger.telemetry.dropped",
     "{item}",
     &["signal", "cause"],
@@ -343,7 +383,7 @@ pub(crate) const SPOOLED: Metric = gauge(
     &["signal"],
     "Calls, spans and records that lie in the spool on disk; part of those seen and recovered.",
 );
-pub(crate) const RECOVERED: Metric = own(
+pub(crate) const RECOVERED: Metric = of_program(
     "outrigger.telemetry.recovered",
     "{item}",
     &["signal"],
@@ -357,7 +397,7 @@ pub(crate) const SPOOL_LIMIT: Metric = gauge(
     &[],
     "The most that the spool may take on disk; 0 where it could not be opened.",
 );
-pub(crate) const SPOOL_BROKEN: Metric = own(
+pub(crate) const SPOOL_BROKEN: Metric = of_program(
     "outrigger.telemetry.spool.broken",
     "By",
     &[],
@@ -378,11 +418,24 @@ pub(crate) const CA_EXPIRY: Metric = gauge(
     &[],
     "The last second of the certificate authority's life, since the epoch.",
 );
-pub(crate) const CONFIG_REJECTED: Metric = own(
+pub(crate) const CONFIG_REJECTED: Metric = of_program(
     "outrigger.config.rejected",
     "{document}",
     &[],
     "Configurations that were turned down; the one before each goes on.",
+);
+
+pub(crate) const SERIES: Metric = gauge(
+    "outrigger.metrics.series",
+    "{series}",
+    &[],
+    "Series that are counted against the limit OUTRIGGER_METRICS_SERIES, those of the program itself at a flat rate.",
+);
+pub(crate) const UNRECORDED: Metric = of_program(
+    "outrigger.metrics.unrecorded",
+    "{observation}",
+    &[],
+    "Observations that histograms left out because the limit on series was reached; sums never leave any out.",
 );
 
 /// Every metric this crate sends.
@@ -396,6 +449,8 @@ pub const METRICS: &[Metric] = &[
     REASONING,
     CALL_INPUT,
     CALL_OUTPUT,
+    EMBEDDINGS,
+    EMBEDDINGS_INPUT,
     OLD_DURATION,
     OLD_FIRST_CHUNK,
     OLD_TOKENS,
@@ -422,6 +477,8 @@ pub const METRICS: &[Metric] = &[
     SPOOL_BYTES,
     SPOOL_LIMIT,
     SPOOL_BROKEN,
+    SERIES,
+    UNRECORDED,
 ];
 
 #[cfg(test)]

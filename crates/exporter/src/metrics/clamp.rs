@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 /// What stands for every word past the limit.
-const OTHER: &str = "_other";
+pub(super) const OTHER: &str = "_other";
 /// Longer words are no names.
 const LONGEST: usize = 128;
 

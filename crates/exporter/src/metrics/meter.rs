@@ -1,29 +1,30 @@
 //! Calls into metrics. Per call, on the exporter's thread: some twenty look-ups in the SDK's maps.
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use opentelemetry::KeyValue;
-use opentelemetry::metrics::{Counter, Histogram, Meter, MeterProvider as _};
+use opentelemetry::metrics::{Meter, MeterProvider as _};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::metrics::data::ResourceMetrics;
+use opentelemetry_sdk::metrics::{Aggregation, Instrument, InstrumentKind, SdkMeterProvider, Stream};
 use outrigger_ledger::{Attempt, CallRecord, Outcome};
-use outrigger_pricing::{Atto, Completeness, Meter as TokenMeter, Modality};
+use outrigger_pricing::{Atto, Completeness};
 use outrigger_providers::Who;
 
 use super::clamp::Clamp;
+use super::genai::{Latest, Observed, V1_41};
 use super::reader::Reader;
+use super::series::{Distribution, Labels, Row, Series, Sum, Told};
 use super::{About, Kind, Metric, Scrape};
 use crate::Settings;
 use crate::counts::{Count, Tallies};
 use crate::schema::{self, keys};
 use crate::settings::{GenAiMetrics, Temporality};
 
-/// Distinct models that are named; the app chooses them.
-const MODELS: usize = 200;
-/// Distinct hosts, tiers and error types that are named.
+/// Distinct hosts that are named; as many tiers, methods and error types; as many steps.
 const OTHERS: usize = 64;
 
 /// How metrics are kept.
@@ -35,13 +36,26 @@ pub(crate) struct Kept {
     pub(crate) pushed: Option<Temporality>,
     /// Whether they are scraped, which is always as sums since the start.
     pub(crate) scraped: bool,
+    /// At most so many series, as Prometheus counts them.
+    pub(crate) series: usize,
+    /// Whether money and tokens are told apart by step.
+    pub(crate) by_step: bool,
+    /// Whether histograms have exponential buckets.
+    pub(crate) exponential: bool,
 }
 
 impl Kept {
     /// As the settings ask for; `None` where nobody wants metrics.
     pub(crate) fn by(settings: &Settings) -> Option<Kept> {
         let pushed = settings.metrics.as_ref().map(|signal| signal.temporality);
-        let kept = Kept { set: settings.genai_metrics, pushed, scraped: settings.scraped };
+        let kept = Kept {
+            set: settings.genai_metrics,
+            pushed,
+            scraped: settings.scraped,
+            series: settings.series,
+            by_step: settings.metrics_by_step,
+            exponential: settings.exponential_histograms,
+        };
         (pushed.is_some() || kept.scraped).then_some(kept)
     }
 }
@@ -55,43 +69,54 @@ pub(crate) struct Metrics {
     provider: SdkMeterProvider,
     latest: Option<Latest>,
     v1_41: Option<V1_41>,
-    http: Histogram<f64>,
-    calls: Counter<u64>,
-    unpriced: Counter<u64>,
-    unaccounted: Counter<u64>,
-    retries: Counter<u64>,
-    attempts: Counter<u64>,
-    money: Arc<Mutex<Money>>,
-    without_user: Arc<Mutex<Money>>,
-    estimated: Arc<Mutex<Money>>,
-    reported: Arc<Mutex<Money>>,
-    difference: Arc<Mutex<Money>>,
+    http: Distribution<f64>,
+    calls: Sum,
+    unpriced: Sum,
+    unaccounted: Sum,
+    retries: Sum,
+    attempts: Sum,
+    money: Money,
+    without_user: Money,
+    estimated: Money,
+    reported: Money,
+    difference: Money,
+    series: Series,
+    /// Whether money and tokens are told apart by step.
+    by_step: bool,
     models: Clamp,
+    hosts: Clamp,
     words: Clamp,
+    steps: Clamp,
 }
 
-/// The newest GenAI conventions.
-struct Latest {
-    duration: Histogram<f64>,
-    first_chunk: Histogram<f64>,
-    input: Counter<u64>,
-    output: Counter<u64>,
-    cache_read: Counter<u64>,
-    cache_write: Counter<u64>,
-    reasoning: Counter<u64>,
-    call_input: Histogram<u64>,
-    call_output: Histogram<u64>,
+/// Exact sums by labels.
+type Sums = HashMap<Vec<KeyValue>, Atto>;
+
+/// Money of one kind, within the limit on series.
+struct Money {
+    row: Row,
+    sums: Arc<Mutex<Sums>>,
 }
 
-/// The GenAI conventions of v1.41.
-struct V1_41 {
-    duration: Histogram<f64>,
-    first_chunk: Histogram<f64>,
-    tokens: Histogram<u64>,
-}
+impl Money {
+    fn new(meter: &Meter, metric: &'static Metric) -> Money {
+        let sums = Arc::new(Mutex::new(Sums::new()));
+        observe_money(meter, metric, Arc::clone(&sums));
+        Money { row: Row::of(metric), sums }
+    }
 
-/// Exact sums by provider and model.
-type Money = HashMap<(&'static str, Arc<str>), Atto>;
+    fn add(&self, amount: Atto, labels: &Labels, series: &mut Series) {
+        let Some(labels) = series.admit(self.row, labels) else { return };
+        let mut sums = self.sums.lock().unwrap_or_else(PoisonError::into_inner);
+        // The range is 1.7e20 dollars.
+        match sums.get_mut(&*labels) {
+            Some(sum) => *sum = sum.checked_add(amount).unwrap_or(*sum),
+            None => {
+                sums.insert(labels.into_owned(), amount);
+            }
+        }
+    }
+}
 
 impl Metrics {
     pub(crate) fn new(kept: Kept, tallies: Arc<Tallies>, about: &About) -> Metrics {
@@ -100,6 +125,7 @@ impl Metrics {
         let builder = SdkMeterProvider::builder()
             // The request gets the resource of all signals when it is put together.
             .with_resource(Resource::builder_empty().build())
+            .with_view(move |instrument: &Instrument| exponential(kept.exponential, instrument))
             .with_reader(reader.clone());
         // What is pushed as sums since the start can be scraped, too; a second reader doubles what a call costs.
         let scrape = kept.scraped.then(|| match kept.pushed {
@@ -116,37 +142,41 @@ impl Metrics {
             .with_version(outrigger_contract::VERSION)
             .build();
         let meter = provider.meter_with_scope(scope);
-        let observed = |row| {
-            let money = Arc::new(Mutex::new(Money::new()));
-            observe_money(&meter, row, Arc::clone(&money));
-            money
-        };
-        let (money, without_user) = (observed(&super::COST), observed(&super::COST_WITHOUT_USER));
-        let (estimated, reported) = (observed(&super::COST_ESTIMATED), observed(&super::COST_REPORTED));
-        let difference = observed(&super::COST_DIFFERENCE);
+        let (latest, v1_41) = (set != GenAiMetrics::V1_41, set != GenAiMetrics::Latest);
+        let of_calls = super::METRICS.iter().filter(|row| row.of_calls).filter(|row| match row.set {
+            super::Set::GenAiLatest => latest,
+            super::Set::GenAiV1_41 => v1_41 || row.name == super::OLD_DURATION.name,
+            super::Set::Http | super::Set::Own => true,
+        });
+        let series = Series::new(kept.series, of_calls.map(Row::of));
         observe_telemetry(&meter, &super::SEEN, Arc::clone(&tallies), |count| count.seen);
         observe_telemetry(&meter, &super::EXPORTED, Arc::clone(&tallies), |count| count.exported);
         super::spooled::observe(&meter, &tallies);
         observe_drops(&meter, tallies);
         about.observe(&meter);
+        observe_series(&meter, &series.told());
         Metrics {
             reader,
             scrape,
-            latest: (set != GenAiMetrics::V1_41).then(|| Latest::new(&meter)),
-            v1_41: (set != GenAiMetrics::Latest).then(|| V1_41::new(&meter)),
+            latest: latest.then(|| Latest::new(&meter, !v1_41)),
+            v1_41: v1_41.then(|| V1_41::new(&meter)),
             http: seconds(&meter, &super::HTTP),
             calls: counter(&meter, &super::CALLS),
             unpriced: counter(&meter, &super::UNPRICED),
             unaccounted: counter(&meter, &super::UNACCOUNTED),
             retries: counter(&meter, &super::RETRIES),
             attempts: counter(&meter, &super::ATTEMPTS),
-            money,
-            without_user,
-            estimated,
-            reported,
-            difference,
-            models: Clamp::new(MODELS),
+            money: Money::new(&meter, &super::COST),
+            without_user: Money::new(&meter, &super::COST_WITHOUT_USER),
+            estimated: Money::new(&meter, &super::COST_ESTIMATED),
+            reported: Money::new(&meter, &super::COST_REPORTED),
+            difference: Money::new(&meter, &super::COST_DIFFERENCE),
+            models: Clamp::new(kept.series / 10),
+            hosts: Clamp::new(OTHERS),
             words: Clamp::new(OTHERS),
+            steps: Clamp::new(OTHERS),
+            by_step: kept.by_step,
+            series,
             provider,
         }
     }
@@ -158,15 +188,21 @@ impl Metrics {
             (Some(cause), Outcome::Failed) => Some(self.words.word(&cause.error_type)),
             _ => None,
         };
-        let duration = schema::seconds(call.times.ended.since(call.times.started));
-        let first_chunk = schema::time_to_first_chunk(call);
-        if let Some(latest) = &self.latest {
-            latest.observe(call, &mut labels, error.as_ref(), duration, first_chunk);
-        }
+        let step = call.identity.get(Who::Step).filter(|_| self.by_step);
+        let observed = Observed {
+            call,
+            error,
+            duration: schema::seconds(call.times.ended.since(call.times.started)),
+            first_chunk: schema::time_to_first_chunk(call),
+            step: step.map(|step| self.steps.word(step)),
+        };
         if let Some(v1_41) = &self.v1_41 {
-            v1_41.observe(call, &mut labels, error.as_ref(), duration, first_chunk);
+            v1_41.observe(&observed, &mut labels, &mut self.series);
         }
-        self.observe_own(call);
+        if let Some(latest) = &self.latest {
+            latest.observe(&observed, &mut labels, &mut self.series);
+        }
+        self.observe_own(call, observed.step.as_ref());
         for attempt in &call.attempts {
             self.observe_attempt(call, attempt);
         }
@@ -187,220 +223,108 @@ impl Metrics {
         Some(Scrape::new(self.scrape.clone()?, self.provider.clone(), target))
     }
 
-    fn genai_labels(&mut self, call: &CallRecord) -> Vec<KeyValue> {
-        let mut labels = Vec::with_capacity(9);
-        labels.push(KeyValue::new(keys::OPERATION, call.operation.as_str()));
-        labels.push(KeyValue::new(keys::PROVIDER, call.otel_provider));
+    fn genai_labels(&mut self, call: &CallRecord) -> Labels {
+        let mut labels = self.series.labels(10);
+        labels.push(keys::OPERATION, call.operation.as_str());
+        labels.push(keys::PROVIDER, call.otel_provider);
         if let Some(model) = &call.facts.model {
-            labels.push(KeyValue::new(keys::REQUEST_MODEL, self.models.word(model)));
+            labels.push(keys::REQUEST_MODEL, self.models.word(model));
         }
         if let Some(model) = &call.served_model {
-            labels.push(KeyValue::new(keys::RESPONSE_MODEL, self.models.word(model)));
+            labels.push(keys::RESPONSE_MODEL, self.models.word(model));
         }
         if let Some(attempt) = call.attempts.last() {
-            labels.push(KeyValue::new(keys::SERVER_ADDRESS, self.words.word(&attempt.host)));
-            labels.push(KeyValue::new(keys::SERVER_PORT, i64::from(attempt.port)));
+            labels.push(keys::SERVER_ADDRESS, self.hosts.word(&attempt.host));
+            labels.push(keys::SERVER_PORT, i64::from(attempt.port));
         }
         if let Some(tier) = call.served_tier.as_deref().filter(|_| schema::is_openai(call)) {
-            labels.push(KeyValue::new(keys::OPENAI_RESPONSE_TIER, self.words.word(tier)));
+            labels.push(keys::OPENAI_RESPONSE_TIER, self.words.word(tier));
         }
         labels
     }
 
-    fn observe_own(&mut self, call: &CallRecord) {
-        let model = self.models.word(call.model().unwrap_or("unknown"));
-        let provider = KeyValue::new("provider", call.provider);
-        let model_label = KeyValue::new("model", Arc::clone(&model));
-        let outcome = KeyValue::new("outcome", call.outcome.as_str());
-
-        let mut labels = vec![
-            provider.clone(),
-            model_label.clone(),
-            KeyValue::new("operation", call.operation.as_str()),
-            outcome.clone(),
-        ];
-        if let Some(cause) = &call.cause {
-            labels.push(KeyValue::new("cause", cause.class.as_str()));
-        }
-        self.calls.add(1, &labels);
-        if !call.tokens.provenance.is_reported() {
-            let provenance = KeyValue::new("provenance", call.tokens.provenance.as_str());
-            self.unaccounted.add(1, &[provider.clone(), model_label.clone(), outcome, provenance]);
-        }
+    fn observe_own(&mut self, call: &CallRecord, step: Option<&Arc<str>>) {
+        let series = &mut self.series;
+        let mut labels = series.labels(6);
+        labels.push("provider", call.provider);
+        labels.push("model", self.models.word(call.model().unwrap_or("unknown")));
         if let Some(before) = &call.logical.retried {
-            let by = KeyValue::new("by", before.by.as_str());
-            self.retries.add(1, &[provider.clone(), model_label.clone(), by]);
+            labels.with("by", Some(&before.by.as_str()), |labels| self.retries.add(1, labels, series));
         }
         if !matches!(call.cost.completeness, Completeness::Exact | Completeness::Estimated) {
-            let status = KeyValue::new("status", schema::cost_status(call.cost.completeness));
-            self.unpriced.add(1, &[provider, model_label, status]);
+            let status = schema::cost_status(call.cost.completeness);
+            labels.with("status", Some(&status), |labels| self.unpriced.add(1, labels, series));
         }
         if let Some(total) = call.cost.total {
             if call.identity.get(Who::User).is_none() {
-                add(&self.without_user, (call.provider, Arc::clone(&model)), total);
+                self.without_user.add(total, &labels, series);
             }
             if call.tokens.prompt.is_some() || call.tokens.answer.is_some() {
-                add(&self.estimated, (call.provider, Arc::clone(&model)), total);
+                self.estimated.add(total, &labels, series);
             }
-            add(&self.money, (call.provider, Arc::clone(&model)), total);
+            labels.with("step", step, |labels| self.money.add(total, labels, series));
         }
         if let Some(theirs) = call.reported_cost {
             if let Some(apart) = call.compared_cost().and_then(|(theirs, ours)| apart(theirs, ours)) {
-                add(&self.difference, (call.provider, Arc::clone(&model)), apart);
+                self.difference.add(apart, &labels, series);
             }
-            add(&self.reported, (call.provider, model), theirs);
+            self.reported.add(theirs, &labels, series);
         }
+        labels.push("outcome", call.outcome.as_str());
+        if !call.tokens.provenance.is_reported() {
+            let provenance = call.tokens.provenance.as_str();
+            labels.with("provenance", Some(&provenance), |labels| self.unaccounted.add(1, labels, series));
+        }
+        labels.push("operation", call.operation.as_str());
+        let cause = call.cause.as_ref().map(|cause| cause.class.as_str());
+        labels.with("cause", cause.as_ref(), |labels| self.calls.add(1, labels, series));
     }
 
     fn observe_attempt(&mut self, call: &CallRecord, attempt: &Attempt) {
         let error = attempt.error_type.as_ref().map(|error| self.words.word(error));
-        let mut labels = vec![
-            KeyValue::new(keys::HTTP_METHOD, self.words.word(&attempt.method)),
-            KeyValue::new(keys::SERVER_ADDRESS, self.words.word(&attempt.host)),
-            KeyValue::new(keys::SERVER_PORT, i64::from(attempt.port)),
-            KeyValue::new(keys::PROTOCOL_VERSION, attempt.http_version),
-        ];
+        let mut labels = self.series.labels(6);
+        labels.push(keys::HTTP_METHOD, self.words.word(&attempt.method));
+        labels.push(keys::SERVER_ADDRESS, self.hosts.word(&attempt.host));
+        labels.push(keys::SERVER_PORT, i64::from(attempt.port));
+        labels.push(keys::PROTOCOL_VERSION, attempt.http_version);
         if let Some(status) = attempt.status {
-            labels.push(KeyValue::new(keys::HTTP_STATUS, i64::from(status)));
+            labels.push(keys::HTTP_STATUS, i64::from(status));
         }
-        if let Some(error) = &error {
-            labels.push(KeyValue::new(keys::ERROR_TYPE, Arc::clone(error)));
-        }
-        self.http.record(schema::seconds(attempt.ended.since(attempt.started)), &labels);
+        let seconds = schema::seconds(attempt.ended.since(attempt.started));
+        let series = &mut self.series;
+        labels.with(keys::ERROR_TYPE, error.as_ref(), |labels| self.http.record(seconds, labels, series));
 
-        let model = self.models.word(call.model().unwrap_or("unknown"));
-        let mut labels = vec![
-            KeyValue::new("provider", attempt.provider),
-            KeyValue::new("model", model),
-            KeyValue::new("outcome", if error.is_some() { "failed" } else { "answered" }),
-        ];
-        if let Some(error) = error {
-            labels.push(KeyValue::new(keys::ERROR_TYPE, error));
-        }
-        self.attempts.add(1, &labels);
+        let mut labels = series.labels(4);
+        labels.push("provider", attempt.provider);
+        labels.push("model", self.models.word(call.model().unwrap_or("unknown")));
+        labels.push("outcome", if error.is_some() { "failed" } else { "answered" });
+        labels.with(keys::ERROR_TYPE, error.as_ref(), |labels| self.attempts.add(1, labels, series));
     }
 }
 
-impl Latest {
-    fn new(meter: &Meter) -> Latest {
-        Latest {
-            duration: seconds(meter, &super::DURATION),
-            first_chunk: seconds(meter, &super::FIRST_CHUNK),
-            input: counter(meter, &super::INPUT),
-            output: counter(meter, &super::OUTPUT),
-            cache_read: counter(meter, &super::CACHE_READ),
-            cache_write: counter(meter, &super::CACHE_WRITE),
-            reasoning: counter(meter, &super::REASONING),
-            call_input: numbers(meter, &super::CALL_INPUT),
-            call_output: numbers(meter, &super::CALL_OUTPUT),
-        }
+pub(super) fn counter(meter: &Meter, row: &'static Metric) -> Sum {
+    let counter = meter.u64_counter(row.name).with_unit(row.unit).with_description(row.help).build();
+    Sum::new(Row::of(row), counter)
+}
+
+pub(super) fn seconds(meter: &Meter, row: &'static Metric) -> Distribution<f64> {
+    let histogram = meter.f64_histogram(row.name).with_unit(row.unit).with_description(row.help);
+    Distribution::new(Row::of(row), histogram.with_boundaries(bounds(row)).build())
+}
+
+pub(super) fn numbers(meter: &Meter, row: &'static Metric) -> Distribution<u64> {
+    let histogram = meter.u64_histogram(row.name).with_unit(row.unit).with_description(row.help);
+    Distribution::new(Row::of(row), histogram.with_boundaries(bounds(row)).build())
+}
+
+/// Exponential buckets for every histogram, where they are asked for; 160 of them at most, as the conventions have it.
+fn exponential(asked: bool, instrument: &Instrument) -> Option<Stream> {
+    if !asked || instrument.kind() != InstrumentKind::Histogram {
+        return None;
     }
-
-    fn observe(
-        &self,
-        call: &CallRecord,
-        labels: &mut Vec<KeyValue>,
-        error: Option<&Arc<str>>,
-        duration: f64,
-        first_chunk: Option<f64>,
-    ) {
-        let usage = &call.tokens.reported();
-        if let Some(first_chunk) = first_chunk {
-            self.first_chunk.record(first_chunk, labels);
-        }
-        with(labels, keys::ERROR_TYPE, error, |labels| {
-            self.duration.record(duration, labels);
-            if let Some(tokens) = usage.total_prompt() {
-                self.call_input.record(tokens, labels);
-            }
-            if let Some(tokens) = usage.total_answer() {
-                self.call_output.record(tokens, labels);
-            }
-        });
-        let audio = |side: fn(TokenMeter) -> bool| {
-            usage.sum(|meter| side(meter) && meter.modality() == Modality::Audio)
-        };
-        let (audio_in, audio_out) = (audio(TokenMeter::is_prompt), audio(TokenMeter::is_answer));
-        by_modality(&self.input, usage.total_prompt(), audio_in, labels);
-        by_modality(&self.output, usage.total_answer(), audio_out, labels);
-        by_modality(&self.cache_read, usage.total_cached(), usage.get(TokenMeter::CacheReadAudio), labels);
-        by_modality(&self.cache_write, schema::cache_write(call), None, labels);
-        by_modality(&self.reasoning, schema::reasoning(call), None, labels);
-    }
-}
-
-/// Adds tokens. What is not known to be audio is of unknown modality: an image in a prompt is counted among its tokens.
-/// A call whose count is unknown adds nothing but makes its series exist, as the conventions ask.
-fn by_modality(counter: &Counter<u64>, total: Option<u64>, audio: Option<u64>, labels: &mut Vec<KeyValue>) {
-    let total = total.unwrap_or(0);
-    let audio = audio.unwrap_or(0).min(total);
-    with(labels, keys::TOKEN_MODALITY, Some(&"unknown"), |labels| counter.add(total - audio, labels));
-    if audio > 0 {
-        with(labels, keys::TOKEN_MODALITY, Some(&"audio"), |labels| counter.add(audio, labels));
-    }
-}
-
-impl V1_41 {
-    fn new(meter: &Meter) -> V1_41 {
-        V1_41 {
-            duration: seconds(meter, &super::OLD_DURATION),
-            first_chunk: seconds(meter, &super::OLD_FIRST_CHUNK),
-            tokens: numbers(meter, &super::OLD_TOKENS),
-        }
-    }
-
-    fn observe(
-        &self,
-        call: &CallRecord,
-        labels: &mut Vec<KeyValue>,
-        error: Option<&Arc<str>>,
-        duration: f64,
-        first_chunk: Option<f64>,
-    ) {
-        if let Some(first_chunk) = first_chunk {
-            self.first_chunk.record(first_chunk, labels);
-        }
-        with(labels, keys::ERROR_TYPE, error, |labels| self.duration.record(duration, labels));
-        let usage = &call.tokens.reported();
-        for (kind, tokens) in [("input", usage.total_prompt()), ("output", usage.total_answer())] {
-            if let Some(tokens) = tokens {
-                with(labels, keys::TOKEN_TYPE, Some(&kind), |labels| self.tokens.record(tokens, labels));
-            }
-        }
-    }
-}
-
-/// Lends the labels out with one more, if there is one.
-fn with<V>(labels: &mut Vec<KeyValue>, key: &'static str, value: Option<&V>, record: impl FnOnce(&[KeyValue]))
-where
-    V: Clone + Into<opentelemetry::Value>,
-{
-    let plain = labels.len();
-    labels.extend(value.map(|value| KeyValue::new(key, value.clone())));
-    record(labels);
-    labels.truncate(plain);
-}
-
-fn counter(meter: &Meter, row: &Metric) -> Counter<u64> {
-    meter.u64_counter(row.name).with_unit(row.unit).with_description(row.help).build()
-}
-
-fn seconds(meter: &Meter, row: &Metric) -> Histogram<f64> {
-    meter
-        .f64_histogram(row.name)
-        .with_unit(row.unit)
-        .with_description(row.help)
-        .with_boundaries(bounds(row))
-        .build()
-}
-
-fn numbers(meter: &Meter, row: &Metric) -> Histogram<u64> {
-    meter
-        .u64_histogram(row.name)
-        .with_unit(row.unit)
-        .with_description(row.help)
-        .with_boundaries(bounds(row))
-        .build()
+    let buckets =
+        Aggregation::Base2ExponentialHistogram { max_size: 160, max_scale: 20, record_min_max: true };
+    Stream::builder().with_aggregation(buckets).build().ok()
 }
 
 fn bounds(row: &Metric) -> Vec<f64> {
@@ -415,26 +339,34 @@ fn apart(one: Atto, other: Atto) -> Option<Atto> {
     if one > other { one.checked_sub(other) } else { other.checked_sub(one) }
 }
 
-fn add(money: &Mutex<Money>, key: (&'static str, Arc<str>), amount: Atto) {
-    let mut money = money.lock().unwrap_or_else(PoisonError::into_inner);
-    let sum = money.entry(key).or_default();
-    // The range is 1.7e20 dollars.
-    *sum = sum.checked_add(amount).unwrap_or(*sum);
-}
-
 /// Money is summed exactly here and becomes a double only when it is read.
-fn observe_money(meter: &Meter, row: &Metric, money: Arc<Mutex<Money>>) {
+fn observe_money(meter: &Meter, row: &Metric, sums: Arc<Mutex<Sums>>) {
     let _registered = meter
         .f64_observable_counter(row.name)
         .with_unit(row.unit)
         .with_description(row.help)
         .with_callback(move |observer| {
-            for ((provider, model), sum) in money.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-                let labels =
-                    [KeyValue::new("provider", *provider), KeyValue::new("model", Arc::clone(model))];
-                observer.observe(sum.to_f64(), &labels);
+            for (labels, sum) in sums.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+                observer.observe(sum.to_f64(), labels);
             }
         })
+        .build();
+}
+
+fn observe_series(meter: &Meter, told: &Told) {
+    let (row, used) = (&super::SERIES, Arc::clone(&told.used));
+    let _registered = meter
+        .u64_observable_gauge(row.name)
+        .with_unit(row.unit)
+        .with_description(row.help)
+        .with_callback(move |observer| observer.observe(used.load(Relaxed), &[]))
+        .build();
+    let (row, unrecorded) = (&super::UNRECORDED, Arc::clone(&told.unrecorded));
+    let _registered = meter
+        .u64_observable_counter(row.name)
+        .with_unit(row.unit)
+        .with_description(row.help)
+        .with_callback(move |observer| observer.observe(unrecorded.load(Relaxed), &[]))
         .build();
 }
 

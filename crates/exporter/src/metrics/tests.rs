@@ -9,19 +9,29 @@ use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
-use outrigger_ledger::{CallRecord, Identity, JoinedBy, Logical, Outcome, Provenance, Retried};
+use outrigger_ledger::{CallRecord, Identity, JoinedBy, Logical, Outcome, Provenance, Retried, Source};
 use outrigger_pricing::estimate::Estimate;
 use outrigger_pricing::{Atto, Completeness, Meter};
+use outrigger_providers::{Operation, Who};
 use prost::Message as _;
 
 use super::*;
 use crate::counts::Tallies;
 use crate::schema::Schema;
-use crate::testing::calls::{answered, failed};
+use crate::testing::calls::{answered, failed, named};
 use crate::{DropCause, GenAiMetrics, Settings, Signal, Temporality};
 
 /// Points by metric: labels in words, value (the sum of a histogram), count of a histogram.
 type Points = BTreeMap<String, Vec<(BTreeMap<String, String>, f64, u64)>>;
+
+const KEPT: Kept = Kept {
+    set: GenAiMetrics::Both,
+    pushed: Some(Temporality::Cumulative),
+    scraped: true,
+    series: 500,
+    by_step: false,
+    exponential: false,
+};
 
 struct Bench {
     metrics: Metrics,
@@ -40,10 +50,13 @@ fn about() -> About {
 
 impl Bench {
     fn new(set: GenAiMetrics, temporality: Temporality) -> Bench {
+        Bench::kept(Kept { set, pushed: Some(temporality), ..KEPT })
+    }
+
+    fn kept(kept: Kept) -> Bench {
         let settings = Settings::from_env(Some("http://collector:4318"), |_| None).unwrap().unwrap();
         let tallies = Arc::new(Tallies::default());
         tallies.spool.named(Path::new("/spool"));
-        let kept = Kept { set, pushed: Some(temporality), scraped: true };
         let metrics = Metrics::new(kept, Arc::clone(&tallies), &about());
         Bench { metrics, tallies, schema: Schema::new(&settings) }
     }
@@ -289,8 +302,14 @@ fn every_row_is_sent_and_no_point_carries_a_label_that_its_row_lacks() {
     partial.identity = Identity::default();
     let retried = Retried { call: partial.id, span: partial.span, failed: true, by: JoinedBy::SameRequest };
     partial.logical = Logical { attempt: 2, retried: Some(retried), ..partial.logical };
-    let points = Bench::of(&[answered(), failed(), partial]).points();
-    assert_eq!(points.len(), METRICS.len());
+    let mut embeddings = answered();
+    embeddings.operation = Operation::Embeddings;
+    let mut bench = Bench::kept(Kept { series: 2000, ..KEPT });
+    [answered(), failed(), partial, embeddings].iter().for_each(|call| bench.metrics.observe(call));
+    let points = bench.points();
+    let missing: Vec<&str> =
+        METRICS.iter().map(|row| row.name).filter(|name| !points.contains_key(*name)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
     let secret = ["u_81", "conv_42", "plan", "req_1", "chatcmpl-1"];
     for row in METRICS {
         for (labels, _, _) in &points[row.name] {
@@ -302,20 +321,138 @@ fn every_row_is_sent_and_no_point_carries_a_label_that_its_row_lacks() {
     }
 }
 
+/// Samples of a page, and the sum of those that belong to a metric.
+fn samples(page: &str) -> usize {
+    page.lines().filter(|line| !line.starts_with('#')).count()
+}
+
+fn sum(page: &str, metric: &str) -> f64 {
+    let of_metric = page.lines().filter(|line| line.split(['{', ' ']).next() == Some(metric));
+    of_metric.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
+}
+
 #[test]
-fn an_app_that_makes_up_models_gets_only_so_many_series() {
-    let calls: Vec<CallRecord> = (0..1000)
-        .map(|number| {
-            let mut call = failed();
+fn an_app_that_makes_things_up_gets_no_more_series_than_the_limit_and_every_sum_stays_exact() {
+    for (series, set) in [
+        (500, GenAiMetrics::Both),
+        (500, GenAiMetrics::Latest),
+        (200, GenAiMetrics::Both),
+        (1000, GenAiMetrics::V1_41),
+    ] {
+        let mut bench = Bench::kept(Kept { series, set, by_step: true, ..KEPT });
+        let scrape = bench.metrics.scrape(vec![("service.name".to_owned(), "shop".to_owned())]).unwrap();
+        for number in 0..10_000_u32 {
+            let mut call = if number % 3 == 0 { failed() } else { answered() };
             call.facts.model = Some(format!("model-{number}"));
-            call
-        })
-        .collect();
-    let points = Bench::of(&calls).points();
-    let of_calls = &points["outrigger.calls"];
-    assert_eq!(of_calls.len(), 201);
-    let other = of_calls.iter().find(|(labels, ..)| labels["model"] == "_other").unwrap();
-    assert_eq!(other.1, 800.0);
+            call.served_model = Some(format!("served-{number}"));
+            call.served_tier = Some(format!("tier-{number}"));
+            call.identity.set(Who::Step, named(Source::Header, &format!("step-{number}"), "x"));
+            if let Some(cause) = &mut call.cause {
+                cause.error_type = format!("error-{number}");
+            }
+            for attempt in &mut call.attempts {
+                attempt.host = format!("host-{number}.example");
+                attempt.port = (number % 60_000) as u16;
+                attempt.method = format!("M{number}");
+                attempt.status = Some((100 + number % 900) as u16);
+                attempt.error_type = attempt.error_type.as_ref().map(|_| format!("error-{number}"));
+            }
+            bench.metrics.observe(&call);
+        }
+        let page = scrape.page(Exposition::Text);
+        assert!(samples(&page) <= series, "{} of {series} with {set:?}", samples(&page));
+        assert_eq!(sum(&page, "outrigger_calls_total"), 10_000.0);
+        assert_eq!(sum(&page, "outrigger_attempts_total"), 10_000.0);
+        let cost = 6666.0 * 0.0041905;
+        assert!((sum(&page, "outrigger_cost_usd_total") - cost).abs() < 1e-9, "{page}");
+        if set != GenAiMetrics::V1_41 {
+            assert_eq!(sum(&page, "gen_ai_client_inference_usage_input_tokens_total"), 6666.0 * 1234.0);
+            assert_eq!(sum(&page, "gen_ai_client_inference_duration_seconds_count"), 10_000.0);
+        }
+        assert!(sum(&page, "outrigger_metrics_series") <= series as f64);
+        assert!(
+            page.contains("model=\"_other\",operation=\"chat\",outcome=\"answered\",provider=\"openai\"}"),
+            "{page}"
+        );
+    }
+}
+
+/// What the documents say of the default limit.
+#[test]
+fn two_models_that_stream_have_every_series_of_their_own_below_the_limit() {
+    let mut bench = Bench::of(&[]);
+    let scrape = bench.metrics.scrape(vec![("service.name".to_owned(), "shop".to_owned())]).unwrap();
+    let quiet = samples(&scrape.page(Exposition::Text));
+    assert!(quiet <= series::FIXED, "{quiet} series before any call: raise FIXED");
+    let call = |model: &str| {
+        let mut call = answered();
+        call.facts.model = Some(model.to_owned());
+        call.served_model = Some(model.to_owned());
+        call
+    };
+    bench.metrics.observe(&call("a"));
+    let one = samples(&scrape.page(Exposition::Text)) - quiet;
+    bench.metrics.observe(&call("b"));
+    let two = samples(&scrape.page(Exposition::Text)) - quiet;
+    let page = scrape.page(Exposition::Text);
+    assert!(!page.contains("_other") && !page.contains("overflow"), "{page}");
+    // A model and the host, and another model: the arithmetic of docs/metrics.md.
+    assert_eq!((one, two - one), (163, 146), "{page}");
+}
+
+#[test]
+fn steps_are_labels_where_they_are_asked_for() {
+    let step = |by_step, metric: &str, label: &str| {
+        let mut bench = Bench::kept(Kept { by_step, ..KEPT });
+        bench.metrics.observe(&answered());
+        only(&bench.points(), metric).0.get(label).cloned()
+    };
+    for (metric, label) in [
+        ("outrigger.cost.usd", "step"),
+        ("gen_ai.client.inference.usage.input_tokens", "outrigger.step"),
+        ("gen_ai.client.inference.usage.output_tokens", "outrigger.step"),
+    ] {
+        assert_eq!(step(true, metric, label).as_deref(), Some("plan"), "{metric}");
+        assert_eq!(step(false, metric, label), None, "{metric}");
+    }
+}
+
+#[test]
+fn an_operation_is_told_by_the_metric_that_the_conventions_have_for_it() {
+    let durations = |operation, set| {
+        let mut call = answered();
+        call.operation = operation;
+        let mut bench = Bench::new(set, Temporality::Cumulative);
+        bench.metrics.observe(&call);
+        let points = bench.points();
+        let all = [DURATION.name, EMBEDDINGS.name, OLD_DURATION.name];
+        all.into_iter().filter(|name| points.contains_key(*name)).collect::<Vec<_>>()
+    };
+    let latest = GenAiMetrics::Latest;
+    assert_eq!(durations(Operation::GenerateContent, latest), [DURATION.name]);
+    assert_eq!(durations(Operation::Embeddings, latest), [EMBEDDINGS.name]);
+    assert_eq!(durations(Operation::Rerank, latest), [OLD_DURATION.name]);
+    assert_eq!(durations(Operation::Embeddings, GenAiMetrics::Both), [EMBEDDINGS.name, OLD_DURATION.name]);
+    assert_eq!(durations(Operation::Embeddings, GenAiMetrics::V1_41), [OLD_DURATION.name]);
+}
+
+#[test]
+fn histograms_can_have_exponential_buckets() {
+    let mut bench = Bench::kept(Kept { exponential: true, ..KEPT });
+    let scrape = bench.metrics.scrape(Vec::new()).unwrap();
+    bench.metrics.observe(&answered());
+    let request = bench.metrics.collect();
+    let metrics = request.resource_metrics.iter().flat_map(|it| &it.scope_metrics).flat_map(|it| &it.metrics);
+    let histograms: Vec<_> = metrics.filter(|one| one.name.ends_with("duration")).collect();
+    assert!(!histograms.is_empty());
+    for histogram in histograms {
+        let Some(Data::ExponentialHistogram(it)) = &histogram.data else { panic!("{histogram:?}") };
+        assert_eq!(it.data_points[0].count, 1);
+    }
+    // The text has none: what it can say of them is how many there were and their sum.
+    let page = scrape.page(Exposition::Text);
+    assert_eq!(sum(&page, "gen_ai_client_inference_duration_seconds_sum"), 2.5);
+    assert_eq!(sum(&page, "gen_ai_client_inference_duration_seconds_count"), 1.0);
 }
 
 #[test]

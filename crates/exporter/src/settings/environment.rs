@@ -22,6 +22,13 @@ const QUEUE: usize = 4096;
 /// The standard's batch size.
 const BATCH: usize = 512;
 
+/// Series of metrics where the user set no limit.
+const SERIES: usize = 500;
+/// Below it there is no room for what is always there.
+const FEWEST_SERIES: usize = 200;
+/// Above it the exporter itself would become large.
+const MOST_SERIES: usize = 20_000;
+
 const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 /// How the endpoint given by hand is called in messages.
 const OVERRIDE: &str = "--otlp";
@@ -62,6 +69,9 @@ pub(super) fn read(
         pull: reader.pull()?,
         scraped: false,
         sampler: sampler(&variables)?,
+        series: series(&variables)?,
+        metrics_by_step: variables.flag("OUTRIGGER_METRICS_STEP")?,
+        exponential_histograms: exponential(&variables)?,
         genai_metrics: genai_metrics(&variables)?,
         cache_attribute: cache_attribute(&variables)?,
         modality_attributes: modality_attributes(&variables)?,
@@ -259,6 +269,32 @@ fn sampler(variables: &Variables<'_>) -> Result<Sampler, SettingsError> {
         _ => Err(found.fault(
             "not a sampler this version knows",
             "write parentbased_always_on, parentbased_traceidratio, always_on, always_off or traceidratio",
+        )),
+    }
+}
+
+fn series(variables: &Variables<'_>) -> Result<usize, SettingsError> {
+    match variables.find("OUTRIGGER_METRICS_SERIES") {
+        None => Ok(SERIES),
+        Some(found) => match found.value.parse() {
+            Ok(limit) if (FEWEST_SERIES..=MOST_SERIES).contains(&limit) => Ok(limit),
+            _ => Err(found.fault(
+                "not a number of series",
+                format!("write a whole number from {FEWEST_SERIES} to {MOST_SERIES}, such as {SERIES}"),
+            )),
+        },
+    }
+}
+
+fn exponential(variables: &Variables<'_>) -> Result<bool, SettingsError> {
+    let name = "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION";
+    let Some(found) = variables.find(name) else { return Ok(false) };
+    match found.value.to_ascii_lowercase().as_str() {
+        "explicit_bucket_histogram" => Ok(false),
+        "base2_exponential_bucket_histogram" => Ok(true),
+        _ => Err(found.fault(
+            "not a histogram's aggregation",
+            "write explicit_bucket_histogram or base2_exponential_bucket_histogram",
         )),
     }
 }

@@ -227,6 +227,12 @@ pub struct Settings {
     pub scraped: bool,
     /// Which calls have spans.
     pub sampler: Sampler,
+    /// Series that metrics may have at most, as Prometheus counts them.
+    pub series: usize,
+    /// Whether money and tokens are told apart by the step that the app names.
+    pub metrics_by_step: bool,
+    /// Whether histograms have exponential buckets in place of the conventions' own.
+    pub exponential_histograms: bool,
     /// Which GenAI metrics are sent.
     pub genai_metrics: GenAiMetrics,
     /// Which cache attribute spans carry.
