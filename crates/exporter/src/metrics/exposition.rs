@@ -210,6 +210,10 @@ struct Name {
 
 impl Name {
     fn of(metric: &Metric, kind: Kind) -> Name {
+        Name::translated(&metric.name, &metric.unit, kind)
+    }
+
+    fn translated(name: &str, unit_of: &str, kind: Kind) -> Name {
         let counter = kind == Kind::Counter;
         let words = |name: &str| -> Vec<String> {
             name.split(|c: char| !c.is_ascii_alphanumeric())
@@ -217,8 +221,8 @@ impl Name {
                 .map(str::to_owned)
                 .collect()
         };
-        let mut words = words(&metric.name);
-        let unit = unit(&metric.unit, kind).filter(|unit| !words.iter().any(|word| word == unit));
+        let mut words = words(name);
+        let unit = unit(unit_of, kind).filter(|unit| !words.iter().any(|word| word == unit));
         if counter {
             words.retain(|word| word != "total");
         }
@@ -229,6 +233,17 @@ impl Name {
         let unit = self.unit.map(|unit| format!("_{unit}")).unwrap_or_default();
         format!("{}{unit}{}", self.base, if self.counter { "_total" } else { "" })
     }
+}
+
+/// How a scraper calls the metric of a row.
+#[cfg(test)]
+pub(super) fn scraped_as(row: &super::Metric) -> String {
+    let kind = match row.kind {
+        super::Kind::Counter => Kind::Counter,
+        super::Kind::Gauge => Kind::Gauge,
+        super::Kind::Histogram(_) => Kind::Histogram,
+    };
+    Name::translated(row.name, row.unit, kind).whole()
 }
 
 /// The word for a unit that our rows use. What stands in braces is a note for people and has none.

@@ -16,6 +16,9 @@ use outrigger_providers::{Operation, Who};
 use prost::Message as _;
 
 use super::*;
+
+mod documented;
+
 use crate::counts::Tallies;
 use crate::schema::Schema;
 use crate::testing::calls::{answered, failed, named};
