@@ -5,7 +5,9 @@ mod cost;
 mod demo;
 mod doctor;
 mod exec;
+mod input;
 mod output;
+mod rules;
 
 use std::process::ExitCode;
 
@@ -13,7 +15,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 const EXIT_CODES: &str = "Exit codes:
   0    done
-  1    the command failed; doctor: something failed
+  1    the command failed; doctor: something failed; rules: a document has a fault, an example differs
   2    the command line is wrong
   126  exec: the program cannot be executed
   127  exec: the program was not found
@@ -38,6 +40,8 @@ enum Command {
     Doctor(doctor::Arguments),
     /// What calls cost, from their records.
     Cost(cost::Arguments),
+    /// Check rules, explain what they do for a call, and test them.
+    Rules(rules::Arguments),
     /// Print the version and the date of the prices.
     Version,
     /// Print a completion script for a shell.
@@ -56,6 +60,7 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Cost(arguments) => cost::run(&arguments),
+        Command::Rules(arguments) => rules::run(&arguments),
         Command::Version => {
             let book = outrigger_pricing::PriceBook::builtin();
             output::line(&format!("outrigger {}, prices of {}", env!("CARGO_PKG_VERSION"), book.date()));

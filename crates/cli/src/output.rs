@@ -2,6 +2,15 @@
 
 use std::io::Write;
 
+/// How a command prints what it found.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Output {
+    /// For a person.
+    Text,
+    /// JSON.
+    Json,
+}
+
 /// A line on standard output.
 pub(crate) fn line(text: &str) {
     bytes(format!("{text}\n").as_bytes());

@@ -32,6 +32,27 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// Every operation.
+    pub const ALL: [Operation; 11] = [
+        Operation::Chat,
+        Operation::GenerateContent,
+        Operation::TextCompletion,
+        Operation::Embeddings,
+        Operation::Rerank,
+        Operation::Image,
+        Operation::Speech,
+        Operation::Transcription,
+        Operation::FetchResponse,
+        Operation::CountTokens,
+        Operation::Other,
+    ];
+
+    /// The operation of a word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Operation> {
+        Operation::ALL.into_iter().find(|operation| operation.as_str() == word)
+    }
+
     /// The word used in records; where the OpenTelemetry GenAI conventions have a name it is theirs.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -47,6 +47,35 @@ pub enum FailureClass {
 }
 
 impl FailureClass {
+    /// Every class.
+    pub const ALL: [FailureClass; 19] = [
+        FailureClass::Authentication,
+        FailureClass::Permission,
+        FailureClass::NotFound,
+        FailureClass::RateLimit,
+        FailureClass::Quota,
+        FailureClass::ContextLength,
+        FailureClass::InvalidRequest,
+        FailureClass::ContentPolicy,
+        FailureClass::TooLarge,
+        FailureClass::Overloaded,
+        FailureClass::ServerError,
+        FailureClass::Timeout,
+        FailureClass::Edge,
+        FailureClass::Dns,
+        FailureClass::Connect,
+        FailureClass::Tls,
+        FailureClass::StreamCut,
+        FailureClass::Malformed,
+        FailureClass::Other,
+    ];
+
+    /// The class of a word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<FailureClass> {
+        FailureClass::ALL.into_iter().find(|class| class.as_str() == word)
+    }
+
     /// The word used in records, metrics, spans and logs.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -8,6 +8,7 @@ mod framing;
 mod input;
 mod prices;
 mod requests;
+mod rules;
 mod sockets;
 
 #[cfg(test)]
@@ -32,10 +33,17 @@ impl Target {
 
 /// Every target. Each wire format has its own without being named here.
 fn targets() -> Vec<Target> {
-    [framing::targets(), answers::targets(), requests::targets(), sockets::targets(), prices::targets()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        framing::targets(),
+        answers::targets(),
+        requests::targets(),
+        sockets::targets(),
+        prices::targets(),
+        rules::targets(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn say(line: &str) {
