@@ -6,6 +6,7 @@ packages=(
   "openai==${OPENAI_PYTHON_VERSION:?}" "anthropic==${ANTHROPIC_PYTHON_VERSION:?}" "google-genai[aiohttp]==${GENAI_PYTHON_VERSION:?}"
   "aiohttp==${AIOHTTP_VERSION:?}" "boto3==${BOTO3_VERSION:?}" "grpcio==${GRPCIO_VERSION:?}" "httpx==${HTTPX_VERSION:?}"
   "requests==${REQUESTS_VERSION:?}" "mistralai==${MISTRAL_PYTHON_VERSION:?}" "groq==${GROQ_PYTHON_VERSION:?}"
+  "opentelemetry-sdk==${OTEL_PYTHON_VERSION:?}" "opentelemetry-exporter-otlp-proto-http==${OTEL_PYTHON_VERSION:?}"
   "cohere==${COHERE_PYTHON_VERSION:?}" "ollama==${OLLAMA_PYTHON_VERSION:?}"
 )
 folder="$OUTRIGGER_CACHE/python-$(printf '%s\n' "${packages[@]}" | sha256sum | cut -c 1-16)"

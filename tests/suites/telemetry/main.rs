@@ -6,6 +6,7 @@
 )]
 
 mod alerts;
+mod shapes;
 mod traces;
 
 use std::net::SocketAddr;

@@ -144,6 +144,7 @@ pub(super) fn usage(meter: Meter) -> &'static str {
     });
     NAMES.get(meter as usize).map_or("", String::as_str)
 }
+pub(super) const COUNTED_BY: &str = "outrigger.usage.counted_by";
 pub(super) const USAGE_PROVENANCE: &str = "outrigger.usage.provenance";
 pub(super) const USAGE_REASON: &str = "outrigger.usage.reason";
 pub(super) const ESTIMATE_INPUT_LOW: &str = "outrigger.estimate.input_low";

@@ -41,7 +41,7 @@ pub(super) fn logical(call: &CallRecord, form: Form, out: &mut Vec<u8>) {
         start_time_unix_nano: call.times.started.0,
         end_time_unix_nano: call.times.ended.0,
         status: status(call),
-        links: links(call, form),
+        links: links(call),
         ..Span::default()
     };
     // The order of fields is free: attributes may follow the rest.
@@ -55,9 +55,9 @@ fn model(call: &CallRecord) -> Option<&str> {
     served.or(call.facts.model.as_deref())
 }
 
-/// To the call that this one retries, to the one that it goes on from, which is in a trace of its own unless the app has one
-/// for all, and to the app's span where that counts the tokens in our place.
-fn links(call: &CallRecord, form: Form) -> Vec<Link> {
+/// To the call that this one retries, and to the one that it goes on from: their spans are in traces of their own, unless the
+/// app has one for all.
+fn links(call: &CallRecord) -> Vec<Link> {
     let link = |to: &SpanContext, what: &str| {
         let value = AnyValue { value: Some(Value::StringValue(what.to_owned())) };
         Link {
@@ -72,11 +72,11 @@ fn links(call: &CallRecord, form: Form) -> Vec<Link> {
             ..Link::default()
         }
     };
-    let retried = call.logical.retried.map(|before| link(&before.span, "retry_of"));
+    // Jaeger takes a link to the parent for the parent itself.
+    let before = call.logical.retried.filter(|before| call.span.parent_span_id != Some(before.span.span_id));
+    let retried = before.map(|before| link(&before.span, "retry_of"));
     let parent = call.chain.and_then(|chain| Some(link(&chain.parent?.span, "goes_on_from")));
-    let app = call.span.parent_span_id.filter(|_| !form.counts(call));
-    let app = app.map(|span_id| link(&SpanContext { span_id, ..call.span }, "counted_by"));
-    retried.into_iter().chain(parent).chain(app).collect()
+    retried.into_iter().chain(parent).collect()
 }
 
 /// Error where the app got an error. A caller that hangs up has not failed.
@@ -98,6 +98,7 @@ fn attributes(attributes: &mut Attributes<'_>, call: &CallRecord, form: Form) {
         } else {
             // Under names that nobody adds up: where the two disagree, both stand in the trace.
             meters(attributes, call);
+            attributes.text(keys::COUNTED_BY, "parent_span");
         }
         attributes.text(keys::USAGE_PROVENANCE, call.tokens.provenance.as_str());
         attributes.text_if(keys::USAGE_REASON, call.tokens.reason);

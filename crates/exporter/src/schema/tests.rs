@@ -417,7 +417,12 @@ fn a_retry_without_a_trace_of_the_app_stands_under_its_first_attempt() {
     assert_eq!(spans(&call, &[])[0].flags, 0x301, "the parent is the app's");
     call.span.parent_span_id = Some(first.span_id());
     assert!(call.is_under_first_attempt());
-    assert_eq!(spans(&call, &[])[0].flags, 0x101, "the parent is ours");
+    let span = &spans(&call, &[])[0];
+    assert_eq!(span.flags, 0x101, "the parent is ours");
+    assert_eq!(span.links.len(), 1, "to the attempt before, which is not the first");
+    call.logical.retried =
+        Some(Retried { span: SpanContext { span_id: first.span_id(), ..before }, ..retried });
+    assert!(spans(&call, &[])[0].links.is_empty(), "the first is the parent");
 }
 
 #[test]
@@ -479,11 +484,15 @@ fn what_the_apps_own_span_counts_is_not_counted_again() {
         let lines = lines(&span.attributes);
         let usage = lines.iter().any(|line| line.starts_with("gen_ai.usage."));
         if !usage {
-            for line in ["outrigger.usage.input = 210", r#"outrigger.cost.usd = "0.0041905""#] {
+            for line in [
+                "outrigger.usage.input = 210",
+                r#"outrigger.usage.counted_by = "parent_span""#,
+                r#"outrigger.cost.usd = "0.0041905""#,
+            ] {
                 assert!(lines.contains(&line.to_owned()), "{line} in {lines:#?}");
             }
         }
-        (wanted, usage, span.links.len())
+        (wanted, usage)
     };
     let (both, link, none) = (
         [("OUTRIGGER_APP_TELEMETRY", "both")],
@@ -492,18 +501,18 @@ fn what_the_apps_own_span_counts_is_not_counted_again() {
     );
     let mut call = answered();
     // Nothing shows that the app's span counts tokens, unless the operator knows it.
-    assert_eq!(counted(&call, &link), (true, true, 0));
+    assert_eq!(counted(&call, &link), (true, true));
     let always = [link[0], ("OUTRIGGER_APP_INSTRUMENTED", "always")];
-    assert_eq!(counted(&call, &always), (true, false, 1));
+    assert_eq!(counted(&call, &always), (true, false));
     call.instrumented = Some(Instrumented::AnthropicSdk);
-    assert_eq!(counted(&call, &both), (true, true, 0));
-    assert_eq!(counted(&call, &link), (true, false, 1));
+    assert_eq!(counted(&call, &both), (true, true));
+    assert_eq!(counted(&call, &link), (true, false));
     assert!(!Tracing::of(&settings(&none)).wants(&call));
     // A span of the app's that is not sampled counts nothing.
     call.span.flags = 0;
-    assert_eq!(counted(&call, &[link[0], ("OTEL_TRACES_SAMPLER", "always_on")]), (true, true, 0));
+    assert_eq!(counted(&call, &[link[0], ("OTEL_TRACES_SAMPLER", "always_on")]), (true, true));
     call.span = SpanContext { parent_span_id: None, flags: 1, ..call.span };
-    assert_eq!(counted(&call, &always), (true, true, 0));
+    assert_eq!(counted(&call, &always), (true, true));
 }
 
 #[test]
