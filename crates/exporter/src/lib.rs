@@ -28,7 +28,10 @@ mod worker;
 pub use counts::{Count, Counts, CountsReader, DropCause, Drops};
 pub use exporter::{Exporter, StartError};
 pub use metrics::{About, Exposition, Scrape};
-pub use schema::{Sampler, VERSION as SCHEMA_VERSION};
+pub use schema::{
+    ExportedAttempt, ExportedBefore, ExportedCall, ExportedCause, ExportedCost, ExportedLine, ExportedName,
+    ExportedPlace, ExportedTokens, ReadError, Sampler, VERSION as SCHEMA_VERSION,
+};
 pub use settings::{
     AppInstrumented, AppTelemetry, Batching, CacheAttribute, CallSignal, Endpoint, GenAiMetrics,
     MetricSignal, NamedFile, Protocol, Pull, Settings, SettingsError, Signal, Target, Temporality,

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 /// What a name can tell of a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Who {
     /// The end user.
     User,

@@ -4,6 +4,7 @@
 mod attempt;
 pub(crate) mod keys;
 mod log;
+mod read;
 mod resource;
 mod sampler;
 mod span;
@@ -18,6 +19,10 @@ use prost::Message as _;
 
 use crate::{CacheAttribute, Settings};
 
+pub use read::{
+    ExportedAttempt, ExportedBefore, ExportedCall, ExportedCause, ExportedCost, ExportedLine, ExportedName,
+    ExportedPlace, ExportedTokens, ReadError,
+};
 pub(crate) use resource::{attributes as resource_attributes, random_instance};
 pub use sampler::Sampler;
 pub(crate) use sampler::Tracing;
