@@ -53,7 +53,8 @@ enum Command {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    outrigger_sidecar::logging::start("warn");
+    let logging = outrigger_sidecar::logging::start("warn");
+    output::share(&logging);
     outrigger_sidecar::panics::print_place_only();
     match arguments.command {
         Command::Exec(arguments) => exec::run(arguments),

@@ -1,6 +1,28 @@
 //! Writing to the terminal. A reader that went away (`| head`) is no failure of ours.
 
 use std::io::Write;
+use std::sync::OnceLock;
+
+use outrigger_sidecar::logging::Logging;
+
+/// Where lines go that are said from where traffic runs.
+static LIVE: OnceLock<Box<dyn Fn(&[u8]) + Send + Sync>> = OnceLock::new();
+
+/// Lets [`live`] lines wait with those of the log.
+pub(crate) fn share(logging: &Logging) {
+    let lines = logging.lines();
+    let _already = LIVE.set(Box::new(move |bytes| {
+        let _never = lines.clone().write_all(bytes);
+    }));
+}
+
+/// A note like [`note`] that waits for nobody: where standard error is not read it is lost.
+pub(crate) fn live(text: &str) {
+    match LIVE.get() {
+        Some(write) => write(format!("outrigger  {text}\n").as_bytes()),
+        None => note(text),
+    }
+}
 
 /// How a command prints what it found.
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

@@ -5,6 +5,7 @@
 
 mod admin;
 mod app;
+pub mod call_log;
 mod calls;
 mod clock;
 pub mod diagnostician;

@@ -3,14 +3,14 @@
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use outrigger_exporter::{Exporter, Scrape, Settings as ExporterSettings};
-use outrigger_ledger::{CallRecord, Recorder};
+use outrigger_sidecar::call_log::logged;
 use outrigger_sidecar::diagnostician::{Diagnostician, diagnosed};
 use outrigger_sidecar::doctor::finding::Output;
+use outrigger_sidecar::logging::Logging;
 use outrigger_sidecar::{
     Admin, MetricsPort, Running, Seen, Settings, UpstreamOverride, bind, doctor, logging, panics,
 };
@@ -73,11 +73,11 @@ enum Command {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    logging::start(if arguments.command.is_some() { "warn" } else { "info" });
+    let logging = logging::start(if arguments.command.is_some() { "warn" } else { "info" });
     panics::print_place_only();
     let done = match arguments.command {
         Some(Command::Doctor { output }) => examine(&arguments, output),
-        None => run(arguments).map(|()| ExitCode::SUCCESS),
+        None => run(arguments, &logging).map(|()| ExitCode::SUCCESS),
     };
     match done {
         Ok(code) => code,
@@ -97,7 +97,7 @@ fn examine(arguments: &Arguments, output: Output) -> Result<ExitCode, Box<dyn st
     Ok(if report.failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
+fn run(arguments: Arguments, logging: &Logging) -> Result<(), Box<dyn std::error::Error>> {
     let mut settings = Settings::load(arguments.config.as_deref())?;
     settings.upstreams.extend(arguments.upstream);
     settings.extra_cas.extend(arguments.extra_ca);
@@ -119,11 +119,7 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     if let (Some(exporter), Some(until)) = (&exporter, bound.authority_until()) {
         exporter.about().authority_until(until);
     }
-    let recorder: Arc<dyn Recorder> = match &exporter {
-        Some(exporter) if sends => exporter.recorder(),
-        Some(exporter) => Arc::new(Unrecorded(Some(exporter.recorder()))),
-        None => Arc::new(Unrecorded(None)),
-    };
+    let recorder = logged(settings.log_calls, exporter.as_ref().map(Exporter::recorder), sends);
     let (recorder, diagnostician) = diagnosed(recorder);
     let bound = bound.with_verdicts(diagnostician.verdicts());
     let ca = bound.custody().ca.as_str();
@@ -144,6 +140,7 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
         admin,
         port.map(|port| (port, scrape)),
         diagnostician,
+        logging,
         settings.grace(),
         || tracing::info!(%connect, %base_url, ca, "ready"),
     )?;
@@ -184,6 +181,7 @@ fn control(
     admin: Option<Admin>,
     metrics: Option<(MetricsPort, Option<Scrape>)>,
     diagnostician: Diagnostician,
+    logging: &Logging,
     grace: Duration,
     ready: impl FnOnce(),
 ) -> std::io::Result<Seen> {
@@ -191,6 +189,7 @@ fn control(
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         ready();
+        tokio::spawn(logging.repeats());
         let diagnosis = tokio::spawn(diagnostician.run());
         if let Some(admin) = admin {
             let observer = running.observer();
@@ -218,24 +217,4 @@ fn control(
         let _late = tokio::time::timeout(LAST_WORD, diagnosis).await;
         seen
     })
-}
-
-/// Without an endpoint the record of a call is one line of log, and a part of metrics where they are scraped.
-struct Unrecorded(Option<Arc<dyn Recorder>>);
-
-impl Recorder for Unrecorded {
-    fn try_record(&self, record: Arc<CallRecord>) {
-        if let Some(metrics) = &self.0 {
-            metrics.try_record(Arc::clone(&record));
-        }
-        let cost = record.cost.total.map(|total| total.to_string());
-        match &record.cause {
-            None => tracing::info!(
-                id = %record.id, provider = record.provider, model = record.model(), outcome = record.outcome.as_str(), cost, "call"
-            ),
-            Some(cause) => tracing::warn!(
-                id = %record.id, provider = record.provider, model = record.model(), outcome = record.outcome.as_str(), "{}", cause.text
-            ),
-        }
-    }
 }

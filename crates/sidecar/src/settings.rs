@@ -11,6 +11,7 @@ use rustix::fs::Access;
 use serde::Deserialize;
 
 use crate::StartError;
+use crate::call_log::LogCalls;
 use crate::identity::IdentityHash;
 
 pub(crate) mod deployments;
@@ -88,6 +89,8 @@ pub struct Settings {
     pub spool_age: u64,
     /// Whether captured prompts and answers are kept in it too.
     pub spool_content: bool,
+    /// Which calls have a line of log (docs/logs.md).
+    pub log_calls: LogCalls,
     /// How long streams may run on after a SIGTERM, in seconds.
     pub grace_seconds: u64,
 }
@@ -147,6 +150,7 @@ impl Default for Settings {
             spool_bytes: None,
             spool_age: 24 * 3600,
             spool_content: false,
+            log_calls: LogCalls::Auto,
             grace_seconds: 30,
         }
     }
@@ -271,6 +275,7 @@ fn is_setting(name: &str) -> bool {
         "SPOOL_BYTES",
         "SPOOL_AGE",
         "SPOOL_CONTENT",
+        "LOG_CALLS",
         "GRACE_SECONDS",
     ];
     name.strip_prefix(outrigger_contract::ENV_PREFIX)

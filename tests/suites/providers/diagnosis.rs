@@ -19,7 +19,7 @@ const BAD_KEY: &str = "sk-proj-0123456789abcdefx7Qa";
 const SECONDS_TO_THE_CAUSE: Duration = Duration::from_secs(5);
 
 /// One call through the base-URL listener; its status.
-fn call(sidecar: SocketAddr, key: &str) -> u16 {
+pub(super) fn call(sidecar: SocketAddr, key: &str) -> u16 {
     let body = r#"{"model":"gpt-5-mini","messages":[{"role":"user","content":"hello"}]}"#;
     let mut stream = TcpStream::connect(sidecar).expect("the sidecar listens");
     let authorization =

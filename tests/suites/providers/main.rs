@@ -16,6 +16,7 @@ mod failures;
 mod hosts;
 mod learned;
 mod lifecycle;
+mod logs;
 mod names;
 mod second_opinion;
 mod secrets;

@@ -165,7 +165,7 @@ impl Recorder for Bill {
             state.failures.note(&record, Instant::now())
         };
         if let Some(line) = said.filter(|_| self.says_failures) {
-            output::note(&line);
+            output::live(&line);
         }
     }
 }
