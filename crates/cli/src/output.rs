@@ -5,8 +5,11 @@ use std::sync::OnceLock;
 
 use outrigger_sidecar::logging::Logging;
 
+/// Takes lines and never waits.
+type Lines = Box<dyn Fn(&[u8]) + Send + Sync>;
+
 /// Where lines go that are said from where traffic runs.
-static LIVE: OnceLock<Box<dyn Fn(&[u8]) + Send + Sync>> = OnceLock::new();
+static LIVE: OnceLock<Lines> = OnceLock::new();
 
 /// Lets [`live`] lines wait with those of the log.
 pub(crate) fn share(logging: &Logging) {

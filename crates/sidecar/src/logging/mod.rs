@@ -3,7 +3,6 @@
 
 mod repeats;
 
-use std::io::IsTerminal as _;
 use std::sync::Arc;
 
 use tokio::time::Instant;
@@ -56,11 +55,7 @@ fn start_by(default: &str, get: impl Fn(&str) -> Option<String>) -> Logging {
         // Who read the log may be gone; to complain of it, in the same place, would be a panic.
         .log_internal_errors(false)
         .with_target(false);
-    let shown = if json {
-        lines_of.json().flatten_event(true).boxed()
-    } else {
-        lines_of.with_ansi(std::io::stderr().is_terminal() && get("NO_COLOR").is_none()).boxed()
-    };
+    let shown = if json { lines_of.json().flatten_event(true).boxed() } else { lines_of.boxed() };
     let limited = shown.with_filter(Said(Arc::clone(&repeats)));
     tracing_subscriber::registry().with(filter).with(limited).init();
     for fault in faults {
