@@ -34,7 +34,7 @@ impl Prometheus {
             "global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}\n\
              rule_files: [{rules}]\n\
              alerting: {{alertmanagers: [{{static_configs: [{{targets: [{told}]}}]}}]}}\n\
-             scrape_configs: [{{job_name: outrigger, honor_labels: true, static_configs: [{{targets: [{targets}]}}]}}]\n"
+             scrape_configs: [{{job_name: outrigger, honor_labels: true, static_configs: [{{targets: [{targets}], labels: {{namespace: harbour}}}}]}}]\n"
         );
         let file = directory.path().join("prometheus.yaml");
         std::fs::write(&file, config).expect("a temporary file");

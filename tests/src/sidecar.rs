@@ -61,6 +61,17 @@ impl Volumes {
         file
     }
 
+    /// A folder beside them.
+    ///
+    /// # Panics
+    /// If it cannot be made.
+    #[must_use]
+    pub fn folder(&self, name: &str) -> PathBuf {
+        let folder = self.directory.path().join(name);
+        std::fs::create_dir(&folder).expect("a temporary folder");
+        folder
+    }
+
     /// Starts a sidecar on them, with these variables, and waits until it is ready.
     ///
     /// # Panics

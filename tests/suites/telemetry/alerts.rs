@@ -18,8 +18,7 @@ use yaml_rust2::{Yaml, YamlLoader};
 use crate::{KEY, observed, simulator};
 
 /// The rules of all files, filled in.
-fn rules() -> Vec<Yaml> {
-    let parameters = Parameters::chart();
+fn rules(parameters: &Parameters) -> Vec<Yaml> {
     let mut rules = Vec::new();
     for file in chart::rules() {
         let text = parameters.fill(&std::fs::read_to_string(&file).expect("rules"));
@@ -30,13 +29,23 @@ fn rules() -> Vec<Yaml> {
     rules
 }
 
+/// What every rule is called, its expression, and whether it records something.
+pub(crate) fn expressions(parameters: &Parameters) -> Vec<(String, String, bool)> {
+    let read = |rule: &Yaml| {
+        let record = rule["record"].as_str();
+        let name = record.or(rule["alert"].as_str()).expect("a name");
+        (name.to_owned(), rule["expr"].as_str().expect("an expression").to_owned(), record.is_some())
+    };
+    rules(parameters).iter().map(read).collect()
+}
+
 fn yaml(text: &str) -> Yaml {
     YamlLoader::load_from_str(text).expect("YAML").remove(0)
 }
 
 /// The names of all alerts.
 fn alerts() -> BTreeSet<String> {
-    rules().iter().filter_map(|rule| rule["alert"].as_str().map(str::to_owned)).collect()
+    rules(&Parameters::chart()).iter().filter_map(|rule| rule["alert"].as_str().map(str::to_owned)).collect()
 }
 
 #[test]
@@ -79,7 +88,7 @@ fn every_alert_is_shown_firing_and_not_firing() {
 
 #[test]
 fn every_alert_says_how_bad_it_is_who_is_concerned_and_where_to_read_on() {
-    for rule in rules().iter().filter(|rule| !rule["alert"].is_badvalue()) {
+    for rule in rules(&Parameters::chart()).iter().filter(|rule| !rule["alert"].is_badvalue()) {
         let name = rule["alert"].as_str().expect("a name");
         assert!(name.starts_with("Outrigger"), "{name}");
         let severity = rule["labels"]["severity"].as_str().unwrap_or_default();

@@ -6,6 +6,7 @@
 )]
 
 mod alerts;
+mod dashboards;
 mod shapes;
 mod traces;
 
