@@ -36,38 +36,51 @@ pub struct Receiver {
     shared: Arc<Shared>,
 }
 
-#[derive(Default)]
 struct Shared {
     received: Mutex<Received>,
     changed: Condvar,
-    status: u16,
-    /// Reads requests and never answers.
-    silent: bool,
+    mood: Mutex<Mood>,
+}
+
+/// How an endpoint behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mood {
+    /// It takes what it is sent and answers 200.
+    Takes,
+    /// It takes nothing and answers so.
+    Answers(u16),
+    /// It reads requests and never answers.
+    Silent,
+    /// It closes every connection.
+    Away,
+    /// It takes what it is sent and closes the connection instead of an answer.
+    TakesUnsaid,
 }
 
 impl Receiver {
     /// One that takes everything.
     #[must_use]
     pub fn start() -> Receiver {
-        Receiver::behaving(200, false)
+        Receiver::behaving(Mood::Takes)
     }
 
     /// One that answers everything with this status.
     #[must_use]
     pub fn refusing(status: u16) -> Receiver {
-        Receiver::behaving(status, false)
+        Receiver::behaving(Mood::Answers(status))
     }
 
     /// One that never answers.
     #[must_use]
     pub fn silent() -> Receiver {
-        Receiver::behaving(200, true)
+        Receiver::behaving(Mood::Silent)
     }
 
-    fn behaving(status: u16, silent: bool) -> Receiver {
+    fn behaving(mood: Mood) -> Receiver {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("a bound address");
-        let shared = Arc::new(Shared { status, silent, ..Shared::default() });
+        let shared =
+            Arc::new(Shared { received: Mutex::default(), changed: Condvar::new(), mood: Mutex::new(mood) });
         let serving = Arc::clone(&shared);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -77,6 +90,11 @@ impl Receiver {
             }
         });
         Receiver { address, shared }
+    }
+
+    /// From the next request on it behaves so.
+    pub fn behave(&self, mood: Mood) {
+        *self.shared.mood.lock().unwrap_or_else(PoisonError::into_inner) = mood;
     }
 
     /// Where it listens.
@@ -123,16 +141,20 @@ impl Shared {
             match whole {
                 Some((path, head, length)) => {
                     let body: Vec<u8> = buffer.drain(..head + length).skip(head).collect();
-                    if self.silent {
-                        continue;
-                    }
-                    if self.status == 200 {
+                    let mood = *self.mood.lock().unwrap_or_else(PoisonError::into_inner);
+                    if matches!(mood, Mood::Takes | Mood::TakesUnsaid) {
                         self.take(&path, &body);
                     }
+                    let status = match mood {
+                        Mood::Takes => 200,
+                        Mood::Answers(status) => status,
+                        Mood::Silent => continue,
+                        Mood::Away | Mood::TakesUnsaid => return Ok(()),
+                    };
                     write!(
                         stream,
                         "HTTP/1.1 {} X\r\nContent-Type: application/x-protobuf\r\nContent-Length: 0\r\n\r\n",
-                        self.status
+                        status
                     )?;
                 }
                 None => match stream.read(&mut piece)? {

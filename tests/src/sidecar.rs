@@ -1,11 +1,13 @@
 //! `outrigger-sidecar` as a process on loopback, with directories that outlive it as a pod's volumes do.
 
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
 use nix::sys::signal::Signal;
+use outrigger_contract::private_files;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -16,6 +18,7 @@ use crate::{DEADLINE, proxy, setting};
 /// The volumes of a pod.
 pub struct Volumes {
     directory: tempfile::TempDir,
+    spool: PathBuf,
 }
 
 impl Volumes {
@@ -26,7 +29,18 @@ impl Volumes {
     #[must_use]
     #[expect(clippy::new_without_default, reason = "it makes a directory")]
     pub fn new() -> Volumes {
-        Volumes { directory: tempfile::tempdir().expect("a temporary directory") }
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let spool = directory.path().join("spool");
+        Volumes { directory, spool }
+    }
+
+    /// Others, but for the spool, which is shared as it should not be.
+    ///
+    /// # Panics
+    /// If no directory can be made.
+    #[must_use]
+    pub fn beside(other: &Volumes) -> Volumes {
+        Volumes { spool: other.spool(), ..Volumes::new() }
     }
 
     /// Where the issuing key is.
@@ -39,6 +53,12 @@ impl Volumes {
     #[must_use]
     pub fn trust(&self) -> PathBuf {
         self.directory.path().join("trust")
+    }
+
+    /// Where telemetry is kept while its endpoint is away.
+    #[must_use]
+    pub fn spool(&self) -> PathBuf {
+        self.spool.clone()
     }
 
     /// The published root.
@@ -102,7 +122,7 @@ impl Volumes {
             address.and_then(|address| address.parse().ok()).expect("the line names the address")
         };
         let (connect, base_url) = (address("connect"), address("base_url"));
-        Sidecar { program, connect, base_url }
+        Sidecar { program, connect, base_url, admin: self.ca().join(private_files::ADMIN_SOCKET) }
     }
 }
 
@@ -111,6 +131,7 @@ pub struct Sidecar {
     program: Program,
     connect: SocketAddr,
     base_url: SocketAddr,
+    admin: PathBuf,
 }
 
 impl Sidecar {
@@ -139,6 +160,29 @@ impl Sidecar {
     #[must_use]
     pub const fn base_url(&self) -> SocketAddr {
         self.base_url
+    }
+
+    /// What it tells of itself.
+    ///
+    /// # Panics
+    /// If it does not.
+    #[must_use]
+    pub fn status(&self) -> serde_json::Value {
+        use std::io::{Read, Write};
+        let mut stream = UnixStream::connect(&self.admin).expect("an admin socket");
+        stream.set_read_timeout(Some(DEADLINE)).expect("a deadline");
+        stream.write_all(b"GET /status HTTP/1.0\r\nHost: sidecar\r\n\r\n").expect("it reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("it answers");
+        let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+        serde_json::from_str(body).expect("the status is JSON")
+    }
+
+    /// Ends it without a chance to do anything: `kill -9`.
+    #[must_use]
+    pub fn kill(self) -> Ended {
+        self.program.signal(Signal::SIGKILL);
+        self.program.end()
     }
 
     /// Ends it as a kubelet does.

@@ -8,6 +8,7 @@
 mod alerts;
 mod dashboards;
 mod shapes;
+mod spool;
 mod traces;
 
 use std::net::SocketAddr;

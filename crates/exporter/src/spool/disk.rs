@@ -67,7 +67,6 @@ impl Disk {
         for (signal, found) in findings {
             disk.settle(signal, found);
         }
-        disk.tallies.spool.opened(limit);
         for signal in SIGNALS {
             let load = disk.logs[index(signal)].load();
             disk.count(signal, load, |tally, items| {
@@ -82,6 +81,8 @@ impl Disk {
             }
             disk.tell_load(signal);
         }
+        // Whoever sees a limit sees what was found, too.
+        disk.tallies.spool.opened(limit);
         Ok(disk)
     }
 
