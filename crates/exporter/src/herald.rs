@@ -33,7 +33,7 @@ impl Herald {
                 endpoint,
                 why,
                 "telemetry waits: the OTLP endpoint does not take it; calls are not affected, what no longer fits in \
-                 memory is dropped and counted; see that a collector listens there, or correct \
+                 memory or spool is dropped and counted; see that a collector listens there, or correct \
                  OTEL_EXPORTER_OTLP_ENDPOINT and OTEL_EXPORTER_OTLP_PROTOCOL (4317 is gRPC, 4318 http/protobuf)"
             );
         }

@@ -2,9 +2,10 @@
 //! Runs on the exporter's thread only, so it needs no locks.
 
 mod away;
+mod freight;
+mod state;
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -21,69 +22,13 @@ use crate::spool::Spool;
 use crate::transport::{Reply, Wire};
 use crate::{DropCause, Signal};
 use away::Start;
+pub(crate) use freight::{Bounds, Content, Fate, Freight, Overflow, Pack};
+use state::State;
 
 /// A signal that was refused is offered again this often.
 const PROBE: Duration = Duration::from_secs(300);
 /// Failed calls hurry the others along at most this often.
 const HURRY_PAUSE: Duration = Duration::from_secs(1);
-
-/// What a lane carries.
-pub(crate) trait Freight {
-    /// How many items of the signal (spans, records, points) it counts for.
-    fn weight(&self) -> u64;
-    /// How many calls' fate goes into the spool with it. Asked before every attempt to keep it there; when it is settled as
-    /// spooled, the last answer holds.
-    fn claim(&self) -> u64;
-    /// Its fate, said once.
-    fn settle(self, fate: Fate);
-}
-
-/// What became of a piece of freight.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fate {
-    /// The endpoint took it, or a part of it.
-    Arrived,
-    /// It lies in the spool, which answers for it from now on.
-    Spooled,
-    /// It is lost.
-    Lost(DropCause),
-}
-
-/// Which freight goes when there is no room.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Overflow {
-    /// What came last: what is held has waited longer.
-    DropNewest,
-    /// What came first: what is new tells more.
-    DropOldest,
-    /// What came first, and nothing is lost by that: the newer holds all that it held.
-    Supersede,
-}
-
-/// A lane's bounds.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Bounds {
-    /// How long the first item of a request waits for company.
-    pub(crate) delay: Duration,
-    /// Pieces of freight held at most, those on the way included.
-    pub(crate) queue: usize,
-    /// Pieces of freight in one request at most.
-    pub(crate) batch: usize,
-    /// What goes when there is no room.
-    pub(crate) overflow: Overflow,
-}
-
-/// Makes one request of several pieces.
-pub(crate) type Pack<F> = Box<dyn Fn(&[F], Content) -> Bytes>;
-
-/// Whether captured prompts and answers go into a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Content {
-    /// As they were captured.
-    Whole,
-    /// Left out: it goes to the disk.
-    Left,
-}
 
 /// What a lane is made of.
 pub(crate) struct Parts<W, F> {
@@ -114,29 +59,6 @@ pub(crate) struct Lane<W: Wire, F: Freight> {
     state: RefCell<State<F>>,
 }
 
-struct State<F> {
-    waiting: VecDeque<F>,
-    sending: Vec<F>,
-    /// When what waits is sent even if no more comes.
-    due: Option<Instant>,
-    /// Whether a failed call set `due`.
-    hurried: bool,
-    /// When the last hurried request went.
-    last_hurry: Option<Instant>,
-    /// Pieces per request: the bound, or less where the endpoint takes no more.
-    batch: usize,
-    /// While the signal is refused: when it is offered again.
-    refused_until: Option<Instant>,
-    /// Whether the refusal was said and still holds.
-    refused: bool,
-    /// Whether the endpoint ever took anything.
-    worked: bool,
-    /// Whether it is away, and what comes goes to the spool at once.
-    away: bool,
-    /// Whether the end has come and what is in the spool stays there.
-    over: bool,
-}
-
 /// What to do with a request after a reply.
 enum Next {
     Done,
@@ -159,23 +81,7 @@ enum Gathered {
 impl<W: Wire, F: Freight> Lane<W, F> {
     pub(crate) fn new(parts: Parts<W, F>) -> Lane<W, F> {
         let batch = parts.bounds.batch.max(1);
-        Lane {
-            parts,
-            bell: Notify::new(),
-            state: RefCell::new(State {
-                waiting: VecDeque::new(),
-                sending: Vec::new(),
-                due: None,
-                hurried: false,
-                last_hurry: None,
-                batch,
-                refused_until: None,
-                refused: false,
-                worked: false,
-                away: false,
-                over: false,
-            }),
-        }
+        Lane { parts, bell: Notify::new(), state: RefCell::new(State::new(batch)) }
     }
 
     /// Takes one piece that was handed over at `since`; `hurry` asks for it to be sent at once.
@@ -311,7 +217,7 @@ impl<W: Wire, F: Freight> Lane<W, F> {
                 let mut send = pin!(self.parts.wire.send(body.clone()));
                 match self.patiently(send.as_mut()).await {
                     Some(reply) => reply,
-                    None => match self.keep_request().await {
+                    None => match self.keep_request(false).await {
                         Some(place) => return self.weather(Start::Sent(send, place)).await,
                         None => send.await,
                     },
@@ -322,13 +228,17 @@ impl<W: Wire, F: Freight> Lane<W, F> {
                 Next::Done => return,
                 Next::Repack => body = self.pack(Content::Whole),
                 Next::Again(wait) => {
-                    if self.keep_request().await.is_some() {
+                    if self.keep_request(true).await.is_some() {
                         return self.weather(Start::After(wait, backoff)).await;
                     }
+                    if self.state.borrow().sending.is_empty() {
+                        return;
+                    }
                     pause(wait, &mut closing).await;
+                    body = self.pack(Content::Whole);
                 }
                 Next::GiveUp(why) => {
-                    if self.keep_request().await.is_some() {
+                    if self.keep_request(true).await.is_some() {
                         return self.weather(Start::Never).await;
                     }
                     let items = self.drop_all(DropCause::Ended);
@@ -470,41 +380,6 @@ async fn pause(wait: Duration, closing: &mut watch::Receiver<bool>) {
     tokio::select! {
         () = tokio::time::sleep(wait) => {}
         _ = closing.wait_for(|ends| *ends) => {}
-    }
-}
-
-impl<F> State<F> {
-    /// Sets the next request's pieces aside. What remains stays due when the time had come.
-    fn set_aside(&mut self, now: Instant) {
-        let count = self.batch.min(self.waiting.len());
-        self.sending.extend(self.waiting.drain(..count));
-        if std::mem::take(&mut self.hurried) {
-            self.last_hurry = Some(now);
-        }
-        if self.waiting.is_empty() {
-            self.due = None;
-        }
-    }
-
-    /// Puts the second half of the request back. False when there is nothing to halve.
-    fn halve(&mut self) -> bool {
-        let half = self.sending.len() / 2;
-        if half == 0 {
-            return false;
-        }
-        self.batch = half;
-        self.put_back(half);
-        true
-    }
-
-    /// Puts back what was set aside, from there on.
-    fn put_back(&mut self, from: usize) {
-        for piece in self.sending.drain(from..).rev() {
-            self.waiting.push_front(piece);
-        }
-        if self.due.is_none() {
-            self.due = Some(Instant::now());
-        }
     }
 }
 

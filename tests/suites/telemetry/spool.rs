@@ -67,7 +67,7 @@ fn wait(sidecar: &Sidecar, what: &str, enough: impl Fn(&Value) -> bool) -> Value
 }
 
 fn count(status: &Value, kind: &str, part: &str) -> u64 {
-    status["telemetry"][kind][part].as_u64().unwrap_or_else(|| panic!("{kind}.{part} of {status}"))
+    status["telemetry"][kind][part].as_u64().expect("a count of the status")
 }
 
 fn dropped(status: &Value, kind: &str) -> u64 {
@@ -128,9 +128,7 @@ impl Chance {
     fn of_now() -> Chance {
         let seed = std::env::var("OUTRIGGER_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
         let now = || SystemTime::UNIX_EPOCH.elapsed().map_or(1, |since| since.subsec_nanos().into());
-        let seed = seed.unwrap_or_else(now);
-        println!("OUTRIGGER_TEST_SEED={seed}");
-        Chance(seed)
+        Chance(seed.unwrap_or_else(now))
     }
 
     fn below(&mut self, bound: u64) -> u64 {
@@ -158,6 +156,7 @@ fn keeps_no_secret(directory: &Path) {
 #[test]
 fn twenty_kills_and_outages_lose_nothing_that_was_acknowledged() {
     let mut chance = Chance::of_now();
+    println!("OUTRIGGER_TEST_SEED={}", chance.0);
     let receiver = Receiver::start();
     let pod = Pod::towards(&receiver.url(), true);
     let (mut made, mut lost, mut at_risk) = (0, 0, 0);

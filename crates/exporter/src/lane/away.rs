@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use super::{Content, Fate, Freight, Gathered, Lane, PROBE, pause};
 use crate::backoff::Backoff;
-use crate::spool::{Batch, Entry, Most, Place, Spool, halves};
+use crate::spool::{Batch, Entry, Most, Place, Refusal, Spool, halves};
 use crate::transport::{Reply, Wire};
 use crate::{DropCause, Signal};
 
@@ -121,39 +121,54 @@ impl<W: Wire, F: Freight> Lane<W, F> {
         tokio::time::timeout(patience, send).await.ok()
     }
 
-    /// Puts what was set aside into the spool. Nothing when it stays set aside.
-    pub(super) async fn keep_request(&self) -> Option<Place> {
+    /// Puts what was set aside into the spool, or its first half where that is all the disk takes at once; `divide` says whether
+    /// it may. Nothing when it stays set aside.
+    pub(super) async fn keep_request(&self, divide: bool) -> Option<Place> {
         let spool = self.parts.spool.as_ref()?;
-        let content = if spool.content() { Content::Whole } else { Content::Left };
-        let entry = {
-            let state = self.state.borrow();
-            let (mut items, mut calls) = (0, 0);
-            for piece in &state.sending {
-                items += piece.weight();
-                calls += piece.claim();
-            }
-            Entry {
-                body: (self.parts.pack)(&state.sending, content),
-                items: u32::try_from(items).unwrap_or(u32::MAX),
-                calls: u32::try_from(calls).unwrap_or(u32::MAX),
-            }
-        };
-        match spool.append(self.parts.signal, entry).await {
-            Ok(place) => {
-                let kept = std::mem::take(&mut self.state.borrow_mut().sending);
-                let tally = self.parts.tallies.of(self.parts.signal);
-                for piece in kept {
-                    tally.kept(piece.weight());
-                    piece.settle(Fate::Spooled);
+        loop {
+            match spool.append(self.parts.signal, self.entry(spool)).await {
+                Ok(place) => {
+                    self.kept();
+                    return Some(place);
                 }
-                Some(place)
-            }
-            Err(why) => {
-                if let Some(why) = why {
+                Err(Refusal::TooLong(bytes)) if divide => {
+                    if !self.state.borrow_mut().divide() {
+                        let items = self.finish(0, DropCause::TooLarge);
+                        let why = format!("the telemetry of one call takes {bytes} bytes");
+                        self.say_lost(items, &why, "raise spool_bytes, or capture less content");
+                        return None;
+                    }
+                }
+                Err(Refusal::Gone | Refusal::TooLong(_)) => return None,
+                Err(Refusal::NoRoom(why)) => {
                     self.parts.herald.unspooled(&why);
+                    return None;
                 }
-                None
             }
+        }
+    }
+
+    fn entry(&self, spool: &Spool) -> Entry {
+        let content = if spool.content() { Content::Whole } else { Content::Left };
+        let state = self.state.borrow();
+        let (mut items, mut calls) = (0, 0);
+        for piece in &state.sending {
+            items += piece.weight();
+            calls += piece.claim();
+        }
+        Entry {
+            body: (self.parts.pack)(&state.sending, content),
+            items: u32::try_from(items).unwrap_or(u32::MAX),
+            calls: u32::try_from(calls).unwrap_or(u32::MAX),
+        }
+    }
+
+    fn kept(&self) {
+        let kept = std::mem::take(&mut self.state.borrow_mut().sending);
+        let tally = self.parts.tallies.of(self.parts.signal);
+        for piece in kept {
+            tally.kept(piece.weight());
+            piece.settle(Fate::Spooled);
         }
     }
 
@@ -186,7 +201,7 @@ impl<W: Wire, F: Freight> Lane<W, F> {
     async fn keep(&self) {
         let mut closing = self.parts.closing.clone();
         while let Gathered::Request = self.gather().await {
-            if self.keep_request().await.is_some() {
+            if self.keep_request(true).await.is_some() || self.state.borrow().sending.is_empty() {
                 continue;
             }
             self.state.borrow_mut().put_back(0);

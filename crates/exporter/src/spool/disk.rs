@@ -8,9 +8,10 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use super::format::{LONGEST, Label};
-use super::log::{Batch, Findings, Load, Log, Most, private};
+use super::load::{Batch, Findings, Load, Most};
+use super::log::{Log, private};
 use super::sink::Make;
-use super::{Command, Entry, Kept, Shared, SpoolSettings, index};
+use super::{Command, Entry, Kept, Refusal, Shared, SpoolSettings, index};
 use crate::counts::Tallies;
 use crate::{DropCause, Signal};
 
@@ -113,16 +114,18 @@ impl Disk {
     fn append(&mut self, signal: Signal, entry: &Entry) -> Kept {
         let needed = entry.body.len() as u64;
         if entry.body.len() > LONGEST || needed > self.limit / 2 {
-            return Err(Some(format!("a request of {needed} bytes is too long for it")));
+            return Err(Refusal::TooLong(needed));
         }
         self.expire();
         while self.bytes() + needed > self.limit {
             if !self.evict() {
-                return Err(Some(format!("its {} bytes are full (spool_bytes)", self.limit)));
+                return Err(Refusal::NoRoom(format!("its {} bytes are full (spool_bytes)", self.limit)));
             }
         }
         let label = Label { items: entry.items, calls: entry.calls, at: now() };
-        self.logs[index(signal)].append(label, &entry.body).map_err(|error| Some(error.to_string()))
+        self.logs[index(signal)]
+            .append(label, &entry.body)
+            .map_err(|error| Refusal::NoRoom(error.to_string()))
     }
 
     fn head(&mut self, signal: Signal, most: Most) -> Option<Batch> {

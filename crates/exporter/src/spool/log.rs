@@ -1,81 +1,20 @@
 //! One signal's log: segments in their order, written at one end and read at the other. Blocking; on the spool's thread only.
 
+mod take_up;
+
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use bytes::Bytes;
 
 use super::cursor::{Cursor, Place};
-use super::format::{self, Found, HEADER, Header, Label};
+use super::format::{self, Found, HEADER, Label};
+use super::load::{Batch, Damage, Findings, Load, Most};
 use super::sink::{Make, Sink};
 use crate::Signal;
-
-/// Items and the calls whose fate goes with them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Load {
-    pub(super) items: u64,
-    pub(super) calls: u64,
-}
-
-impl Load {
-    fn add(&mut self, other: Load) {
-        self.items += other.items;
-        self.calls += other.calls;
-    }
-
-    fn take(&mut self, other: Load) {
-        self.items = self.items.saturating_sub(other.items);
-        self.calls = self.calls.saturating_sub(other.calls);
-    }
-}
-
-impl From<Label> for Load {
-    fn from(label: Label) -> Load {
-        Load { items: label.items.into(), calls: label.calls.into() }
-    }
-}
-
-/// Bytes that could not be read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Damage {
-    pub(super) file: PathBuf,
-    pub(super) from: u64,
-    pub(super) bytes: u64,
-}
-
-/// What was found besides what was asked for.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Findings {
-    /// Too old to be kept.
-    pub(super) expired: Load,
-    /// Held once, unreadable now.
-    pub(super) unreadable: Load,
-    /// Where.
-    pub(super) damage: Vec<Damage>,
-}
-
-/// How much is read at once. The first entry always is.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Most {
-    pub(crate) items: u64,
-    pub(crate) bytes: usize,
-}
-
-/// Requests that stand next to each other, as one: encoded requests may be joined end to end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Batch {
-    /// The encoded request.
-    pub(crate) body: Bytes,
-    /// Entries in it.
-    pub(crate) entries: usize,
-    pub(crate) items: u64,
-    pub(crate) calls: u64,
-    /// Its end.
-    pub(crate) place: Place,
-}
 
 #[derive(Debug)]
 struct Segment {
@@ -109,98 +48,6 @@ pub(super) struct Log {
 }
 
 impl Log {
-    /// Takes up what an earlier process left. Files of a newer version are left alone.
-    ///
-    /// # Errors
-    /// The directory cannot be read.
-    pub(super) fn open(
-        signal: Signal,
-        directory: &Path,
-        segment_bytes: u64,
-        make: Make,
-    ) -> io::Result<(Log, Findings)> {
-        let mut log = Log {
-            signal,
-            directory: directory.to_owned(),
-            segments: VecDeque::new(),
-            sink: None,
-            make,
-            at: HEADER,
-            cursor: Cursor::open(&directory.join(format!("{}.cursor", signal.as_str()))),
-            flying: None,
-            next: 1,
-            segment_bytes,
-            cache: None,
-        };
-        let mut numbers: Vec<u64> = fs::read_dir(directory)?
-            .filter_map(|entry| number(entry.ok()?.file_name().to_str()?, signal))
-            .collect();
-        numbers.sort_unstable();
-        let mut findings = Findings::default();
-        let place = log.cursor.place();
-        // Numbers only grow: below the cursor everything has been sent.
-        log.next = place.map_or(1, |place| place.segment);
-        for number in numbers {
-            log.next = log.next.max(number + 1);
-            if place.is_some_and(|place| number < place.segment) {
-                log.remove(number);
-                continue;
-            }
-            let read = place.filter(|place| place.segment == number).map_or(HEADER, |place| place.at);
-            log.take_up(number, read, &mut findings);
-        }
-        if let Some(first) = log.segments.front() {
-            log.at = place.filter(|place| place.segment == first.number).map_or(HEADER, |place| place.at);
-        }
-        Ok((log, findings))
-    }
-
-    fn take_up(&mut self, number: u64, read: usize, findings: &mut Findings) {
-        let file = self.path(number);
-        let Ok(bytes) = fs::read(&file) else {
-            findings.damage.push(Damage { file, from: 0, bytes: 0 });
-            return;
-        };
-        match format::read_header(&bytes, self.signal) {
-            Header::Newer(version) => {
-                tracing::warn!(file = %file.display(), version, "a newer version wrote this part of the spool; it is left alone");
-                return;
-            }
-            Header::Good => {}
-            Header::Broken => findings.damage.push(Damage {
-                file: file.clone(),
-                from: 0,
-                bytes: bytes.len().min(HEADER) as u64,
-            }),
-        }
-        let length = bytes.len() as u64;
-        let mut segment = Segment { number, length, load: Load::default(), newest: 0, told: Vec::new() };
-        let mut at = read.max(HEADER);
-        while let Some(found) = format::read(&bytes, at, self.signal) {
-            at = match found {
-                Found::Entry { label, end, .. } => {
-                    segment.load.add(label.into());
-                    segment.newest = segment.newest.max(label.at);
-                    end
-                }
-                Found::Broken { end } => {
-                    segment.told.push(at);
-                    findings.damage.push(Damage {
-                        file: file.clone(),
-                        from: at as u64,
-                        bytes: (end - at) as u64,
-                    });
-                    end
-                }
-            };
-        }
-        if segment.load == Load::default() {
-            self.remove(number);
-        } else {
-            self.segments.push_back(segment);
-        }
-    }
-
     /// What is in it.
     pub(super) fn load(&self) -> Load {
         self.segments.iter().fold(Load::default(), |mut sum, segment| {
@@ -477,11 +324,6 @@ fn write_all(sink: &mut dyn Sink, mut bytes: &[u8]) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-fn number(name: &str, signal: Signal) -> Option<u64> {
-    let name = name.strip_prefix(signal.as_str())?.strip_prefix('-')?.strip_suffix(".spool")?;
-    u64::from_str_radix(name, 16).ok()
 }
 
 /// A file for us alone.

@@ -7,6 +7,7 @@
 //! ```text
 //! mod       what a lane asks for
 //! disk      the directory: one process, a cap, an age, what is given up first
+//! load      what moves
 //! log       one signal's segments, written at one end and read at the other
 //! format    bytes of a segment
 //! cursor    up to where it was sent
@@ -18,6 +19,7 @@ mod cursor;
 mod disk;
 mod format;
 mod halves;
+mod load;
 mod log;
 mod sink;
 mod state;
@@ -39,7 +41,7 @@ use disk::Disk;
 
 pub(crate) use cursor::Place;
 pub(crate) use halves::halves;
-pub(crate) use log::{Batch, Most};
+pub(crate) use load::{Batch, Most};
 pub use state::SpoolStatus;
 pub(crate) use state::State;
 
@@ -72,8 +74,19 @@ pub(crate) struct Entry {
     pub(crate) calls: u32,
 }
 
-/// Whether an entry is kept: where it ends, or why not; no reason where there is no spool after all, which was said.
-pub(crate) type Kept = Result<Place, Option<String>>;
+/// Whether an entry is kept: where it ends, or why not.
+pub(crate) type Kept = Result<Place, Refusal>;
+
+/// Why an entry is not kept.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// There is no spool after all, which was said.
+    Gone,
+    /// A request of so many bytes is longer than it takes.
+    TooLong(u64),
+    /// The disk does not take it now.
+    NoRoom(String),
+}
 
 /// What a lane asks of the disk. Answered in the order of asking.
 pub(crate) enum Command {
@@ -148,7 +161,7 @@ impl Spool {
     pub(crate) async fn append(&self, signal: Signal, entry: Entry) -> Kept {
         let (answer, answered) = oneshot::channel();
         (self.post)(Command::Append { signal, entry, answer });
-        answered.await.unwrap_or(Err(None))
+        answered.await.unwrap_or(Err(Refusal::Gone))
     }
 
     /// The oldest requests of a signal, as one; they stay until [`Spool::done`]. Nothing when none is left.

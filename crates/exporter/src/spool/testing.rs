@@ -4,7 +4,8 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use super::log::{Findings, Log, Most};
+use super::load::{Findings, Most};
+use super::log::Log;
 use super::sink::{Make, Sink, files};
 
 /// Reads everything, one entry at a time.

@@ -36,6 +36,14 @@ impl Ground {
 }
 
 impl Scene {
+    /// Makes pieces so many bytes long.
+    fn pack_as(&mut self, length: fn(u8) -> usize) {
+        let lane = Rc::get_mut(&mut self.lane).unwrap();
+        lane.parts.pack = Box::new(move |batch: &[Parcel], _| {
+            batch.iter().flat_map(|parcel| vec![parcel.mark; length(parcel.mark)]).collect::<Vec<u8>>().into()
+        });
+    }
+
     fn spooled(&self) -> u64 {
         self.count().spooled
     }
@@ -238,6 +246,27 @@ async fn neighbours_that_are_too_large_together_go_in_smaller_company() {
     .await;
     assert_eq!(scene.count().exported + scene.count().dropped.total(), 8);
     assert_eq!(scene.count().waiting, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_too_long_for_the_spool_goes_there_in_parts_and_one_that_is_too_long_alone_is_dropped() {
+    let (ground, script) = (Ground::new(), away(3));
+    let said = Said::listen();
+    let mut scene = ground.scene(&script);
+    // A piece of 150,000 bytes each, and one of 600,000; the spool takes half of its megabyte.
+    scene.pack_as(|mark| if mark == b'X' { 600_000 } else { 150_000 });
+    let scene = play_in(scene, async |scene| {
+        b"abcdeX".iter().for_each(|mark| scene.push(*mark));
+        pass(10).await;
+        let lost = [(DropCause::TooLarge, 1)];
+        assert_eq!(scene.count(), Count { spooled: 5, ..count(6, 0, 0, lost) });
+        pass(60_000).await;
+    })
+    .await;
+    let taken: Vec<u8> = script.taken().into_iter().flat_map(|(body, _)| body.to_vec()).collect();
+    assert_eq!(taken.iter().step_by(150_000).copied().collect::<Vec<u8>>(), b"abcde");
+    assert_eq!(scene.count(), count(6, 5, 0, [(DropCause::TooLarge, 1)]));
+    assert!(said.lines("takes 600000 bytes")[0].contains("spool_bytes"));
 }
 
 #[derive(Debug, Clone)]

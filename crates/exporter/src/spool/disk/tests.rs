@@ -70,7 +70,7 @@ fn a_directory_that_cannot_be_used_is_said_and_the_lanes_go_without() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
         let entry = Entry { body: Bytes::from("x"), items: 1, calls: 1 };
-        assert_eq!(spool.append(Signal::Logs, entry).await, Err(None));
+        assert_eq!(spool.append(Signal::Logs, entry).await, Err(Refusal::Gone));
         assert_eq!(spool.head(Signal::Logs, ALL).await, None);
     });
     let status = tallies.spool.status().unwrap();
@@ -101,7 +101,7 @@ fn at_the_cap_the_oldest_of_the_larger_signal_goes_and_is_counted() {
     let status = tallies.spool.status().unwrap();
     assert_eq!((status.bytes, status.limit), (disk.bytes(), limit));
     let refused = keep(&mut disk, &tallies, Signal::Logs, 40_000).unwrap_err();
-    assert!(refused.unwrap().contains("too long"));
+    assert_eq!(refused, Refusal::TooLong(40_000));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! A log that is cut, damaged, filled up and taken up again.
 
+use std::path::Path;
+
 use proptest::prelude::*;
 use tempfile::TempDir;
 
