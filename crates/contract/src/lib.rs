@@ -48,6 +48,30 @@ pub mod redirection {
     pub const HTTPS: u16 = 443;
 }
 
+/// Names of the containers that are added to a pod.
+pub mod containers {
+    /// The sidecar's.
+    pub const SIDECAR: &str = "outrigger";
+}
+
+/// Variables by which the sidecar learns what pod it is in: the injector fills them by the downward API.
+pub mod environment {
+    /// `metadata.name`.
+    pub const POD_NAME: &str = "OUTRIGGER_POD_NAME";
+    /// `metadata.namespace`.
+    pub const POD_NAMESPACE: &str = "OUTRIGGER_POD_NAMESPACE";
+    /// `metadata.uid`.
+    pub const POD_UID: &str = "OUTRIGGER_POD_UID";
+    /// `status.podIP`.
+    pub const POD_IP: &str = "OUTRIGGER_POD_IP";
+    /// `spec.nodeName`.
+    pub const NODE_NAME: &str = "OUTRIGGER_NODE_NAME";
+    /// The name of the sidecar's own container.
+    pub const CONTAINER_NAME: &str = "OUTRIGGER_CONTAINER_NAME";
+    /// Set in every pod of a cluster, by the kubelet.
+    pub const IN_CLUSTER: &str = "KUBERNETES_SERVICE_HOST";
+}
+
 /// Where the volumes are mounted in every container that has them.
 pub mod mounts {
     /// The issuing key, in memory; the sidecar's alone.

@@ -34,6 +34,7 @@ pub use schema::{
 };
 pub use settings::{
     AppInstrumented, AppTelemetry, Batching, CacheAttribute, CallSignal, Endpoint, GenAiMetrics,
-    MetricSignal, NamedFile, Protocol, Pull, Settings, SettingsError, Signal, Target, Temporality,
+    MetricSignal, NamedFile, Pod, Protocol, Pull, Settings, SettingsError, Signal, SpanLimits, Target,
+    Temporality,
 };
 pub use spool::{SpoolSettings, SpoolStatus};

@@ -1,5 +1,9 @@
 //! How names of users, sessions and steps are found and kept, as the operator sets it. Once at the start.
 
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
 use http::HeaderName;
 use outrigger_ledger::{Hashing, IdentityRules, Source, hashing_key};
 use outrigger_providers::Who;
@@ -9,6 +13,9 @@ use crate::{Settings, StartError};
 
 /// A salt shorter than this could be found by trying.
 const SHORTEST_SALT: usize = 16;
+
+/// File in the private directory with a salt of our own.
+const OWN_SALT: &str = "identity.salt";
 
 /// Which names are kept as hashes only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -36,7 +43,8 @@ pub(crate) fn rules(settings: &Settings) -> Result<IdentityRules, StartError> {
         order.push(source);
     }
     let headers = settings.identity_headers.iter().map(|text| header(text)).collect::<Result<_, _>>()?;
-    Ok(IdentityRules::new(order, headers, hashing(settings)?))
+    let in_cluster = std::env::var_os(outrigger_contract::environment::IN_CLUSTER).is_some();
+    Ok(IdentityRules::new(order, headers, hashing(settings, in_cluster)?))
 }
 
 fn header(text: &str) -> Result<(Who, HeaderName), StartError> {
@@ -52,19 +60,29 @@ fn header(text: &str) -> Result<(Who, HeaderName), StartError> {
     })
 }
 
-fn hashing(settings: &Settings) -> Result<Hashing, StartError> {
-    let with_salt: fn(_) -> Hashing = match settings.identity_hash {
+/// Where nobody chose, people are hashed in a cluster, where many read the telemetry, and shown on a machine of one's own.
+fn hashing(settings: &Settings, in_cluster: bool) -> Result<Hashing, StartError> {
+    let unset = if in_cluster { IdentityHash::Personal } else { IdentityHash::None };
+    let with_salt: fn(_) -> Hashing = match settings.identity_hash.unwrap_or(unset) {
         IdentityHash::None => return Ok(Hashing::None),
         IdentityHash::Personal => Hashing::Personal,
         IdentityHash::All => Hashing::All,
     };
-    let path = settings.identity_salt_file.as_deref().ok_or_else(|| {
-        wrong(
-            "`identity_hash` needs `identity_salt_file`, a file with at least 16 bytes of your own: without a salt anybody could \
-             find a name by trying"
-                .to_owned(),
-        )
-    })?;
+    let salt = match (&settings.identity_salt_file, settings.identity_hash) {
+        (Some(path), _) => salt_of(path)?,
+        (None, None) => own_salt(settings),
+        (None, Some(_)) => {
+            return Err(wrong(
+                "`identity_hash` needs `identity_salt_file`, a file with at least 16 bytes of your own: without a salt anybody \
+                 could find a name by trying"
+                    .to_owned(),
+            ));
+        }
+    };
+    Ok(with_salt(hashing_key(&salt)))
+}
+
+fn salt_of(path: &Path) -> Result<Vec<u8>, StartError> {
     let salt = std::fs::read(path)
         .map_err(|error| wrong(format!("cannot read `identity_salt_file` {}: {error}", path.display())))?;
     // What an editor adds at the end is not meant.
@@ -76,7 +94,40 @@ fn hashing(settings: &Settings) -> Result<Hashing, StartError> {
             salt.len()
         )));
     }
-    Ok(with_salt(hashing_key(salt)))
+    Ok(salt.to_vec())
+}
+
+/// A salt that nobody knows: the one of an earlier start in this pod, or a fresh one. Whoever wants the same hashes in every
+/// pod gives a salt.
+fn own_salt(settings: &Settings) -> Vec<u8> {
+    tracing::info!(
+        "users, sessions and tenants that look like an e-mail address or a phone number are kept as hashes, with a salt of this pod's \
+         own; for the same hashes in every pod set `identity_salt_file`, to keep them as they are `identity_hash: none`"
+    );
+    let path = settings.ca_dir.as_ref().map(|directory| directory.join(OWN_SALT));
+    let kept = path.as_ref().and_then(|path| std::fs::read(path).ok());
+    if let Some(salt) = kept.filter(|salt| salt.len() >= SHORTEST_SALT) {
+        return salt;
+    }
+    let mut salt = vec![0; 32];
+    if let Err(error) = getrandom::fill(&mut salt) {
+        tracing::error!(%error, "no randomness for a salt: hashes of names could be found by trying");
+    }
+    if let Some(path) = path
+        && let Err(error) = write_private(&path, &salt)
+    {
+        tracing::info!(%error, "the salt is kept in memory alone: a restart gives other hashes");
+    }
+    salt
+}
+
+fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    if let Some(directory) = path.parent() {
+        std::fs::create_dir_all(directory)?;
+    }
+    let mut file =
+        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(bytes)
 }
 
 const fn wrong(text: String) -> StartError {
@@ -111,7 +162,7 @@ mod tests {
     fn hashing_needs_a_salt_that_cannot_be_guessed() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("salt");
-        let mut settings = Settings { identity_hash: IdentityHash::All, ..Settings::default() };
+        let mut settings = Settings { identity_hash: Some(IdentityHash::All), ..Settings::default() };
         assert!(fault(&settings).contains("needs `identity_salt_file`"));
         settings.identity_salt_file = Some(path.clone());
         assert!(fault(&settings).contains("cannot read"));
@@ -120,5 +171,30 @@ mod tests {
         std::fs::write(&path, "long enough for it\n").unwrap();
         let rules = format!("{:?}", rules(&settings).unwrap());
         assert!(rules.contains("All") && !rules.contains("long enough"), "{rules}");
+    }
+
+    #[test]
+    fn in_a_cluster_people_are_hashed_unless_somebody_chose_otherwise() {
+        let word = |settings: &Settings, in_cluster| {
+            let shown = format!("{:?}", hashing(settings, in_cluster).unwrap());
+            shown.split(['(', ' ']).next().unwrap().to_owned()
+        };
+        let unset = Settings::default();
+        assert_eq!(word(&unset, true), "Personal");
+        assert_eq!(word(&unset, false), "None");
+        let raw = Settings { identity_hash: Some(IdentityHash::None), ..Settings::default() };
+        assert_eq!(word(&raw, true), "None");
+    }
+
+    #[test]
+    fn a_salt_of_our_own_outlives_a_restart_and_is_nobody_elses() {
+        let directory = tempfile::tempdir().unwrap();
+        let settings = Settings { ca_dir: Some(directory.path().join("ca")), ..Settings::default() };
+        let salt = own_salt(&settings);
+        assert_eq!(own_salt(&settings), salt);
+        let file = std::fs::metadata(directory.path().join("ca").join(OWN_SALT)).unwrap();
+        assert_eq!(std::os::unix::fs::PermissionsExt::mode(&file.permissions()) & 0o777, 0o600);
+        assert_ne!(own_salt(&Settings::default()), salt);
+        assert!(salt.len() >= SHORTEST_SALT && salt.iter().any(|byte| *byte != 0));
     }
 }

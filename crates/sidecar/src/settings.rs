@@ -67,8 +67,8 @@ pub struct Settings {
     pub identity_order: Vec<String>,
     /// Headers that name them beside those that are known, each `WHO=HEADER`, such as `user=x-end-user`.
     pub identity_headers: Vec<String>,
-    /// Which of these names are kept as hashes only.
-    pub identity_hash: IdentityHash,
+    /// Which of these names are kept as hashes only; unset, in a cluster those that look like a person's, elsewhere none.
+    pub identity_hash: Option<IdentityHash>,
     /// File with the salt of those hashes, at least 16 bytes.
     pub identity_salt_file: Option<PathBuf>,
     /// Whether streams are asked for their usage where the app did not ask, and what that adds to the answer is taken out
@@ -140,7 +140,7 @@ impl Default for Settings {
             deployments: Vec::new(),
             identity_order: Source::ALL.map(|source| source.as_str().to_owned()).to_vec(),
             identity_headers: Vec::new(),
-            identity_hash: IdentityHash::None,
+            identity_hash: None,
             identity_salt_file: None,
             include_usage: true,
             hang_up: HangUp::Drain,

@@ -9,10 +9,10 @@ use prost::Message as _;
 
 use super::keys;
 use super::span::{self, ATTRIBUTES, HAS_IS_REMOTE};
-use super::value::{Attributes, hex};
+use super::value::{Attributes, Bounds, hex};
 
 /// Writes the span of one attempt, a child of the logical one.
-pub(super) fn of_call(call: &CallRecord, index: usize, out: &mut Vec<u8>) {
+pub(super) fn of_call(call: &CallRecord, index: usize, bounds: Bounds, out: &mut Vec<u8>) {
     let Some(attempt) = call.attempts.get(index) else { return };
     let before = index.checked_sub(1).and_then(|index| call.attempts.get(index));
     let span = Span {
@@ -33,7 +33,10 @@ pub(super) fn of_call(call: &CallRecord, index: usize, out: &mut Vec<u8>) {
         ..Span::default()
     };
     span.encode_raw(out);
-    attributes(&mut Attributes::new(out, ATTRIBUTES), call, attempt, before);
+    let mut all = Attributes::new(out, ATTRIBUTES, bounds);
+    attributes(&mut all, call, attempt, before);
+    let dropped = all.dropped();
+    span::say_dropped(dropped, out);
 }
 
 fn attributes(

@@ -7,14 +7,14 @@ use outrigger_ledger::{CallRecord, Outcome};
 use outrigger_pricing::CostLine;
 use prost::Message as _;
 
-use super::value::{Attributes, hex};
+use super::value::{Attributes, Bounds, hex};
 use super::{attempt, keys, span};
 
 /// Field of `LogRecord`.
 const ATTRIBUTES: u32 = 6;
 
 /// Writes the log record of a call.
-pub(super) fn record(call: &CallRecord, out: &mut Vec<u8>) {
+pub(super) fn record(call: &CallRecord, bounds: Bounds, out: &mut Vec<u8>) {
     let severity = match call.outcome {
         Outcome::Failed => SeverityNumber::Warn,
         Outcome::Answered | Outcome::Cancelled | Outcome::Unknown => SeverityNumber::Info,
@@ -33,11 +33,11 @@ pub(super) fn record(call: &CallRecord, out: &mut Vec<u8>) {
     };
     // The order of fields is free: attributes may follow the rest.
     record.encode_raw(out);
-    attributes(&mut Attributes::new(out, ATTRIBUTES), call);
+    attributes(&mut Attributes::new(out, ATTRIBUTES, bounds), call);
 }
 
 /// Writes the event that the conventions recommend for a call that failed, if it did.
-pub(super) fn exception(call: &CallRecord, out: &mut Vec<u8>) -> bool {
+pub(super) fn exception(call: &CallRecord, bounds: Bounds, out: &mut Vec<u8>) -> bool {
     let Some(cause) = call.cause.as_ref().filter(|_| call.outcome == Outcome::Failed) else { return false };
     let record = LogRecord {
         time_unix_nano: call.times.ended.0,
@@ -51,7 +51,7 @@ pub(super) fn exception(call: &CallRecord, out: &mut Vec<u8>) -> bool {
         ..LogRecord::default()
     };
     record.encode_raw(out);
-    let mut attributes = Attributes::new(out, ATTRIBUTES);
+    let mut attributes = Attributes::new(out, ATTRIBUTES, bounds);
     attributes.text(keys::EXCEPTION_TYPE, &cause.error_type);
     attributes.text(keys::EXCEPTION_MESSAGE, &cause.text);
     attributes.text(keys::OPERATION, call.operation.as_str());

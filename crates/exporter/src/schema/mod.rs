@@ -27,8 +27,8 @@ pub(crate) use resource::{attributes as resource_attributes, random_instance};
 pub use sampler::Sampler;
 pub(crate) use sampler::Tracing;
 pub(crate) use span::{cache_write, cost_status, is_openai, reasoning, time_to_first_chunk};
-use value::delimited;
 pub(crate) use value::seconds;
+use value::{Bounds, delimited};
 
 /// Version of the form of records and spans.
 pub const VERSION: u32 = 4;
@@ -47,6 +47,8 @@ pub(crate) struct Schema {
     /// `InstrumentationScope`, encoded.
     scope: Vec<u8>,
     form: Form,
+    /// Of records.
+    bounds: Bounds,
 }
 
 /// What the settings say about the form of spans.
@@ -55,6 +57,9 @@ struct Form {
     cache: CacheAttribute,
     modalities: bool,
     tracing: Tracing,
+    bounds: Bounds,
+    /// Links of a span at most.
+    links: usize,
 }
 
 impl Form {
@@ -74,7 +79,10 @@ impl Schema {
                 cache: settings.cache_attribute,
                 modalities: settings.modality_attributes,
                 tracing: Tracing::of(settings),
+                bounds: Bounds { longest: settings.spans.longest_value, left: settings.spans.attributes },
+                links: settings.spans.links,
             },
+            bounds: Bounds { longest: settings.longest_value, ..Bounds::default() },
         }
     }
 
@@ -87,7 +95,7 @@ impl Schema {
             delimited(&mut items, ITEMS, &item);
             for attempt in 0..call.attempts.len() {
                 item.clear();
-                attempt::of_call(call, attempt, &mut item);
+                attempt::of_call(call, attempt, self.form.bounds, &mut item);
                 delimited(&mut items, ITEMS, &item);
             }
         }
@@ -99,10 +107,10 @@ impl Schema {
         let (mut items, mut item) = (self.items(), Vec::new());
         for call in calls {
             item.clear();
-            log::record(call, &mut item);
+            log::record(call, self.bounds, &mut item);
             delimited(&mut items, ITEMS, &item);
             item.clear();
-            if log::exception(call, &mut item) {
+            if log::exception(call, self.bounds, &mut item) {
                 delimited(&mut items, ITEMS, &item);
             }
         }

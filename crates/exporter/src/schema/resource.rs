@@ -1,7 +1,7 @@
 //! Who the telemetry is about: the watched program.
 
 use super::keys;
-use super::value::{Attributes, hex};
+use super::value::{Attributes, Bounds, hex};
 use crate::Settings;
 
 /// Field of `Resource`.
@@ -10,7 +10,8 @@ const ATTRIBUTES: u32 = 1;
 /// The resource of all signals, encoded.
 pub(super) fn resource(settings: &Settings) -> Vec<u8> {
     let mut resource = Vec::new();
-    let mut encoded = Attributes::new(&mut resource, ATTRIBUTES);
+    let bounds = Bounds { longest: settings.longest_value, ..Bounds::default() };
+    let mut encoded = Attributes::new(&mut resource, ATTRIBUTES, bounds);
     for (key, value) in attributes(settings) {
         encoded.text(&key, value);
     }
@@ -29,7 +30,8 @@ pub(crate) fn attributes(settings: &Settings) -> Vec<(String, String)> {
         (keys::SDK_VERSION, outrigger_contract::VERSION.to_owned()),
     ];
     let instance = settings.instance.clone().map(|id| (keys::SERVICE_INSTANCE_ID, id));
-    let made_up = made_up.into_iter().chain(instance).filter(|(key, _)| !given(key));
+    let pod = settings.pod.attributes();
+    let made_up = made_up.into_iter().chain(pod).chain(instance).filter(|(key, _)| !given(key));
     named.chain(theirs).chain(made_up.map(|(key, value)| (key.to_owned(), value))).collect()
 }
 

@@ -13,7 +13,7 @@ use prost::Message as _;
 
 use super::Form;
 use super::keys;
-use super::value::{Attributes, hex, seconds};
+use super::value::{Attributes, cut, hex, seconds};
 use crate::CacheAttribute;
 
 /// Span flags: the lower byte is the trace flags; these two bits say that the parent is another process's span.
@@ -28,25 +28,39 @@ pub(super) fn logical(call: &CallRecord, form: Form, out: &mut Vec<u8>) {
     let operation = call.operation.as_str();
     let parent = call.span.parent_span_id;
     let remote = parent.is_some() && !call.is_under_first_attempt();
+    let mut links = links(call);
+    let unlinked = links.len().saturating_sub(form.links);
+    links.truncate(form.links);
     let span = Span {
         trace_id: call.span.trace_id.to_vec(),
         span_id: call.span.span_id.to_vec(),
         parent_span_id: parent.map(|id| id.to_vec()).unwrap_or_default(),
         flags: u32::from(call.span.flags) | HAS_IS_REMOTE | if remote { IS_REMOTE } else { 0 },
         name: match model(call) {
-            Some(model) => format!("{operation} {model}"),
+            Some(model) => format!("{operation} {}", cut(model, form.bounds.longest)),
             None => operation.to_owned(),
         },
         kind: SpanKind::Client.into(),
         start_time_unix_nano: call.times.started.0,
         end_time_unix_nano: call.times.ended.0,
         status: status(call),
-        links: links(call),
+        links,
+        dropped_links_count: u32::try_from(unlinked).unwrap_or(u32::MAX),
         ..Span::default()
     };
     // The order of fields is free: attributes may follow the rest.
     span.encode_raw(out);
-    attributes(&mut Attributes::new(out, ATTRIBUTES), call, form);
+    let mut all = Attributes::new(out, ATTRIBUTES, form.bounds);
+    attributes(&mut all, call, form);
+    let dropped = all.dropped();
+    say_dropped(dropped, out);
+}
+
+/// Says how many attributes had no room.
+pub(super) fn say_dropped(dropped: u32, out: &mut Vec<u8>) {
+    if dropped > 0 {
+        Span { dropped_attributes_count: dropped, ..Span::default() }.encode_raw(out);
+    }
 }
 
 /// The model that the attempt which served the caller was for.

@@ -16,6 +16,7 @@ use outrigger_ledger::{
 use outrigger_pricing::estimate::Estimate;
 use outrigger_pricing::{Atto, Completeness, Meter};
 use outrigger_providers::Who;
+use proptest::prelude::*;
 
 use super::*;
 use crate::testing::calls::{START, answered, failed, named};
@@ -662,6 +663,161 @@ fn the_resource_is_the_users_with_a_fresh_instance() {
     }
     let named = resource(&[("OTEL_RESOURCE_ATTRIBUTES", "service.name=shop"), ("OTEL_SERVICE_NAME", "till")]);
     assert!(named.contains(&r#"service.name = "till""#.to_owned()));
+}
+
+#[test]
+fn in_a_pod_the_resource_is_the_pods_with_our_own_container() {
+    let resource = |variables: &[(&str, &str)]| {
+        let resource = Resource::decode(resource::resource(&settings(variables)).as_slice()).unwrap();
+        lines(&resource.attributes)
+    };
+    let pod = [
+        ("OUTRIGGER_POD_NAME", "shop-7c9f-xk2"),
+        ("OUTRIGGER_POD_NAMESPACE", "prod"),
+        ("OUTRIGGER_POD_UID", "8d2f"),
+        ("OUTRIGGER_NODE_NAME", "node-3"),
+        ("OUTRIGGER_POD_IP", "10.1.2.3"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "k8s.deployment.name=shop,service.version=2.4.1"),
+    ];
+    assert_eq!(
+        resource(&pod),
+        [
+            r#"k8s.container.name = "outrigger""#,
+            r#"k8s.deployment.name = "shop""#,
+            r#"k8s.namespace.name = "prod""#,
+            r#"k8s.node.name = "node-3""#,
+            r#"k8s.pod.ip = "10.1.2.3""#,
+            r#"k8s.pod.name = "shop-7c9f-xk2""#,
+            r#"k8s.pod.uid = "8d2f""#,
+            r#"service.instance.id = "prod.shop-7c9f-xk2.outrigger""#,
+            r#"service.name = "shop""#,
+            r#"service.namespace = "prod""#,
+            r#"service.version = "2.4.1""#,
+            r#"telemetry.sdk.language = "rust""#,
+            r#"telemetry.sdk.name = "outrigger""#,
+            &format!(r#"telemetry.sdk.version = "{}""#, outrigger_contract::VERSION),
+        ]
+    );
+    let operators = resource(&[
+        ("OTEL_RESOURCE_ATTRIBUTES_POD_NAME", "shop-7c9f-xk2"),
+        ("OTEL_RESOURCE_ATTRIBUTES_NODE_NAME", "node-3"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "k8s.pod.name=theirs,service.instance.id=own"),
+    ]);
+    for line in [
+        r#"k8s.pod.name = "theirs""#,
+        r#"k8s.node.name = "node-3""#,
+        r#"service.instance.id = "own""#,
+        r#"service.name = "shop-7c9f-xk2""#,
+    ] {
+        assert!(operators.contains(&line.to_owned()), "{line} in {operators:#?}");
+    }
+    assert!(!resource(&[("OUTRIGGER_NODE_NAME", "node-3")]).iter().any(|line| line.starts_with("k8s.")));
+}
+
+/// Every text of these attributes, with the sum of a list as one.
+fn lengths(attributes: &[KeyValue]) -> Vec<usize> {
+    fn all(value: &AnyValue, out: &mut Vec<usize>) {
+        match value.value.as_ref().unwrap() {
+            Value::StringValue(text) => out.push(text.len()),
+            Value::ArrayValue(array) => {
+                let texts = array.values.iter().filter_map(|value| match &value.value {
+                    Some(Value::StringValue(text)) => Some(text.len()),
+                    _ => None,
+                });
+                out.push(texts.sum());
+                for value in array.values.iter().filter(|it| matches!(it.value, Some(Value::KvlistValue(_))))
+                {
+                    all(value, out);
+                }
+            }
+            Value::KvlistValue(fields) => {
+                fields.values.iter().for_each(|field| all(field.value.as_ref().unwrap(), out));
+            }
+            _ => {}
+        }
+    }
+    let mut out = Vec::new();
+    attributes.iter().for_each(|field| all(field.value.as_ref().unwrap(), &mut out));
+    out
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whatever an app or a provider sends, no text is longer than its bound, and each is the beginning of what it was.
+    #[test]
+    fn no_text_is_longer_than_its_bound(
+        letters in "(x|é|水|🚣){1,40}",
+        times in 1usize..400,
+        limit in proptest::option::of(1usize..3000),
+    ) {
+        let long = letters.repeat(times);
+        let mut call = failed();
+        call.facts.model = Some(long.clone());
+        call.served_model = Some(long.clone());
+        call.response_id = Some(long.clone());
+        call.request_id = Some(long.clone());
+        call.finish_reasons = vec![long.clone(), "stop".to_owned(), long.clone()];
+        call.facts.stop_sequences = vec![long.clone(); 3];
+        call.identity.set(Who::User, named(Source::Header, &long, "x-outrigger-user"));
+        call.attempts[0].path = long.clone();
+        if let Some(cause) = &mut call.cause {
+            cause.text.clone_from(&long);
+        }
+        let written = limit.map(|limit| limit.to_string());
+        let mut variables = vec![("OTEL_RESOURCE_ATTRIBUTES", format!("team={}", "x".repeat(long.len())))];
+        variables.extend(written.map(|limit| ("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", limit)));
+        let variables: Vec<(&str, &str)> =
+            variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let most = limit.unwrap_or(2047);
+
+        let mut all = spans(&call, &variables).into_iter().flat_map(|span| span.attributes).collect::<Vec<_>>();
+        let schema = Schema::new(&settings(&variables));
+        let logs = ExportLogsServiceRequest::decode(schema.logs([&call].into_iter())).unwrap();
+        let resource = logs.resource_logs[0].resource.clone().unwrap();
+        let records = logs.resource_logs[0].scope_logs[0].log_records.iter();
+        all.extend(records.flat_map(|record| record.attributes.clone()));
+        all.extend(resource.attributes);
+        prop_assert!(lengths(&all).into_iter().all(|length| length <= most), "{:?}", lengths(&all));
+        let model = all.iter().find(|field| field.key == "gen_ai.response.model").unwrap();
+        let Some(Value::StringValue(model)) = &model.value.as_ref().unwrap().value else { panic!() };
+        prop_assert!(long.starts_with(model.as_str()));
+        prop_assert!(model.len() + 4 > most.min(long.len()), "no more is cut than has to be");
+    }
+}
+
+#[test]
+fn a_span_holds_so_many_attributes_and_links_and_says_what_it_leaves_out() {
+    let whole = spans(&answered(), &[]).remove(0);
+    assert_eq!((whole.dropped_attributes_count, whole.dropped_links_count), (0, 0));
+    let few = spans(&answered(), &[("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "5")]);
+    for (span, full) in few.iter().zip(spans(&answered(), &[])) {
+        assert_eq!(span.attributes.len(), 5);
+        assert_eq!(span.dropped_attributes_count as usize, full.attributes.len() - 5);
+        assert_eq!(span.attributes[..], full.attributes[..5]);
+    }
+    let mut call = answered();
+    let retried = Retried { call: call.id, span: call.span, failed: true, by: JoinedBy::SameRequest };
+    call.logical = Logical { attempt: 2, retried: Some(retried), ..call.logical };
+    assert_eq!(spans(&call, &[])[0].links.len(), 1);
+    let unlinked = spans(&call, &[("OTEL_SPAN_LINK_COUNT_LIMIT", "0")]).remove(0);
+    assert_eq!((unlinked.links.len(), unlinked.dropped_links_count), (0, 1));
+}
+
+#[test]
+fn spans_may_have_a_bound_of_their_own() {
+    let mut call = answered();
+    call.served_model = Some("m".repeat(100));
+    let model = |attributes: &[KeyValue]| {
+        lines(attributes).into_iter().find(|line| line.starts_with("gen_ai.response.model")).unwrap().len()
+    };
+    let variables =
+        [("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "50"), ("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "7")];
+    assert_eq!(model(&spans(&call, &variables)[0].attributes), r#"gen_ai.response.model = """#.len() + 7);
+    let logs = Schema::new(&settings(&variables)).logs([&call].into_iter());
+    let logs = ExportLogsServiceRequest::decode(logs).unwrap();
+    let record = &logs.resource_logs[0].scope_logs[0].log_records[0];
+    assert_eq!(model(&record.attributes), r#"gen_ai.response.model = """#.len() + 50);
 }
 
 #[test]

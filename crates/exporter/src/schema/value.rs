@@ -4,6 +4,7 @@
 //! keys, and their allocations were half of what encoding it cost (measured: 17 µs then, 9 µs now). The tests read
 //! everything back with the generated messages.
 
+use crate::settings::LONGEST_VALUE;
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
 
 /// Fields of `KeyValue`.
@@ -23,16 +24,38 @@ const VALUES: u32 = 1;
 pub(super) struct Attributes<'a> {
     out: &'a mut Vec<u8>,
     field: u32,
+    bounds: Bounds,
+    dropped: u32,
+}
+
+/// How much attributes may hold.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// Bytes of a text, or of all texts of a list; what is beyond is cut off between two characters.
+    pub(super) longest: usize,
+    /// Attributes that may still come; what is beyond is left out.
+    pub(super) left: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Bounds {
+        Bounds { longest: LONGEST_VALUE, left: usize::MAX }
+    }
 }
 
 impl<'a> Attributes<'a> {
     /// Attributes that are field number `field` of the message in `out`.
-    pub(super) fn new(out: &'a mut Vec<u8>, field: u32) -> Attributes<'a> {
-        Attributes { out, field }
+    pub(super) fn new(out: &'a mut Vec<u8>, field: u32, bounds: Bounds) -> Attributes<'a> {
+        Attributes { out, field, bounds, dropped: 0 }
+    }
+
+    /// How many had no room.
+    pub(super) const fn dropped(&self) -> u32 {
+        self.dropped
     }
 
     pub(super) fn text(&mut self, key: &str, value: impl AsRef<str>) {
-        let value = value.as_ref();
+        let value = cut(value.as_ref(), self.bounds.longest);
         self.put(key, delimited_len(value.len()), |out| delimited(out, TEXT, value.as_bytes()));
     }
 
@@ -76,8 +99,14 @@ impl<'a> Attributes<'a> {
     }
 
     pub(super) fn texts<'t>(&mut self, key: &str, values: impl IntoIterator<Item = &'t str>) {
-        let mut array = Vec::new();
+        let (mut array, mut room) = (Vec::new(), self.bounds.longest);
         for value in values {
+            let whole = value.len();
+            let value = cut(value, room);
+            if value.is_empty() && whole > 0 {
+                break;
+            }
+            room -= value.len();
             encode_key(VALUES, WireType::LengthDelimited, &mut array);
             encode_varint(delimited_len(value.len()) as u64, &mut array);
             delimited(&mut array, TEXT, value.as_bytes());
@@ -95,7 +124,10 @@ impl<'a> Attributes<'a> {
         let (mut array, mut fields) = (Vec::new(), Vec::new());
         for item in items {
             fields.clear();
-            write(&mut Attributes::new(&mut fields, VALUES), item);
+            write(
+                &mut Attributes::new(&mut fields, VALUES, Bounds { left: usize::MAX, ..self.bounds }),
+                item,
+            );
             encode_key(VALUES, WireType::LengthDelimited, &mut array);
             encode_varint(delimited_len(fields.len()) as u64, &mut array);
             delimited(&mut array, OBJECT, &fields);
@@ -114,6 +146,11 @@ impl<'a> Attributes<'a> {
 
     /// Writes one `KeyValue` whose `AnyValue` takes `length` bytes.
     fn put(&mut self, key: &str, length: usize, value: impl FnOnce(&mut Vec<u8>)) {
+        let Some(left) = self.bounds.left.checked_sub(1) else {
+            self.dropped += 1;
+            return;
+        };
+        self.bounds.left = left;
         encode_key(self.field, WireType::LengthDelimited, self.out);
         encode_varint((delimited_len(key.len()) + delimited_len(length)) as u64, self.out);
         delimited(self.out, KEY, key.as_bytes());
@@ -133,6 +170,11 @@ pub(super) fn delimited(out: &mut Vec<u8>, field: u32, bytes: &[u8]) {
 /// How long such a field is, with a number below 16.
 fn delimited_len(bytes: usize) -> usize {
     1 + encoded_len_varint(bytes as u64) + bytes
+}
+
+/// As much of a text as fits, whole characters only.
+pub(super) fn cut(text: &str, longest: usize) -> &str {
+    text.get(..text.floor_char_boundary(longest)).unwrap_or_default()
 }
 
 /// Bytes as hexadecimal digits.

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::endpoint::Written;
 use super::error::SettingsError;
-use super::values::{Found, Variables, attributes, headers};
+use super::values::{Found, Variables, attributes, headers, whole};
 use super::{
-    AppInstrumented, AppTelemetry, Batching, CacheAttribute, CallSignal, GenAiMetrics, MetricSignal,
-    NamedFile, Protocol, Pull, Settings, Signal, Target, Temporality,
+    AppInstrumented, AppTelemetry, Batching, CacheAttribute, CallSignal, GenAiMetrics, LONGEST_VALUE,
+    MetricSignal, NamedFile, Pod, Protocol, Pull, Settings, Signal, SpanLimits, Target, Temporality,
 };
 use crate::{Sampler, schema};
 
@@ -22,6 +22,8 @@ const QUEUE: usize = 4096;
 /// The standard's batch size.
 const BATCH: usize = 512;
 
+/// The standard's bound of a span's attributes, and of its links.
+const SPAN_ITEMS: usize = 128;
 /// Series of metrics where the user set no limit.
 const SERIES: usize = 500;
 /// Below it there is no room for what is always there.
@@ -57,15 +59,21 @@ pub(super) fn read(
     let in_resource = resource.iter().position(|(key, _)| key == "service.name");
     let in_resource = in_resource.map(|index| resource.remove(index).1).filter(|name| !name.is_empty());
     let service_name = variables.find("OTEL_SERVICE_NAME").map(|found| found.value).or(in_resource);
+    let pod = Pod::read(&variables);
 
     Ok(Settings {
         traces,
         logs,
         metrics,
         service_name,
-        fallback_service_name: outrigger_contract::telemetry::NAMESPACE.to_owned(),
+        fallback_service_name: pod
+            .service_name(&resource)
+            .unwrap_or_else(|| outrigger_contract::telemetry::NAMESPACE.to_owned()),
+        instance: pod.instance().or_else(schema::random_instance),
         resource,
-        instance: schema::random_instance(),
+        pod,
+        longest_value: longest(&variables, &["OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"])?,
+        spans: span_limits(&variables)?,
         pull: reader.pull()?,
         scraped: false,
         sampler: sampler(&variables)?,
@@ -271,6 +279,27 @@ fn sampler(variables: &Variables<'_>) -> Result<Sampler, SettingsError> {
             "write parentbased_always_on, parentbased_traceidratio, always_on, always_off or traceidratio",
         )),
     }
+}
+
+/// Bytes of a text. The standard counts characters; bytes are what stores cut at, and never more.
+fn longest(variables: &Variables<'_>, names: &[&str]) -> Result<usize, SettingsError> {
+    let Some(found) = variables.first(names.iter().copied()) else { return Ok(LONGEST_VALUE) };
+    whole(&found, 1, "bytes").map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX))
+}
+
+fn span_limits(variables: &Variables<'_>) -> Result<SpanLimits, SettingsError> {
+    let count = |names: &[&str]| {
+        let Some(found) = variables.first(names.iter().copied()) else { return Ok(SPAN_ITEMS) };
+        whole(&found, 0, "items").map(|items| usize::try_from(items).unwrap_or(usize::MAX))
+    };
+    Ok(SpanLimits {
+        longest_value: longest(
+            variables,
+            &["OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"],
+        )?,
+        attributes: count(&["OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT"])?,
+        links: count(&["OTEL_SPAN_LINK_COUNT_LIMIT"])?,
+    })
 }
 
 fn series(variables: &Variables<'_>) -> Result<usize, SettingsError> {

@@ -3,6 +3,7 @@
 mod endpoint;
 mod environment;
 mod error;
+mod pod;
 mod values;
 
 use std::path::PathBuf;
@@ -14,6 +15,10 @@ use crate::{Sampler, SpoolSettings};
 
 pub use endpoint::Endpoint;
 pub use error::SettingsError;
+pub use pod::Pod;
+
+/// Bytes of an attribute's text where nobody set a bound: a store that is in wide use cuts at 2,048.
+pub(crate) const LONGEST_VALUE: usize = 2047;
 
 /// The kinds of telemetry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -182,6 +187,17 @@ pub enum Pull {
     At(String, u16),
 }
 
+/// How much a span holds at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SpanLimits {
+    /// Bytes of a text, or of all texts of a list.
+    pub longest_value: usize,
+    /// Attributes.
+    pub attributes: usize,
+    /// Links.
+    pub links: usize,
+}
+
 /// What becomes of the spans of calls that a GenAI span of the app's own covers: their tokens would be counted twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum AppTelemetry {
@@ -221,6 +237,12 @@ pub struct Settings {
     pub resource: Vec<(String, String)>,
     /// `service.instance.id` where the user gave none.
     pub instance: Option<String>,
+    /// The pod that this runs in, as far as it is told.
+    pub pod: Pod,
+    /// Bytes of a text in records and in the resource at most.
+    pub longest_value: usize,
+    /// How much a span holds at most.
+    pub spans: SpanLimits,
     /// Whether metrics may be scraped, by the variables.
     pub pull: Pull,
     /// Whether they are: see [`Settings::scraped`].
