@@ -25,6 +25,16 @@ fn record<'a>(
     coding: Option<&str>,
     pieces: impl IntoIterator<Item = &'a [u8]>,
 ) -> CallRecord {
+    ended(case, answer, coding, pieces, End::Complete)
+}
+
+fn ended<'a>(
+    case: &Case,
+    answer: &Answer,
+    coding: Option<&str>,
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+    end: End,
+) -> CallRecord {
     let mut headers = case.headers(answer);
     if let Some(coding) = coding {
         headers.insert(http::header::CONTENT_ENCODING, HeaderValue::from_str(coding).unwrap());
@@ -52,7 +62,7 @@ fn record<'a>(
     for piece in pieces {
         call.response_chunk(piece, Timestamp(START));
     }
-    let mut record = call.finish(End::Complete, Timestamp(START), PriceBook::builtin());
+    let mut record = call.finish(end, Timestamp(START), PriceBook::builtin());
     // How many bytes it took is what compression changes.
     record.transport.response_bytes = 0;
     record
@@ -85,8 +95,47 @@ fn every_answer_makes_the_same_record_in_every_coding() {
     }
 }
 
+/// What of an answer must not be missing.
+fn needed<'a>(case: &Case, answer: &'a Answer) -> &'a [u8] {
+    let whole = answer.bytes.trim_ascii_end();
+    // What some formats send behind their terminal element and nobody waits for.
+    match case.expected["trailer"].as_str().filter(|_| answer.streams) {
+        Some(trailer) => whole.strip_suffix(trailer.as_bytes()).unwrap().trim_ascii_end(),
+        None => whole,
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(24) })]
+
+    /// The app hung up, the provider ended in order without the format's end, the connection broke: three things with three
+    /// names in every format, wherever they happen, and none of them makes up a finish reason.
+    #[test]
+    fn however_an_answer_stops_early_it_has_its_own_name_and_no_reason_that_was_not_sent(keep in 0.0f64..1.0) {
+        for (case, answer) in answers(&cases()) {
+            let whole = record(case, answer, None, [&answer.bytes[..]]);
+            let bytes = needed(case, answer);
+            let kept = &bytes[..(bytes.len() as f64 * keep) as usize];
+            let place = format!("{}, {} after {} of {}", case.name, answer.file, kept.len(), bytes.len());
+            let mut names = Vec::new();
+            for end in [End::Cancelled, End::Complete, End::Cut] {
+                let told = ended(case, answer, None, [kept], end);
+                for reason in &told.finish_reasons {
+                    prop_assert!(reason == "error" || whole.finish_reasons.contains(reason), "{place}: {reason}");
+                }
+                names.push((told.outcome, told.cause.map(|cause| cause.error_type)));
+            }
+            let [hung_up, ended, broke] = &names[..] else { unreachable!() };
+            prop_assert_eq!(hung_up, &(Outcome::Cancelled, None), "{}", place);
+            prop_assert_eq!(broke, &(Outcome::Failed, Some("stream_interrupted".to_owned())), "{}", place);
+            // What cannot be told from an answer that is only not understood is nobody's error.
+            let incomplete = (Outcome::Failed, Some("stream_incomplete".to_owned()));
+            prop_assert!(ended == &incomplete || ended == &(Outcome::Unknown, None), "{place}: {ended:?}");
+            if answer.streams && answer.kind == "text/event-stream" {
+                prop_assert_eq!(ended, &incomplete, "{}", place);
+            }
+        }
+    }
 
     /// Whatever becomes of the bytes on the way, there is a record, and a count is never claimed that was not told whole.
     #[test]

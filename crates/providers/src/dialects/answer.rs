@@ -244,6 +244,8 @@ impl<A: Answer> ResponseMeter for AnswerMeter<A> {
                     told.reading.end = StreamEnd::Complete;
                 } else {
                     told.reading.stumbled = Some("the body is not whole JSON");
+                    // How it was to end may stand in what is missing.
+                    told.reading.finish_reasons.clear();
                 }
             }
             Form::Undecided => told.reading.stumbled = Some("the body is empty"),

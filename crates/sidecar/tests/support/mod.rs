@@ -139,6 +139,8 @@ impl Bench {
     /// A connection of the app, through CONNECT, as far as the handshake.
     pub(crate) async fn open(&self, host: &'static str, protocol: &str) -> TlsStream<TcpStream> {
         let mut stream = TcpStream::connect(self.connect).await.unwrap();
+        // As every HTTP client does: else a request waits for the acknowledgement of the handshake's end.
+        stream.set_nodelay(true).unwrap();
         let ask = format!("CONNECT {host}:443 HTTP/1.1\r\nHost: {host}:443\r\n\r\n");
         stream.write_all(ask.as_bytes()).await.unwrap();
         head(&mut stream).await;
