@@ -8,8 +8,9 @@ use std::sync::mpsc::SyncSender;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use outrigger_exporter::CountsReader;
+use outrigger_exporter::{About, CountsReader};
 use outrigger_ledger::{IdentityRules, Recorder};
+use outrigger_pricing::PriceBook;
 use outrigger_providers::services;
 use tokio::sync::oneshot;
 
@@ -23,10 +24,11 @@ use crate::exchange::Shared;
 use crate::exchange::hang_up::HangUps;
 use crate::exchange::include_usage::IncludeUsage;
 use crate::exchange::watch::Records;
+use crate::policy::{Policies, Source, Watching};
 use crate::prices;
 use crate::seen::{Counters, Seen};
 use crate::settings::deployments;
-use crate::status::{Listeners, Observer};
+use crate::status::{self, Listeners, Observer};
 use crate::tls::accept::TlsAcceptor;
 use crate::tls::custody::{self, Custody};
 use crate::tls::leaf::Leaves;
@@ -53,6 +55,8 @@ pub struct Bound {
     acceptor: TlsAcceptor,
     settings: Settings,
     identity: Arc<IdentityRules>,
+    book: Arc<PriceBook>,
+    policies: Arc<Policies>,
     dialer: Dialer,
     connector: Connector,
     telemetry: Option<CountsReader>,
@@ -77,6 +81,8 @@ pub fn bind(settings: &Settings) -> Result<Bound, StartError> {
     let acceptor = TlsAcceptor::new(Arc::clone(&leaves), provider)?;
     let (connect, connect_address) = listen(settings.connect, "the CONNECT proxy", "connect")?;
     let (base_url, base_url_address) = listen(settings.base_url, "base URLs", "base_url")?;
+    let book = prices::book(settings.prices.as_deref());
+    let policies = Policies::open(rules(settings), Arc::clone(&book));
     Ok(Bound {
         transparent: settings.transparent_port.map_or_else(|| Ok(Vec::new()), listen_transparent)?,
         connect,
@@ -88,6 +94,8 @@ pub fn bind(settings: &Settings) -> Result<Bound, StartError> {
         acceptor,
         settings: settings.clone(),
         identity,
+        book,
+        policies,
         dialer: Dialer {
             resolver: Resolver::new(&settings.upstreams),
             proxy,
@@ -97,6 +105,17 @@ pub fn bind(settings: &Settings) -> Result<Bound, StartError> {
         telemetry: None,
         metrics: None,
         verdicts: Verdicts::default(),
+    })
+}
+
+/// Where the rules are, where some are asked for.
+fn rules(settings: &Settings) -> Option<Source> {
+    Some(Source {
+        path: settings.rules.clone()?,
+        private: settings.ca_dir.clone(),
+        allowed_providers: settings.allowed_providers.clone(),
+        // Set by kubelet in every container.
+        in_cluster: std::env::var_os("KUBERNETES_SERVICE_HOST").is_some(),
     })
 }
 
@@ -168,6 +187,19 @@ impl Bound {
         Bound { telemetry: Some(counts), ..self }
     }
 
+    /// What became of the rules; `None` where none are asked for.
+    #[must_use]
+    pub fn rules(&self) -> Option<status::Rules> {
+        self.policies.status()
+    }
+
+    /// Lets metrics tell which rules hold, and of which were refused.
+    #[must_use]
+    pub fn with_about(self, about: About) -> Bound {
+        self.policies.tell(about);
+        self
+    }
+
     /// Lets the status tell where metrics and probes are.
     #[must_use]
     pub fn with_metrics_at(self, address: SocketAddr) -> Bound {
@@ -210,10 +242,12 @@ impl Bound {
             settings: self.settings.clone(),
             telemetry: self.telemetry.clone(),
             verdicts: self.verdicts.clone(),
+            policies: Arc::clone(&self.policies),
             alive: AtomicBool::new(true),
             draining: AtomicBool::new(false),
         });
         let living = Living(Arc::clone(&observer));
+        let watching = self.policies.watch();
         let seen = Arc::clone(&counters);
         let thread = std::thread::Builder::new()
             .name("outrigger-traffic".to_owned())
@@ -234,7 +268,7 @@ impl Bound {
             .recv()
             .unwrap_or_else(|_| Err(std::io::Error::other("it ended at once")))
             .map_err(StartError::Runtime)?;
-        Ok(Running { observer, stop, thread })
+        Ok(Running { observer, stop, thread, watching })
     }
 
     async fn run(
@@ -245,19 +279,24 @@ impl Bound {
         started: SyncSender<std::io::Result<()>>,
         stopped: oneshot::Receiver<Duration>,
     ) {
-        let book = prices::book(self.settings.prices.as_deref());
         let deployments = Arc::new(deployments::table(&self.settings.deployments));
         let records =
-            Rc::new(Records::new(recorder, book, deployments, self.identity, Arc::clone(&counters)));
+            Rc::new(Records::new(recorder, self.book, deployments, self.identity, Arc::clone(&counters)));
         let client = Rc::new(Client::new(self.dialer, self.connector));
         let shared = Rc::new(Shared {
             client: Rc::clone(&client),
             records: Rc::clone(&records),
             include_usage: IncludeUsage::new(self.settings.include_usage),
             hang_ups: Rc::new(HangUps::new(&self.settings)),
+            policies: Arc::clone(&self.policies),
         });
         let leaves = self.leaves;
-        let classifier = Classifier::new(&self.settings, learned, Box::new(move |host| leaves.covers(host)));
+        let classifier = Classifier::new(
+            &self.settings,
+            learned,
+            Box::new(move |host| leaves.covers(host)),
+            self.policies,
+        );
         let edge =
             Rc::new(Edge { shared, acceptor: self.acceptor, classifier, counters: Arc::clone(&counters) });
         let (drain, token) = drain::new();
@@ -334,6 +373,8 @@ pub struct Running {
     observer: Arc<Observer>,
     stop: oneshot::Sender<Duration>,
     thread: JoinHandle<()>,
+    /// Held: rules are read again when they change.
+    watching: Option<Watching>,
 }
 
 impl Running {
@@ -354,6 +395,7 @@ impl Running {
     #[must_use]
     pub fn drain(self, grace: Duration) -> Seen {
         self.observer.draining.store(true, Ordering::Release);
+        drop(self.watching);
         // Refused only when the thread has ended already.
         let _ended = self.stop.send(grace);
         if self.thread.join().is_err() {

@@ -1,6 +1,6 @@
 //! The HTTPS-forwarding proxy: decrypts only the listed LLM hosts, forwards everything, shows each call to the ledger.
 //!
-//! Order of the modules, highest first: doctor > {admin, metrics_port, diagnostician} > app > downstream > {tls, exchange} > upstream > {drain, seen, settings, error}.
+//! Order of the modules, highest first: doctor > {admin, metrics_port, diagnostician} > app > downstream > {tls, exchange} > upstream > {policy, drain, seen, settings, error}.
 //! Traffic runs on one single-threaded runtime; both sides of a connection stay on it, so nothing here is locked.
 
 mod admin;
@@ -18,6 +18,7 @@ mod identity;
 pub mod logging;
 mod metrics_port;
 pub mod panics;
+mod policy;
 mod prices;
 mod seen;
 mod settings;

@@ -56,6 +56,9 @@ struct Arguments {
     /// Unix socket on which the sidecar tells its state to `doctor`.
     #[arg(long, value_name = "FILE", global = true)]
     admin_socket: Option<PathBuf>,
+    /// Rules: a file, or the folder where a ConfigMap with `rules.yaml` is mounted.
+    #[arg(long, value_name = "FILE|DIR")]
+    rules: Option<PathBuf>,
     /// OTLP endpoint; wins over the `OTEL_*` variables.
     #[arg(long, value_name = "URL")]
     otlp: Option<String>,
@@ -101,6 +104,7 @@ fn run(arguments: Arguments, logging: &Logging) -> Result<(), Box<dyn std::error
     let mut settings = Settings::load(arguments.config.as_deref())?;
     settings.upstreams.extend(arguments.upstream);
     settings.extra_cas.extend(arguments.extra_ca);
+    settings.rules = arguments.rules.or(settings.rules);
     settings.trust_dir = arguments.trust_dir.or(settings.trust_dir);
     settings.ca_dir = arguments.ca_dir.or(settings.ca_dir);
     settings.admin_socket = arguments.admin_socket.or(settings.admin_socket);
@@ -116,6 +120,10 @@ fn run(arguments: Arguments, logging: &Logging) -> Result<(), Box<dyn std::error
     let sends = telemetry.sends();
     let telemetry = telemetry.with_spool(settings.spool().filter(|_| sends));
     let exporter = (sends || telemetry.scraped).then(|| Exporter::start(telemetry)).transpose()?;
+    let bound = match &exporter {
+        Some(exporter) => bound.with_about(exporter.about()),
+        None => bound,
+    };
     if let (Some(exporter), Some(until)) = (&exporter, bound.authority_until()) {
         exporter.about().authority_until(until);
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use outrigger_exporter::SpoolSettings;
 use outrigger_ledger::Source;
+use outrigger_providers::services;
 use rustix::fs::Access;
 use serde::Deserialize;
 
@@ -58,6 +59,11 @@ pub struct Settings {
     pub admin_socket: Option<PathBuf>,
     /// File with prices of one's own (docs/prices.md), laid over the built-in book.
     pub prices: Option<PathBuf>,
+    /// Rules (docs/rules.md): a file, or the folder where a ConfigMap with `rules.yaml` is mounted. Without it calls are watched, and
+    /// nothing else.
+    pub rules: Option<PathBuf>,
+    /// The providers that the rules' backups may name, by id; any without it.
+    pub allowed_providers: Option<Vec<String>>,
     /// Which models stand behind names that the customer gave, deployments of Azure and ARNs of Bedrock: per resource, the
     /// first label of its host or `*`, the names and their models.
     #[serde(deserialize_with = "deployments::read")]
@@ -137,6 +143,8 @@ impl Default for Settings {
             failure_policy: FailurePolicy::Open,
             admin_socket: None,
             prices: None,
+            rules: None,
+            allowed_providers: None,
             deployments: Vec::new(),
             identity_order: Source::ALL.map(|source| source.as_str().to_owned()).to_vec(),
             identity_headers: Vec::new(),
@@ -177,6 +185,7 @@ impl Settings {
                     .with_list_parse_key("passthrough_hosts")
                     .with_list_parse_key("extra_cas")
                     .with_list_parse_key("deployments")
+                    .with_list_parse_key("allowed_providers")
                     .with_list_parse_key("identity_order")
                     .with_list_parse_key("identity_headers")
                     .try_parsing(true)
@@ -196,6 +205,14 @@ impl Settings {
                      or wildcard"
                 )));
             }
+        }
+        let known = services::ALL.map(|service| service.id);
+        let allowed = self.allowed_providers.iter().flatten();
+        if let Some(wrong) = allowed.into_iter().find(|allowed| !known.contains(&allowed.as_str())) {
+            return Err(StartError::Settings(format!(
+                "`{wrong}` in `allowed_providers` is not a provider; the providers are {}",
+                known.join(", ")
+            )));
         }
         let floor = SpoolSettings::LEAST_BYTES;
         if let Some(bytes) = self.spool_bytes.filter(|bytes| *bytes < floor) {
@@ -262,6 +279,8 @@ fn is_setting(name: &str) -> bool {
         "FAILURE_POLICY",
         "ADMIN_SOCKET",
         "PRICES",
+        "RULES",
+        "ALLOWED_PROVIDERS",
         "DEPLOYMENTS",
         "IDENTITY_ORDER",
         "IDENTITY_HEADERS",

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::Settings;
 use crate::diagnostician::Verdicts;
 use crate::downstream::learned::Learned;
+use crate::policy::Policies;
 use crate::seen::Counters;
 use crate::tls::custody::Custody;
 use crate::tls::leaf::Leaves;
@@ -45,6 +46,9 @@ pub struct Status {
     /// What is wrong, by the records of the calls so far.
     #[serde(default)]
     pub verdicts: Vec<Verdict>,
+    /// The rules; none where none are asked for.
+    #[serde(default)]
+    pub rules: Option<Rules>,
     /// What came by redirection, one entry per family that is listened for.
     pub redirected: Vec<Redirected>,
     /// What `outrigger-redirect` reported, if its report lies among the trust files.
@@ -155,6 +159,29 @@ pub struct Flow {
     pub dropped: BTreeMap<String, u64>,
 }
 
+/// The rules in force.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rules {
+    /// Where they are read: a file, or a folder with `rules.yaml`.
+    pub path: PathBuf,
+    /// Which document is in force: `current`, the one there; `kept`, the last good one before it; `none`.
+    pub state: String,
+    /// `passthrough`, `observe` or `act`.
+    pub mode: String,
+    /// SHA-256 of the document in force; empty with none.
+    pub hash: String,
+    /// Names of its rules, from the top.
+    pub rules: Vec<String>,
+    /// Every other place that a prompt may go.
+    pub backups: Vec<String>,
+    /// What is wrong, or doubtful, with what was read last.
+    pub faults: Vec<String>,
+    /// Documents that were taken so far.
+    pub accepted: u64,
+    /// Documents that were refused so far.
+    pub rejected: u64,
+}
+
 /// Telemetry on disk.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spool {
@@ -233,6 +260,7 @@ pub struct Observer {
     pub(crate) settings: Settings,
     pub(crate) telemetry: Option<CountsReader>,
     pub(crate) verdicts: Verdicts,
+    pub(crate) policies: Arc<Policies>,
     /// Whether the traffic thread runs.
     pub(crate) alive: AtomicBool,
     /// Whether the end was ordered.
@@ -274,6 +302,7 @@ impl Observer {
             telemetry: self.telemetry.as_ref().map(|reader| flows(&reader.counts())),
             spool: self.telemetry.as_ref().and_then(CountsReader::spool).map(spool),
             verdicts: self.verdicts.now().into_iter().map(verdict).collect(),
+            rules: self.policies.status(),
             redirected: self.redirected(),
             redirect: self.redirect_report(),
             authority: self.authority(&seen.authority),

@@ -18,7 +18,7 @@ use std::time::Duration;
 use outrigger_contract::trust_variables::Trust;
 use outrigger_exporter::Exporter;
 use outrigger_ledger::{CallRecord, Recorder};
-use outrigger_sidecar::{Bound, Deployment, MetricsPort, Running, Settings, UpstreamOverride};
+use outrigger_sidecar::{Bound, Deployment, MetricsPort, Running, Settings, UpstreamOverride, status};
 
 use crate::bill::{Bill, Telemetry};
 use crate::exec::environment::{Listeners, UserEnvironment};
@@ -60,6 +60,9 @@ pub(crate) struct Arguments {
     /// What model stands behind a deployment of Azure or an ARN of Bedrock; RESOURCE is the first label of the host, or `*`.
     #[arg(long, value_name = "RESOURCE/NAME=MODEL")]
     deployment: Vec<Deployment>,
+    /// Rules (docs/rules.md): a file, or a folder with `rules.yaml`; read again when it changes.
+    #[arg(long, value_name = "FILE|DIR")]
+    rules: Option<PathBuf>,
     /// PEM file with certificate authorities to trust upstream, beside the public ones.
     #[arg(long, value_name = "FILE")]
     extra_ca: Vec<PathBuf>,
@@ -155,8 +158,15 @@ fn start(arguments: &Arguments, bill: &Arc<Bill>) -> Result<Aboard, Box<dyn std:
         hosts: arguments.host.clone(),
         deployments: arguments.deployment.clone(),
         include_usage: !arguments.no_include_usage,
+        rules: arguments.rules.clone(),
         ..settings(&arguments.upstream, &arguments.extra_ca, &user)
     })?;
+    if let Some(rules) = bound.rules().filter(|rules| rules.hash.is_empty()) {
+        output::note(&format!(
+            "no rules are in force: {}; calls are watched, nothing else",
+            without_rules(&rules)
+        ));
+    }
     let directory = tempfile::Builder::new().prefix("outrigger-").tempdir()?;
     let trust = trust::write(directory.path(), &bound, &arguments.extra_ca, &user, arguments.trust_java)?;
     let trust = without_java_unless_it_runs(trust, arguments);
@@ -168,11 +178,25 @@ fn start(arguments: &Arguments, bill: &Arc<Bill>) -> Result<Aboard, Box<dyn std:
     let telemetry_to = telemetry.endpoints();
     let exporter =
         (telemetry.sends() || telemetry.scraped).then(|| Exporter::start(telemetry)).transpose()?;
+    let bound = match &exporter {
+        Some(exporter) => bound.with_about(exporter.about()),
+        None => bound,
+    };
     let running = serve(bound, bill, exporter.as_ref())?;
     if let Some(port) = port {
         metrics::serve(port, running.observer(), exporter.as_ref().and_then(Exporter::scrape))?;
     }
     Ok(Aboard { running, exporter, telemetry_to, variables: child.variables, _trust: directory })
+}
+
+/// Why none are in force.
+fn without_rules(rules: &status::Rules) -> String {
+    let path = rules.path.display();
+    if rules.faults.is_empty() {
+        format!("there is none at {path}")
+    } else {
+        format!("`outrigger rules check {path}` says what is wrong")
+    }
 }
 
 /// The settings of a sidecar beside one program on a host.

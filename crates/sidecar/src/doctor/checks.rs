@@ -81,6 +81,10 @@ crate::checks! {
     PASSED: "passed-through", Note,
         "Connections that passed through unread, by reason.",
         "";
+    RULES: "rules", Note, "The rules in force: their mode, their hash and where else prompts may go.", "";
+    RULES_REFUSED: "rules-refused", Warn,
+        "The rules that were read last are refused: the last good ones go on, or none.",
+        "follow what is said of each line; `outrigger rules check FILE` says the same before a document is mounted";
     TRUST_OFF: "trust-off", Warn,
         "No trust files are published, so no program can be given Outrigger's authority.",
         "set `trust_dir` (`OUTRIGGER_TRUST_DIR`), or lead programs by base URL";

@@ -4,6 +4,7 @@ mod ask;
 pub mod checks;
 pub mod finding;
 pub mod round_trip;
+mod rules;
 mod state;
 mod trust;
 

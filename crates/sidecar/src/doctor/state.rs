@@ -45,6 +45,7 @@ pub(super) fn judge(status: &Status, own: Option<&str>, now: u64) -> Vec<Finding
     redirect(status, &mut findings);
     clients(status, own, &mut findings);
     passed(status, &mut findings);
+    super::rules::judge(status.rules.as_ref(), &mut findings);
     findings
 }
 
@@ -249,6 +250,7 @@ mod tests {
             telemetry: Some(flows([("calls", 2, &[]), ("metrics", 9, &[("superseded", 3)])])),
             spool: None,
             verdicts: Vec::new(),
+            rules: None,
             redirected: vec![Redirected {
                 family: "ipv4".to_owned(),
                 connections: 3,

@@ -7,10 +7,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use outrigger_providers::{Service, services};
+use outrigger_rules::Mode;
 use rustls::server::Accepted;
 
 use crate::downstream::connect::Destination;
 use crate::downstream::learned::{Client, Learned};
+use crate::policy::Policies;
 use crate::settings::{FailurePolicy, Settings};
 use crate::tls::accept::Protocol;
 
@@ -43,11 +45,13 @@ pub(crate) enum Reason {
     NotCovered,
     /// As many connections as allowed are being read.
     Budget,
+    /// The rules' mode is `passthrough`.
+    Mode,
 }
 
 impl Reason {
     /// How many there are.
-    pub(crate) const COUNT: usize = 11;
+    pub(crate) const COUNT: usize = 12;
 
     /// Every reason, in the order of its number.
     pub(crate) const ALL: [Reason; Reason::COUNT] = [
@@ -62,6 +66,7 @@ impl Reason {
         Reason::NotTrusted,
         Reason::NotCovered,
         Reason::Budget,
+        Reason::Mode,
     ];
 
     /// The word for it.
@@ -78,6 +83,7 @@ impl Reason {
             Reason::NotTrusted => "not_trusted",
             Reason::NotCovered => "not_covered",
             Reason::Budget => "budget",
+            Reason::Mode => "mode",
         }
     }
 }
@@ -121,6 +127,7 @@ pub(crate) struct Classifier {
     added: HashMap<String, &'static Service>,
     passthrough: HashSet<String>,
     covered: Box<dyn Fn(&str) -> bool>,
+    policies: Arc<Policies>,
     pub(crate) learned: Arc<Learned>,
     /// Whether a client that refused us passes through. Otherwise it keeps failing.
     pub(crate) lets_go: bool,
@@ -133,6 +140,7 @@ impl Classifier {
         settings: &Settings,
         learned: Arc<Learned>,
         covered: Box<dyn Fn(&str) -> bool>,
+        policies: Arc<Policies>,
     ) -> Classifier {
         Classifier {
             added: settings
@@ -144,6 +152,7 @@ impl Classifier {
                 .collect(),
             passthrough: settings.passthrough_hosts.iter().map(|host| plain(host)).collect(),
             covered,
+            policies,
             learned,
             lets_go: settings.failure_policy == FailurePolicy::Open,
             seats: Rc::new(Cell::new(settings.max_intercepted)),
@@ -178,6 +187,9 @@ impl Classifier {
         }
         if self.passthrough.contains(&name) {
             return Verdict::Passthrough(Reason::Configured);
+        }
+        if self.policies.mode() == Mode::Passthrough {
+            return Verdict::Passthrough(Reason::Mode);
         }
         if !(self.covered)(&name) {
             return Verdict::Passthrough(Reason::NotCovered);
@@ -214,6 +226,7 @@ mod tests {
 
     use super::*;
     use crate::downstream::learned::Refusal;
+    use crate::policy::Source;
     use crate::tls::provider;
 
     fn hello(name: &str, alpn: &[&str]) -> Accepted {
@@ -244,7 +257,8 @@ mod tests {
             max_intercepted: 1,
             ..Settings::default()
         };
-        Classifier::new(&settings, Arc::default(), Box::new(|host| host != "jp.api.openai.com"))
+        let policies = Policies::open(None, Arc::new(outrigger_pricing::PriceBook::builtin().clone()));
+        Classifier::new(&settings, Arc::default(), Box::new(|host| host != "jp.api.openai.com"), policies)
     }
 
     fn anywhere(port: u16) -> Destination {
@@ -315,6 +329,24 @@ mod tests {
         classifier.learned.refused(&refused.client, Refusal::Certificate);
         drop(refused);
         assert_eq!(reason(judge()), None, "nothing goes unobserved by its client's choice");
+    }
+
+    #[test]
+    fn in_mode_passthrough_nothing_is_read_until_the_mode_changes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rules.yaml");
+        std::fs::write(&path, "version: 1\nmode: passthrough\n").unwrap();
+        let source = Source { path: path.clone(), private: None, allowed_providers: None, in_cluster: false };
+        let book = Arc::new(outrigger_pricing::PriceBook::builtin().clone());
+        let policies = Policies::open(Some(source), book);
+        let settings = Settings::default();
+        let classifier =
+            Classifier::new(&settings, Arc::default(), Box::new(|_| true), Arc::clone(&policies));
+        let judge = || reason(classifier.judge(&hello("api.openai.com", &[]), &anywhere(443)));
+        assert_eq!(judge(), Some(Reason::Mode));
+        std::fs::write(&path, "version: 1\n").unwrap();
+        policies.reload();
+        assert_eq!(judge(), None);
     }
 
     #[test]

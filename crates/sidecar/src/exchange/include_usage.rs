@@ -91,7 +91,7 @@ impl IncludeUsage {
         sent: &Rc<Cell<bool>>,
     ) -> (Request<ForwardedBody>, Option<Asked>) {
         let concerned = self.on
-            && recognised.operation.is_inference()
+            && watch.is_some()
             && recognised.dialect.has_include_usage()
             && route.service.streamed_usage != StreamedUsage::Unasked;
         let hindrance = if concerned { self.hindrance(route, &head.headers, &body) } else { None };

@@ -16,13 +16,15 @@ pub(crate) mod watch;
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response, Version};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use outrigger_ledger::{CallId, CallStart, End, Mode};
+use outrigger_ledger::{CallId, CallStart, End, Mode as Way};
 use outrigger_providers::{Recognised, services};
+use outrigger_rules::Mode;
 
 use crate::clock::CallClock;
 use crate::exchange::after_flush::AfterFlush;
@@ -34,6 +36,7 @@ use crate::exchange::request::{Binding, Misrouted, Route, outgoing};
 use crate::exchange::rewritten::RewrittenBody;
 use crate::exchange::tunnel::Tunnel;
 use crate::exchange::watch::{Records, Watch};
+use crate::policy::Policies;
 use crate::seen::Counters;
 use crate::tls::accept::Protocol;
 use crate::upstream::DialError;
@@ -49,13 +52,22 @@ pub(crate) struct Shared {
     pub(crate) records: Rc<Records>,
     pub(crate) include_usage: IncludeUsage,
     pub(crate) hang_ups: Rc<HangUps>,
+    pub(crate) policies: Arc<Policies>,
+}
+
+impl Shared {
+    /// Whether calls that begin now are watched. A connection that was read before the mode became `passthrough` stays with us,
+    /// and so does whoever calls us by our base URL: what they send is forwarded, and not looked at.
+    fn watches(&self) -> bool {
+        self.policies.mode() != Mode::Passthrough
+    }
 }
 
 /// One connection of the app whose requests we read.
 pub(crate) struct Connection {
     pub(crate) shared: Rc<Shared>,
     pub(crate) binding: Binding,
-    pub(crate) mode: Mode,
+    pub(crate) mode: Way,
     pub(crate) protocol: Protocol,
     pub(crate) after: Rc<AfterFlush>,
     /// Set when a request of this connection was answered with 101: the connection then becomes a tunnel.
@@ -121,8 +133,8 @@ async fn forward(
 ) -> Response<RelayedBody> {
     let shared = &connection.shared;
     let recognised = (route.service.recognise)(request.method(), route.path_and_query.path());
-    let watch =
-        recognised.operation.is_inference().then(|| watch(connection, &request, &route, recognised, clock));
+    let is_watched = recognised.operation.is_inference() && shared.watches();
+    let watch = is_watched.then(|| watch(connection, &request, &route, recognised, clock));
 
     let request_sent = Rc::new(Cell::new(false));
     let (head, body) = request.into_parts();
@@ -162,8 +174,10 @@ async fn forward(
         Answered::Stream(strip) => (Ahead::new(), Some(strip)),
         Answered::Otherwise(ahead) => (ahead, None),
     };
-    let billed_to_the_end =
-        route.service.bills_after_hang_up && shared.hang_ups.drains() && head.status.is_success();
+    let billed_to_the_end = watch.is_some()
+        && route.service.bills_after_hang_up
+        && shared.hang_ups.drains()
+        && head.status.is_success();
     let hang_ups = billed_to_the_end.then(|| Rc::clone(&shared.hang_ups));
     let body = ObservedBody {
         ahead,

@@ -38,9 +38,9 @@ pub(crate) async fn forward(
     route: &Route,
     clock: CallClock,
 ) -> Response<RelayedBody> {
-    let recognised = is_websocket(request.headers())
-        .then(|| (route.service.recognise_socket)(route.path_and_query.path()))
-        .flatten();
+    let is_watched = is_websocket(request.headers()) && connection.shared.watches();
+    let recognised =
+        is_watched.then(|| (route.service.recognise_socket)(route.path_and_query.path())).flatten();
     let watch = recognised.map(|recognised| watch(connection, &request, route, recognised, clock));
     let (head, body) = request.into_parts();
     // What places its calls in a trace must outlive the request.
