@@ -179,7 +179,7 @@ fn every_expression_names_what_a_real_sidecar_exposes_and_yields_what_it_should(
 }
 
 /// Models of OpenAI and what becomes of their calls; the others' calls are well.
-fn script() -> Vec<Rule> {
+pub(crate) fn script() -> Vec<Rule> {
     let of = |model: &str, answer: Answer| Rule { model: Some(model.to_owned()), answer, ..Rule::default() };
     let error = |error| Answer { error: Some(error), ..Answer::default() };
     vec![
@@ -207,7 +207,7 @@ fn script() -> Vec<Rule> {
 }
 
 /// Makes a call of every kind; how many they were.
-fn traffic(sidecar: SocketAddr) -> usize {
+pub(crate) fn traffic(sidecar: SocketAddr) -> usize {
     let key = format!("Bearer {KEY}");
     let call = |path: &str, more: &[(&str, &str)], body: &Value| {
         let headers = [

@@ -7,6 +7,7 @@
 
 mod alerts;
 mod dashboards;
+mod golden;
 mod shapes;
 mod spool;
 mod traces;

@@ -227,7 +227,7 @@ impl Metrics {
         let mut labels = self.series.labels(10);
         labels.push(keys::OPERATION, call.operation.as_str());
         labels.push(keys::PROVIDER, call.otel_provider);
-        if let Some(model) = &call.facts.model {
+        if let Some(model) = schema::model(call) {
             labels.push(keys::REQUEST_MODEL, self.models.word(model));
         }
         if let Some(model) = &call.served_model {
@@ -294,9 +294,13 @@ impl Metrics {
         let series = &mut self.series;
         labels.with(keys::ERROR_TYPE, error.as_ref(), |labels| self.http.record(seconds, labels, series));
 
+        // The model that answered is known of the last attempt alone; the others may have been for another.
+        let last = call.attempts.last().is_some_and(|last| last.number == attempt.number);
+        let asked = attempt.model.as_deref().filter(|_| !last);
+        let model = asked.or(call.model()).unwrap_or("unknown");
         let mut labels = series.labels(4);
         labels.push("provider", attempt.provider);
-        labels.push("model", self.models.word(call.model().unwrap_or("unknown")));
+        labels.push("model", self.models.word(model));
         labels.push("outcome", if error.is_some() { "failed" } else { "answered" });
         labels.with(keys::ERROR_TYPE, error.as_ref(), |labels| self.attempts.add(1, labels, series));
     }

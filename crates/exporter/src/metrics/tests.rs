@@ -234,6 +234,23 @@ fn what_names_no_user_is_summed_apart() {
 }
 
 #[test]
+fn after_a_failover_each_metric_names_the_model_that_it_is_about() {
+    let mut call = answered();
+    let mut before = call.attempts[0].clone();
+    (before.status, before.error_type) = (Some(500), Some("500".to_owned()));
+    call.attempts[0].number = 2;
+    call.attempts[0].model = Some("claude-sonnet-4-5".to_owned());
+    call.attempts.insert(0, before);
+    call.served_model = Some("claude-sonnet-4-5-20250929".to_owned());
+    let points = Bench::of(&[call]).points();
+    let models: BTreeSet<&str> =
+        points["outrigger.attempts"].iter().map(|(labels, ..)| labels["model"].as_str()).collect();
+    assert_eq!(models, BTreeSet::from(["claude-sonnet-4-5-20250929", "gpt-5.1"]));
+    let (labels, ..) = only(&points, "gen_ai.client.inference.duration");
+    assert_eq!(labels["gen_ai.request.model"], "claude-sonnet-4-5");
+}
+
+#[test]
 fn what_is_estimated_is_money_and_no_tokens_of_the_conventions() {
     let mut call = answered();
     call.tokens.answer = Some(Estimate { tokens: 380, low: 300, high: 500 });

@@ -26,7 +26,7 @@ pub use read::{
 pub(crate) use resource::{attributes as resource_attributes, random_instance};
 pub use sampler::Sampler;
 pub(crate) use sampler::Tracing;
-pub(crate) use span::{cache_write, cost_status, is_openai, reasoning, time_to_first_chunk};
+pub(crate) use span::{cache_write, cost_status, is_openai, model, reasoning, time_to_first_chunk};
 pub(crate) use value::seconds;
 use value::{Bounds, delimited};
 

@@ -64,7 +64,7 @@ pub(super) fn say_dropped(dropped: u32, out: &mut Vec<u8>) {
 }
 
 /// The model that the attempt which served the caller was for.
-fn model(call: &CallRecord) -> Option<&str> {
+pub(crate) fn model(call: &CallRecord) -> Option<&str> {
     let served = call.attempts.last().and_then(|attempt| attempt.model.as_deref());
     served.or(call.facts.model.as_deref())
 }
