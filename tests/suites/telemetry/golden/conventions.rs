@@ -1,6 +1,8 @@
 //! The conventions as tables: OpenTelemetry's GenAI conventions (after v1.41; Development) and the HTTP client's (stable), as
 //! read in August to November 2026. What is ours begins with `outrigger.` and is documented elsewhere.
 
+#![expect(clippy::panic, reason = "a check fails its test by panicking, with the reason")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
