@@ -243,6 +243,17 @@ fn our_own_choices_are_read() {
         (settings.genai_metrics, settings.cache_attribute),
         (GenAiMetrics::V1_41, CacheAttribute::CacheCreation)
     );
+    let about_app = |settings: &Settings| {
+        (settings.modality_attributes, settings.app_telemetry, settings.app_instrumented)
+    };
+    assert_eq!(about_app(&settings), (true, AppTelemetry::Both, AppInstrumented::Recognised));
+    let settings = on(&[
+        COMMON,
+        ("OUTRIGGER_GENAI_MODALITY_ATTRIBUTES", "false"),
+        ("OUTRIGGER_APP_TELEMETRY", "metrics_only"),
+        ("OUTRIGGER_APP_INSTRUMENTED", "always"),
+    ]);
+    assert_eq!(about_app(&settings), (false, AppTelemetry::MetricsOnly, AppInstrumented::Always));
 }
 
 #[test]
@@ -272,6 +283,9 @@ fn what_cannot_be_understood_is_named_with_its_value_and_the_mend() {
         ("OTEL_RESOURCE_ATTRIBUTES", "team=%zz", "percent-encoded"),
         ("OUTRIGGER_GENAI_METRICS", "old", "latest, v1.41 or both"),
         ("OUTRIGGER_GENAI_CACHE_ATTRIBUTE", "both", "cache_write or cache_creation"),
+        ("OUTRIGGER_GENAI_MODALITY_ATTRIBUTES", "maybe", "true or false"),
+        ("OUTRIGGER_APP_TELEMETRY", "none", "both, link or metrics_only"),
+        ("OUTRIGGER_APP_INSTRUMENTED", "sometimes", "recognised or always"),
         ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "collector:4318", "http://localhost:4318"),
         ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "ftp://collector", "http://localhost:4318"),
         ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "http://", "http://localhost:4318"),
