@@ -127,13 +127,22 @@ impl Spool {
         tallies: &Arc<Tallies>,
         ended: impl Send + 'static,
     ) -> std::io::Result<Spool> {
+        Spool::start_on(sink::files, settings, tallies, ended)
+    }
+
+    fn start_on(
+        make: impl Fn() -> sink::Make + Send + 'static,
+        settings: &SpoolSettings,
+        tallies: &Arc<Tallies>,
+        ended: impl Send + 'static,
+    ) -> std::io::Result<Spool> {
         let (sender, commands) = mpsc::channel();
         let shared = Arc::new(Shared::default());
         tallies.spool.named(&settings.directory);
         let (owned, counted, seen) = (settings.clone(), Arc::clone(tallies), Arc::clone(&shared));
         std::thread::Builder::new().name("outrigger-spool".to_owned()).spawn(move || {
             give_way();
-            match Disk::open(&owned, Arc::clone(&counted), seen, sink::files) {
+            match Disk::open(&owned, Arc::clone(&counted), seen, make) {
                 Ok(mut disk) => {
                     while let Ok(command) = commands.recv() {
                         disk.obey(command);
@@ -197,6 +206,17 @@ impl Spool {
     /// Whether captured prompts and answers may go in.
     pub(crate) const fn content(&self) -> bool {
         self.content
+    }
+
+    /// One on a disk that hangs in every write until it is let go.
+    #[cfg(test)]
+    pub(crate) fn on_a_disk_that_hangs(
+        settings: &SpoolSettings,
+        tallies: &Arc<Tallies>,
+        hold: testing::Hold,
+        ended: impl Send + 'static,
+    ) -> Spool {
+        Spool::start_on(move || testing::hanging(&hold), settings, tallies, ended).unwrap()
     }
 
     /// One whose disk works on the thread of the test, so that paused time does not run ahead of it.

@@ -1,8 +1,8 @@
 //! What the spool's tests share: entries to tell apart, and a disk that fills up or breaks at any byte.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 
 use super::load::{Findings, Most};
 use super::log::Log;
@@ -70,5 +70,34 @@ impl Sink for Filling {
 
     fn sync(&mut self) -> io::Result<()> {
         Err(io::ErrorKind::Other.into())
+    }
+}
+
+/// Open as long as its sender is.
+pub(crate) type Hold = Arc<Mutex<mpsc::Receiver<()>>>;
+
+/// Files that are not written before the hold is closed.
+pub(super) fn hanging(hold: &Hold) -> Make {
+    let (hold, files) = (Arc::clone(hold), files());
+    Box::new(move |path| Ok(Box::new(Hanging { sink: files(path)?, hold: Arc::clone(&hold) })))
+}
+
+struct Hanging {
+    sink: Box<dyn Sink>,
+    hold: Hold,
+}
+
+impl Sink for Hanging {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let _closed = self.hold.lock().unwrap().recv();
+        self.sink.write(bytes)
+    }
+
+    fn cut(&mut self, length: u64) -> io::Result<()> {
+        self.sink.cut(length)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.sink.sync()
     }
 }

@@ -23,15 +23,23 @@ impl Ground {
     }
 
     fn scene(&self, script: &Script) -> Scene {
+        self.scene_with(script, false)
+    }
+
+    fn scene_with(&self, script: &Script, content: bool) -> Scene {
         let tallies = Arc::new(Tallies::default());
-        let settings = SpoolSettings {
+        let settings = SpoolSettings { content, ..self.settings() };
+        let spool = Spool::on_this_thread(&settings, &tallies, &self.volume).unwrap();
+        Scene::counting(script, BOUNDS, tallies, Some(spool))
+    }
+
+    fn settings(&self) -> SpoolSettings {
+        SpoolSettings {
             directory: self.directory.path().to_owned(),
             bytes: Some(1 << 20),
             age: Duration::from_secs(3600),
             content: false,
-        };
-        let spool = Spool::on_this_thread(&settings, &tallies, &self.volume).unwrap();
-        Scene::counting(script, BOUNDS, tallies, Some(spool))
+        }
     }
 }
 
@@ -178,7 +186,7 @@ async fn at_the_end_a_silent_endpoint_holds_nothing_back_from_the_spool() {
 
 #[tokio::test(start_paused = true)]
 async fn on_a_full_disk_telemetry_stays_in_memory_until_there_is_room() {
-    let (ground, script) = (Ground::new(), away(30));
+    let (ground, script) = (Ground::new(), away(8));
     let said = Said::listen();
     let scene = play_in(ground.scene(&script), async |scene| {
         // The header of a segment and one entry.
@@ -269,6 +277,51 @@ async fn what_is_too_long_for_the_spool_goes_there_in_parts_and_one_that_is_too_
     assert!(said.lines("takes 600000 bytes")[0].contains("spool_bytes"));
 }
 
+#[tokio::test(start_paused = true)]
+async fn content_goes_to_the_disk_only_where_it_was_asked_for() {
+    for (asked, expected) in [(false, "left"), (true, "whole")] {
+        let (ground, script) = (Ground::new(), away(1));
+        let mut scene = ground.scene_with(&script, asked);
+        Rc::get_mut(&mut scene.lane).unwrap().parts.pack = Box::new(|_, content| match content {
+            Content::Whole => Bytes::from("whole"),
+            Content::Left => Bytes::from("left"),
+        });
+        let scene = play_in(scene, async |scene| {
+            scene.push(b'a');
+            pass(10_000).await;
+        })
+        .await;
+        assert_eq!(scene.marks(&script), ["whole", expected]);
+    }
+}
+
+/// In real time: the disk has a thread that hangs in a write.
+#[tokio::test]
+async fn a_disk_that_hangs_holds_up_neither_the_lane_nor_its_end() {
+    let (ground, script) = (Ground::new(), away(99));
+    let tallies = Arc::new(Tallies::default());
+    let (ended, ends) = std::sync::mpsc::channel::<()>();
+    let (held, hold) = std::sync::mpsc::channel();
+    let hold = Arc::new(std::sync::Mutex::new(hold));
+    let spool = Spool::on_a_disk_that_hangs(&ground.settings(), &tallies, hold, ended);
+    let scene = play_in(Scene::counting(&script, BOUNDS, tallies, Some(spool)), async |scene| {
+        b"abcd".iter().for_each(|mark| scene.push(*mark));
+        while script.sent().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        b"efghijklmn".iter().for_each(|mark| scene.push(*mark));
+        tokio::task::yield_now().await;
+        assert_eq!(scene.count(), count(14, 0, 8, [(DropCause::NoRoom, 6)]), "bounded in memory");
+    })
+    .await;
+    // The lane has been torn down, as at a deadline, while the write hangs.
+    scene.lane.abandon();
+    assert_eq!(scene.count(), count(14, 0, 0, [(DropCause::NoRoom, 6), (DropCause::Ended, 8)]));
+    drop(scene);
+    drop(held);
+    let _closed = ends.recv();
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     Push,
@@ -322,7 +375,7 @@ proptest! {
                     step => lives.last_mut().unwrap().push(step),
                 }
             }
-            lives.push(vec![Step::Room(ROOM), Step::Pass(1_000_000)]);
+            lives.push(vec![Step::Room(ROOM), Step::Pass(20_000_000)]);
             let (mut mark, mut left, mut dropped) = (0u8, 0, 0);
             let mut in_memory = BTreeSet::new();
             for life in lives {

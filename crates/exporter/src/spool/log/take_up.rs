@@ -42,8 +42,8 @@ impl Log {
         numbers.sort_unstable();
         let mut findings = Findings::default();
         let place = log.cursor.place();
-        // Numbers only grow: below the cursor everything has been sent.
-        log.next = place.map_or(1, |place| place.segment);
+        // Numbers are never used twice: what stands before the cursor counts as sent.
+        log.next = place.map_or(1, |place| place.segment + 1);
         for number in numbers {
             log.next = log.next.max(number + 1);
             if place.is_some_and(|place| number < place.segment) {

@@ -142,6 +142,26 @@ fn a_file_of_a_newer_version_is_left_alone() {
 }
 
 #[test]
+fn a_number_is_not_used_again_after_a_restart_with_nothing_left() {
+    let directory = TempDir::new().unwrap();
+    let path = written(directory.path(), &[b"first".to_vec()]);
+    // A write that the kill cut short.
+    let mut file = OpenOptions::new().append(true).open(&path).unwrap();
+    std::io::Write::write_all(&mut file, &[0xF5; 9]).unwrap();
+    let (mut log, _) = open(directory.path(), LARGE);
+    assert!(log.head(Most { items: 1, bytes: 0 }, 0, &mut Findings::default()).is_some());
+    log.done();
+    for _ in 0..2 {
+        let (log, _) = open(directory.path(), LARGE);
+        assert_eq!(log.load(), Load::default());
+    }
+    let (mut log, _) = open(directory.path(), LARGE);
+    log.append(label(1, 5), b"second").unwrap();
+    let (mut log, _) = open(directory.path(), LARGE);
+    assert_eq!(drain(&mut log, &mut Findings::default()), [b"second"]);
+}
+
+#[test]
 fn neighbours_leave_together_within_bounds_and_come_back_until_they_are_done() {
     let directory = TempDir::new().unwrap();
     let (mut log, _) = open(directory.path(), LARGE);
@@ -210,7 +230,7 @@ fn any_step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(800))]
 
     /// Whatever happens, and wherever the disk becomes full: what was acknowledged and not settled comes out, in order, and nothing
     /// else does; what is held is counted to the item.
@@ -254,8 +274,6 @@ proptest! {
                 }
                 Step::Evict => {
                     if let Some(load) = log.evict() {
-                        let index = if flying > 0 { held.len() - log.load().items as usize - load.items as usize } else { 0 };
-                        prop_assert_eq!(index, 0);
                         // The first segment stays while a part of it is being sent.
                         let first = if flying > 0 { log.segments[0].load.items as usize } else { 0 };
                         held.drain(first..first + load.items as usize);
