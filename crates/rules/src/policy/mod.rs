@@ -4,7 +4,9 @@ mod across;
 mod compile;
 mod limits;
 mod needs;
+mod rules;
 mod site;
+mod targets;
 
 use std::sync::Arc;
 use std::time::Duration;
