@@ -278,13 +278,18 @@ fn place(target: &Target) -> String {
 }
 
 impl Source {
+    /// What is not there is taken for a folder that is not mounted, unless it is named as a file.
+    fn is_folder(&self) -> bool {
+        self.path.is_dir() || (!self.path.exists() && self.path.extension().is_none())
+    }
+
     fn file(&self) -> PathBuf {
-        if self.path.is_dir() { self.path.join(DOCUMENT) } else { self.path.clone() }
+        if self.is_folder() { self.path.join(DOCUMENT) } else { self.path.clone() }
     }
 
     /// Where names come and go: of a ConfigMap the links that kubelet swaps.
     fn folder(&self) -> PathBuf {
-        if self.path.is_dir() {
+        if self.is_folder() {
             return self.path.clone();
         }
         let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty());

@@ -136,8 +136,9 @@ fn a_refused_document_keeps_the_last_good_one_over_a_restart_too() {
     assert_eq!(restarted.current.load().hash, hash);
     // A mount that fails is no document that was taken away.
     std::fs::rename(pod.rules(), pod.folder.path().join("elsewhere")).unwrap();
-    let unmounted = pod.start_at(pod.rules().join(DOCUMENT));
-    assert_eq!(told(&unmounted), ("kept".to_owned(), "act".to_owned(), 0, 1));
+    for path in [pod.rules(), pod.rules().join(DOCUMENT)] {
+        assert_eq!(told(&pod.start_at(path)), ("kept".to_owned(), "act".to_owned(), 0, 1));
+    }
     std::fs::rename(pod.folder.path().join("elsewhere"), pod.rules()).unwrap();
 
     pod.write(document(1).as_bytes());
@@ -270,6 +271,18 @@ fn a_file_that_an_editor_replaces_is_noticed() {
     until(&policies, |policy, _| policy.mode == Mode::Act);
     std::fs::write(&file, document(2)).unwrap();
     until(&policies, |policy, _| policy.mode == Mode::Observe);
+}
+
+#[test]
+fn a_folder_that_is_mounted_late_is_noticed() {
+    let pod = Pod::new();
+    std::fs::remove_dir(pod.rules()).unwrap();
+    let policies = pod.start();
+    assert_eq!(told(&policies), ("none".to_owned(), "observe".to_owned(), 0, 1));
+    let _watching = policies.watch();
+    std::fs::create_dir(pod.rules()).unwrap();
+    pod.mount(0, ACT);
+    until(&policies, |policy, told| policy.mode == Mode::Act && told.state == State::Current);
 }
 
 #[test]
