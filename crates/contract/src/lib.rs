@@ -70,6 +70,8 @@ pub mod environment {
     pub const CONTAINER_NAME: &str = "OUTRIGGER_CONTAINER_NAME";
     /// Set in every pod of a cluster, by the kubelet.
     pub const IN_CLUSTER: &str = "KUBERNETES_SERVICE_HOST";
+    /// The standard's list of headers by which an app's trace and baggage are known.
+    pub const PROPAGATORS: &str = "OTEL_PROPAGATORS";
 }
 
 /// Where the volumes are mounted in every container that has them.

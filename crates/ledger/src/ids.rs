@@ -6,6 +6,8 @@ use std::hash::Hasher as _;
 use http::HeaderMap;
 use twox_hash::XxHash3_64;
 
+use crate::propagators::{Parent, Propagators};
+
 /// Id of one call: the same sixteen bytes in record, span and log. Random; printed as 32 hex digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct CallId(pub [u8; 16]);
@@ -66,39 +68,19 @@ impl SpanContext {
         }
     }
 
-    /// A place under the app's span, where it named one that is valid; else at the root of a new trace.
-    pub(crate) fn for_call(id: CallId, headers: &HeaderMap) -> SpanContext {
+    /// A place under the app's span, where a header that is read names one that is valid; else at the root of a new trace.
+    pub(crate) fn for_call(id: CallId, headers: &HeaderMap, propagators: Propagators) -> SpanContext {
         let span_id = id.span_id();
-        let mut given = headers.get_all("traceparent").iter();
-        let parent = match (given.next(), given.next()) {
-            (Some(one), None) => one.to_str().ok().and_then(parse_traceparent),
-            // Of two nobody knows which is meant.
-            _ => None,
-        };
-        match parent {
-            Some((trace_id, parent, flags)) => {
+        match propagators.parent(headers) {
+            Parent::Span { trace_id, span_id: parent, flags } => {
                 SpanContext { trace_id, span_id, parent_span_id: Some(parent), flags }
             }
-            None => SpanContext { trace_id: id.0, span_id, parent_span_id: None, flags: 1 },
+            Parent::None { flags } => SpanContext { trace_id: id.0, span_id, parent_span_id: None, flags },
         }
     }
 }
 
-/// `00-<32 hex>-<16 hex>-<2 hex>`; later versions may append fields behind a dash.
-fn parse_traceparent(text: &str) -> Option<([u8; 16], [u8; 8], u8)> {
-    let mut fields = text.trim().split('-');
-    let version: [u8; 1] = unhex(fields.next()?)?;
-    let trace: [u8; 16] = unhex(fields.next()?)?;
-    let parent: [u8; 8] = unhex(fields.next()?)?;
-    let flags: [u8; 1] = unhex(fields.next()?)?;
-    let valid = version[0] != 0xff
-        && trace != [0; 16]
-        && parent != [0; 8]
-        && (version[0] > 0 || fields.next().is_none());
-    valid.then_some((trace, parent, flags[0]))
-}
-
-fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
+pub(crate) fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
     let bytes = text.as_bytes();
     if bytes.len() != N * 2 || !bytes.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
         return None;
@@ -130,7 +112,7 @@ mod tests {
             .map(|text| ("traceparent".parse().unwrap(), text.parse().unwrap()))
             .into_iter()
             .collect();
-        SpanContext::for_call(CallId([7; 16]), &headers)
+        SpanContext::for_call(CallId([7; 16]), &headers, Propagators::default())
     }
 
     #[test]

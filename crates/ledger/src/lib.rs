@@ -14,6 +14,7 @@ mod instrumented;
 mod join;
 mod json;
 mod key;
+mod propagators;
 mod query;
 mod recent;
 mod record;
@@ -30,6 +31,7 @@ pub use instrumented::Instrumented;
 pub use join::{JoinedBy, Logical, Resent, Retried};
 pub use json::call_json;
 pub use key::KeyHint;
+pub use propagators::Propagators;
 pub use record::{
     Accounted, Attempt, CallRecord, Cause, Marks, Mode, Outcome, Provenance, Times, Timestamp, Transport,
 };

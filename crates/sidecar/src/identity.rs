@@ -5,7 +5,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use http::HeaderName;
-use outrigger_ledger::{Hashing, IdentityRules, Source, hashing_key};
+use outrigger_contract::environment;
+use outrigger_ledger::{Hashing, IdentityRules, Propagators, Source, hashing_key};
 use outrigger_providers::Who;
 use serde::Deserialize;
 
@@ -43,8 +44,22 @@ pub(crate) fn rules(settings: &Settings) -> Result<IdentityRules, StartError> {
         order.push(source);
     }
     let headers = settings.identity_headers.iter().map(|text| header(text)).collect::<Result<_, _>>()?;
-    let in_cluster = std::env::var_os(outrigger_contract::environment::IN_CLUSTER).is_some();
-    Ok(IdentityRules::new(order, headers, hashing(settings, in_cluster)?))
+    let in_cluster = std::env::var_os(environment::IN_CLUSTER).is_some();
+    let propagators = propagators(std::env::var(environment::PROPAGATORS).ok().as_deref())?;
+    Ok(IdentityRules::new(order, headers, hashing(settings, in_cluster)?).reading(propagators))
+}
+
+/// Which headers lead a call to the app's trace, and whether baggage names anybody.
+fn propagators(given: Option<&str>) -> Result<Propagators, StartError> {
+    let Some(list) = given.map(str::trim).filter(|list| !list.is_empty()) else {
+        return Ok(Propagators::default());
+    };
+    list.parse().map_err(|word: String| {
+        wrong(format!(
+            "{}={list:?}: `{word}` is no propagator that is spoken here; write tracecontext, baggage, b3, b3multi or none",
+            environment::PROPAGATORS
+        ))
+    })
 }
 
 fn header(text: &str) -> Result<(Who, HeaderName), StartError> {
@@ -171,6 +186,16 @@ mod tests {
         std::fs::write(&path, "long enough for it\n").unwrap();
         let rules = format!("{:?}", rules(&settings).unwrap());
         assert!(rules.contains("All") && !rules.contains("long enough"), "{rules}");
+    }
+
+    #[test]
+    fn an_unknown_propagator_is_named_with_those_that_are_known() {
+        assert_eq!(propagators(None).unwrap(), Propagators::default());
+        assert_eq!(propagators(Some(" ")).unwrap(), Propagators::default());
+        assert!(propagators(Some("b3")).unwrap().b3);
+        let error = propagators(Some("tracecontext,xray")).unwrap_err().to_string();
+        assert!(error.contains("OTEL_PROPAGATORS=\"tracecontext,xray\": `xray`"), "{error}");
+        assert!(error.contains("b3multi"), "{error}");
     }
 
     #[test]

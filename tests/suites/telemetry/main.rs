@@ -7,6 +7,7 @@
 
 mod alerts;
 mod dashboards;
+mod environment;
 mod golden;
 mod shapes;
 mod spool;

@@ -14,6 +14,11 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
+    /// No endpoint: standard error.
+    pub(super) fn console() -> Endpoint {
+        Endpoint { uri: Uri::default(), base: "the console".to_owned() }
+    }
+
     /// The full URL requests go to.
     #[must_use]
     pub fn uri(&self) -> &Uri {
@@ -66,7 +71,7 @@ impl Written<'_> {
     ) -> Result<Endpoint, SettingsError> {
         let example = match protocol {
             Protocol::Grpc => "http://localhost:4317",
-            Protocol::HttpProtobuf => "http://localhost:4318",
+            _ => "http://localhost:4318",
         };
         let mend = format!("write a URL such as {example}");
         // Before anything is repeated in a message: the text may hold a password.
@@ -84,7 +89,7 @@ impl Written<'_> {
             (Some("https"), _) => Scheme::HTTPS,
             (None, Protocol::Grpc) if insecure => Scheme::HTTP,
             (None, Protocol::Grpc) => Scheme::HTTPS,
-            (None, Protocol::HttpProtobuf) => return Err(fault("a URL must begin with http:// or https://")),
+            (None, _) => return Err(fault("a URL must begin with http:// or https://")),
             (Some(_), _) => return Err(fault("only http and https are spoken")),
         };
         let authority = uri.authority().cloned().ok_or_else(|| fault("no host in it"))?;
@@ -101,10 +106,10 @@ impl Written<'_> {
         match protocol {
             // The path of a gRPC request is the method's name; it is set per request.
             Protocol::Grpc => "/".to_owned(),
-            Protocol::HttpProtobuf if self.common => {
+            _ if self.common => {
                 format!("{}/v1/{}{query}", uri.path().trim_end_matches('/'), signal.as_str())
             }
-            Protocol::HttpProtobuf => format!("{}{query}", uri.path()),
+            _ => format!("{}{query}", uri.path()),
         }
     }
 }

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use super::endpoint::Written;
 use super::error::SettingsError;
-use super::values::{Found, Variables, attributes, headers, whole};
+use super::limits;
+use super::values::{Found, Variables, attributes, headers};
 use super::{
-    AppInstrumented, AppTelemetry, Batching, CacheAttribute, CallSignal, GenAiMetrics, LONGEST_VALUE,
-    MetricSignal, NamedFile, Pod, Protocol, Pull, Settings, Signal, SpanLimits, Target, Temporality,
+    AppInstrumented, AppTelemetry, Batching, CacheAttribute, CallSignal, GenAiMetrics, MetricSignal,
+    NamedFile, Pod, Protocol, Pull, Settings, Signal, Target, Temporality,
 };
 use crate::{Sampler, schema};
 
@@ -21,15 +22,6 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const QUEUE: usize = 4096;
 /// The standard's batch size.
 const BATCH: usize = 512;
-
-/// The standard's bound of a span's attributes, and of its links.
-const SPAN_ITEMS: usize = 128;
-/// Series of metrics where the user set no limit.
-const SERIES: usize = 500;
-/// Below it there is no room for what is always there.
-const FEWEST_SERIES: usize = 200;
-/// Above it the exporter itself would become large.
-const MOST_SERIES: usize = 20_000;
 
 const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 /// How the endpoint given by hand is called in messages.
@@ -72,12 +64,12 @@ pub(super) fn read(
         instance: pod.instance().or_else(schema::random_instance),
         resource,
         pod,
-        longest_value: longest(&variables, &["OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"])?,
-        spans: span_limits(&variables)?,
+        longest_value: limits::longest(&variables, &["OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"])?,
+        spans: limits::spans(&variables)?,
         pull: reader.pull()?,
         scraped: false,
         sampler: sampler(&variables)?,
-        series: series(&variables)?,
+        series: limits::series(&variables)?,
         metrics_by_step: variables.flag("OUTRIGGER_METRICS_STEP")?,
         exponential_histograms: exponential(&variables)?,
         genai_metrics: genai_metrics(&variables)?,
@@ -87,6 +79,13 @@ pub(super) fn read(
         app_instrumented: app_instrumented(&variables)?,
         spool: None,
     })
+}
+
+/// Where a signal goes.
+#[derive(Debug, Clone, Copy, Default)]
+struct Exporters {
+    otlp: bool,
+    console: bool,
 }
 
 struct Reader<'a> {
@@ -102,21 +101,35 @@ impl Reader<'_> {
         self.variables.first([own.as_str(), common.as_str()])
     }
 
-    /// Whether the signal's exporter variable leaves OTLP on.
-    fn wanted(&self, signal: Signal) -> Result<bool, SettingsError> {
+    /// Where the signal's exporter variable sends it.
+    fn exporters(&self, signal: Signal) -> Result<Exporters, SettingsError> {
         let Some(found) = self.variables.find(&format!("OTEL_{}_EXPORTER", signal.variable())) else {
-            return Ok(true);
+            return Ok(Exporters { otlp: true, console: false });
         };
-        let mut otlp = false;
-        for word in found.value.split(',').map(str::trim) {
+        let metrics = signal == Signal::Metrics;
+        let mut exporters = Exporters::default();
+        let words = || found.value.split(',').map(str::trim);
+        for word in words() {
             match word {
-                "otlp" => otlp = true,
+                "otlp" => exporters.otlp = true,
+                "console" => exporters.console = true,
+                "none" if words().count() == 1 => {}
+                "prometheus" if metrics => {}
                 // Exporters that another SDK in the same environment may have been told to use.
-                "none" | "console" | "logging" | "prometheus" | "zipkin" | "jaeger" => {}
-                _ => return Err(found.fault("not an exporter this version knows", "write otlp or none")),
+                "logging" | "zipkin" | "jaeger" => {}
+                "none" => {
+                    return Err(found.fault("none stands alone", "write none, or the others without it"));
+                }
+                _ => {
+                    let scraped = if metrics { "prometheus, " } else { "" };
+                    return Err(found.fault(
+                        "not an exporter this version knows",
+                        format!("write otlp, {scraped}console or none"),
+                    ));
+                }
             }
         }
-        Ok(otlp)
+        Ok(exporters)
     }
 
     /// Where metrics may be scraped. The standard's host and port are for where no other address is set.
@@ -138,9 +151,15 @@ impl Reader<'_> {
     }
 
     fn target(&self, signal: Signal) -> Result<Option<Target>, SettingsError> {
-        if !self.wanted(signal)? {
-            return Ok(None);
-        }
+        let Exporters { otlp, console } = self.exporters(signal)?;
+        let sent = if otlp { self.sent(signal)? } else { None };
+        Ok(match sent {
+            Some(target) => Some(Target { console, ..target }),
+            None => console.then(Target::on_console),
+        })
+    }
+
+    fn sent(&self, signal: Signal) -> Result<Option<Target>, SettingsError> {
         let own = format!("OTEL_EXPORTER_OTLP_{}_ENDPOINT", signal.variable());
         let own = self.variables.find(&own).filter(|_| self.endpoint_override.is_none());
         let common = self.variables.find(ENDPOINT);
@@ -183,6 +202,7 @@ impl Reader<'_> {
             headers,
             timeout,
             gzip,
+            console: false,
             certificate: file("CERTIFICATE"),
             client_certificate,
             client_key,
@@ -191,6 +211,7 @@ impl Reader<'_> {
 
     fn call_signal(&self, signal: Signal, prefix: &str) -> Result<Option<CallSignal>, SettingsError> {
         let Some(target) = self.target(signal)? else { return Ok(None) };
+        let target = self.within(target, &format!("{prefix}_EXPORT_TIMEOUT"))?;
         let delay = self.variables.milliseconds(&format!("{prefix}_SCHEDULE_DELAY"), 0)?;
         let queue = self.variables.count(&format!("{prefix}_MAX_QUEUE_SIZE"))?.unwrap_or(QUEUE);
         let batch = self.variables.count(&format!("{prefix}_MAX_EXPORT_BATCH_SIZE"))?.unwrap_or(BATCH);
@@ -205,8 +226,15 @@ impl Reader<'_> {
         }))
     }
 
+    /// Requests take no longer than an export may. What an endpoint did not take then is tried again, not lost.
+    fn within(&self, target: Target, variable: &str) -> Result<Target, SettingsError> {
+        let most = self.variables.milliseconds(variable, 1)?.unwrap_or(target.timeout);
+        Ok(Target { timeout: target.timeout.min(most), ..target })
+    }
+
     fn metric_signal(&self) -> Result<Option<MetricSignal>, SettingsError> {
         let Some(target) = self.target(Signal::Metrics)? else { return Ok(None) };
+        let target = self.within(target, "OTEL_METRIC_EXPORT_TIMEOUT")?;
         let interval = self.variables.milliseconds("OTEL_METRIC_EXPORT_INTERVAL", 1)?;
         let temporality = match self.variables.find("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE") {
             Some(found) => temporality(&found)?,
@@ -233,11 +261,8 @@ fn protocol(found: &Found) -> Result<Protocol, SettingsError> {
     match found.value.as_str() {
         "grpc" => Ok(Protocol::Grpc),
         "http/protobuf" => Ok(Protocol::HttpProtobuf),
-        "http/json" => Err(found.fault(
-            "OTLP as JSON is not sent",
-            "write http/protobuf, which the same endpoint takes, or grpc",
-        )),
-        _ => Err(found.fault("not a protocol of OTLP", "write http/protobuf or grpc")),
+        "http/json" => Ok(Protocol::HttpJson),
+        _ => Err(found.fault("not a protocol of OTLP", "write http/protobuf, http/json or grpc")),
     }
 }
 
@@ -278,40 +303,6 @@ fn sampler(variables: &Variables<'_>) -> Result<Sampler, SettingsError> {
             "not a sampler this version knows",
             "write parentbased_always_on, parentbased_traceidratio, always_on, always_off or traceidratio",
         )),
-    }
-}
-
-/// Bytes of a text. The standard counts characters; bytes are what stores cut at, and never more.
-fn longest(variables: &Variables<'_>, names: &[&str]) -> Result<usize, SettingsError> {
-    let Some(found) = variables.first(names.iter().copied()) else { return Ok(LONGEST_VALUE) };
-    whole(&found, 1, "bytes").map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX))
-}
-
-fn span_limits(variables: &Variables<'_>) -> Result<SpanLimits, SettingsError> {
-    let count = |names: &[&str]| {
-        let Some(found) = variables.first(names.iter().copied()) else { return Ok(SPAN_ITEMS) };
-        whole(&found, 0, "items").map(|items| usize::try_from(items).unwrap_or(usize::MAX))
-    };
-    Ok(SpanLimits {
-        longest_value: longest(
-            variables,
-            &["OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"],
-        )?,
-        attributes: count(&["OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT"])?,
-        links: count(&["OTEL_SPAN_LINK_COUNT_LIMIT"])?,
-    })
-}
-
-fn series(variables: &Variables<'_>) -> Result<usize, SettingsError> {
-    match variables.find("OUTRIGGER_METRICS_SERIES") {
-        None => Ok(SERIES),
-        Some(found) => match found.value.parse() {
-            Ok(limit) if (FEWEST_SERIES..=MOST_SERIES).contains(&limit) => Ok(limit),
-            _ => Err(found.fault(
-                "not a number of series",
-                format!("write a whole number from {FEWEST_SERIES} to {MOST_SERIES}, such as {SERIES}"),
-            )),
-        },
     }
 }
 

@@ -3,6 +3,7 @@
 mod endpoint;
 mod environment;
 mod error;
+mod limits;
 mod pod;
 mod values;
 
@@ -63,6 +64,10 @@ pub enum Protocol {
     Grpc,
     /// Protobuf over HTTP/1.1.
     HttpProtobuf,
+    /// JSON over HTTP/1.1.
+    HttpJson,
+    /// Not at all: JSON on standard error.
+    Console,
 }
 
 /// Where and how one signal is sent.
@@ -78,12 +83,31 @@ pub struct Target {
     pub timeout: Duration,
     /// Whether bodies are compressed with gzip.
     pub gzip: bool,
+    /// Whether what was taken is also written to standard error.
+    pub console: bool,
     /// File of additional trusted CA certificates (PEM), and the variable that named it.
     pub certificate: Option<NamedFile>,
     /// File of our client certificate chain (PEM).
     pub client_certificate: Option<NamedFile>,
     /// File of our client key (PEM).
     pub client_key: Option<NamedFile>,
+}
+
+impl Target {
+    /// Standard error alone.
+    fn on_console() -> Target {
+        Target {
+            endpoint: Endpoint::console(),
+            protocol: Protocol::Console,
+            headers: HeaderMap::new(),
+            timeout: Duration::from_secs(10),
+            gzip: false,
+            console: true,
+            certificate: None,
+            client_certificate: None,
+            client_key: None,
+        }
+    }
 }
 
 impl std::fmt::Debug for Target {

@@ -60,7 +60,7 @@ fn metrics_may_be_scraped_where_nothing_is_sent_unless_others_are_named() {
         pull
     };
     assert_eq!(pull(&[]), Pull::Offered);
-    for elsewhere in ["otlp", "none", "console"] {
+    for elsewhere in ["otlp", "none"] {
         assert_eq!(pull(&[("OTEL_METRICS_EXPORTER", elsewhere)]), Pull::Off);
     }
     assert_eq!(pull(&[("OTEL_SDK_DISABLED", "true"), ("OTEL_METRICS_EXPORTER", "prometheus")]), Pull::Off);
@@ -209,6 +209,51 @@ fn delays_and_bounds_default_to_ours_and_the_users_are_honoured() {
 }
 
 #[test]
+fn an_export_timeout_bounds_every_request() {
+    let timeouts = |variables: Variables<'_>| {
+        let all = on(&[&[COMMON], variables].concat());
+        [
+            all.traces.unwrap().target.timeout,
+            all.logs.unwrap().target.timeout,
+            all.metrics.unwrap().target.timeout,
+        ]
+        .map(|timeout| timeout.as_millis())
+    };
+    assert_eq!(timeouts(&[]), [10_000; 3]);
+    let own = [
+        ("OTEL_BSP_EXPORT_TIMEOUT", "2000"),
+        ("OTEL_BLRP_EXPORT_TIMEOUT", "30000"),
+        ("OTEL_METRIC_EXPORT_TIMEOUT", "100"),
+    ];
+    assert_eq!(timeouts(&own), [2000, 10_000, 100]);
+}
+
+#[test]
+fn bounds_are_the_standards_or_the_users() {
+    let ours = on(&[COMMON]);
+    assert_eq!(ours.longest_value, 2047);
+    assert_eq!(ours.spans, SpanLimits { longest_value: 2047, attributes: 128, links: 128 });
+    let theirs = on(&[
+        COMMON,
+        ("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "9000"),
+        ("OTEL_ATTRIBUTE_COUNT_LIMIT", "7"),
+        ("OTEL_SPAN_LINK_COUNT_LIMIT", "0"),
+    ]);
+    assert_eq!(theirs.longest_value, 9000);
+    assert_eq!(theirs.spans, SpanLimits { longest_value: 9000, attributes: 7, links: 0 });
+    assert!(!ours.exponential_histograms);
+    let name = "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION";
+    assert!(on(&[COMMON, (name, "BASE2_EXPONENTIAL_BUCKET_HISTOGRAM")]).exponential_histograms);
+}
+
+#[test]
+fn json_goes_to_the_same_paths_as_protobuf() {
+    let settings = on(&[COMMON, ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json")]);
+    assert_eq!(urls(&settings)[0].as_deref(), Some("http://collector:4318/v1/traces"));
+    assert_eq!(settings.traces.unwrap().target.protocol, Protocol::HttpJson);
+}
+
+#[test]
 fn files_are_named_with_their_variable() {
     let settings = on(&[
         COMMON,
@@ -259,14 +304,21 @@ fn our_own_choices_are_read() {
 #[test]
 fn several_exporters_in_one_variable_leave_otlp_on() {
     let settings = on(&[COMMON, ("OTEL_TRACES_EXPORTER", "otlp,console"), ("OTEL_LOGS_EXPORTER", "console")]);
-    assert!(settings.traces.is_some() && settings.logs.is_none() && settings.metrics.is_some());
+    let target = |signal: Option<CallSignal>| signal.unwrap().target;
+    let (traces, logs) = (target(settings.traces.clone()), target(settings.logs.clone()));
+    assert_eq!((traces.protocol, traces.console), (Protocol::HttpProtobuf, true));
+    assert_eq!((logs.protocol, logs.console, logs.endpoint.base()), (Protocol::Console, true, "the console"));
+    assert!(!settings.metrics.as_ref().unwrap().target.console);
+    assert_eq!(settings.endpoints(), ["http://collector:4318", "the console", "http://collector:4318"]);
+    let alone = on(&[("OTEL_METRICS_EXPORTER", "console,prometheus")]);
+    assert_eq!(alone.metrics.unwrap().target.protocol, Protocol::Console);
+    assert_eq!(alone.pull, Pull::At("localhost".to_owned(), 9464));
 }
 
 #[test]
 fn what_cannot_be_understood_is_named_with_its_value_and_the_mend() {
     let cases = [
-        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json", "http/protobuf"),
-        ("OTEL_EXPORTER_OTLP_LOGS_PROTOCOL", "carrier-pigeon", "http/protobuf or grpc"),
+        ("OTEL_EXPORTER_OTLP_LOGS_PROTOCOL", "carrier-pigeon", "http/protobuf, http/json or grpc"),
         ("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd", "gzip or none"),
         ("OTEL_EXPORTER_OTLP_TIMEOUT", "0", "1 or more"),
         ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s", "1000"),
@@ -276,7 +328,21 @@ fn what_cannot_be_understood_is_named_with_its_value_and_the_mend() {
         ("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", "99999999999", "at most"),
         ("OTEL_METRIC_EXPORT_INTERVAL", "0", "1 or more"),
         ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "sometimes", "cumulative, delta or lowmemory"),
-        ("OTEL_TRACES_EXPORTER", "pigeon", "otlp or none"),
+        ("OTEL_TRACES_EXPORTER", "pigeon", "otlp, console or none"),
+        ("OTEL_LOGS_EXPORTER", "prometheus", "otlp, console or none"),
+        ("OTEL_METRICS_EXPORTER", "statsd", "otlp, prometheus, console or none"),
+        ("OTEL_METRICS_EXPORTER", "none,otlp", "without it"),
+        ("OTEL_BSP_EXPORT_TIMEOUT", "0", "1 or more"),
+        ("OTEL_METRIC_EXPORT_TIMEOUT", "soon", "milliseconds"),
+        ("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "0", "1 or more"),
+        ("OTEL_SPAN_LINK_COUNT_LIMIT", "-1", "items"),
+        (
+            "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
+            "linear",
+            "base2_exponential_bucket_histogram",
+        ),
+        ("OUTRIGGER_METRICS_SERIES", "20", "from 200 to 20000"),
+        ("OUTRIGGER_METRICS_STEP", "maybe", "true or false"),
         ("OTEL_TRACES_SAMPLER", "jaeger_remote", "parentbased_always_on"),
         ("OTEL_SDK_DISABLED", "1", "true or false"),
         ("OTEL_RESOURCE_ATTRIBUTES", "team", "key=value"),

@@ -1,4 +1,4 @@
-//! OTLP over HTTP/1.1 with protobuf bodies.
+//! OTLP over HTTP/1.1, with bodies in protobuf or JSON.
 
 use std::io::Write as _;
 use std::time::{Duration, SystemTime};
@@ -10,10 +10,10 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 
 use super::{
-    MEND_CREDENTIALS, MEND_ENDPOINT, MachineRoots, Reply, TlsError, USER_AGENT, chain, partial, quoted,
+    MEND_CREDENTIALS, MEND_ENDPOINT, MachineRoots, Reply, TlsError, USER_AGENT, chain, json, partial, quoted,
     retry_after, tls,
 };
-use crate::settings::{Signal, Target};
+use crate::settings::{Protocol, Signal, Target};
 
 /// Most that is read of an answer: room for a partial success and its message.
 const ANSWER: usize = 64 * 1024;
@@ -26,13 +26,16 @@ pub(crate) struct Http {
     signal: Signal,
     client: reqwest::Client,
     url: String,
+    json: bool,
     gzip: bool,
 }
 
 impl Http {
     pub(super) fn new(signal: Signal, target: &Target, machine: &MachineRoots) -> Result<Http, TlsError> {
         let mut headers = target.headers.clone();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
+        let json = target.protocol == Protocol::HttpJson;
+        let kind = if json { "application/json" } else { "application/x-protobuf" };
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
         if target.gzip {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
@@ -57,10 +60,13 @@ impl Http {
             builder.tls_backend_preconfigured(tls::none()?)
         };
         let client = builder.build().map_err(|error| TlsError::Library(chain(&error)))?;
-        Ok(Http { signal, client, url: target.endpoint.uri().to_string(), gzip: target.gzip })
+        Ok(Http { signal, client, url: target.endpoint.uri().to_string(), json, gzip: target.gzip })
     }
 
     pub(super) async fn send(&self, body: Bytes) -> Reply {
+        // What cannot be read is our own request in protobuf; the endpoint will say so.
+        let json = self.json.then(|| json::of(self.signal, &body)).flatten();
+        let body = json.map_or(body, Bytes::from);
         let body = if self.gzip { gzip(&body) } else { body };
         let mut response = match self.client.post(&self.url).body(body).send().await {
             Ok(response) => response,
@@ -83,7 +89,7 @@ impl Http {
             }
         }
         if status.is_success() {
-            return partial::read(self.signal, &answer);
+            return if self.json { partial::read_json(&answer) } else { partial::read(self.signal, &answer) };
         }
         let why = format!("HTTP status {}", status.as_u16());
         match status {

@@ -1,7 +1,9 @@
 //! One request to an OTLP endpoint, and what its answer means for what was in it.
 
+mod console;
 mod grpc;
 mod http;
+mod json;
 mod partial;
 mod retry_after;
 mod tls;
@@ -13,6 +15,7 @@ use bytes::Bytes;
 
 use crate::settings::{Protocol, Signal, Target};
 
+use console::Console;
 pub(crate) use tls::{MachineRoots, TlsError};
 
 /// What an endpoint made of one request.
@@ -62,11 +65,17 @@ pub(crate) trait Wire {
 }
 
 /// A connection to the endpoint of one signal, made when first used.
-pub(crate) enum Transport {
-    /// gRPC.
+pub(crate) struct Transport {
+    way: Way,
+    /// Shows what the endpoint took.
+    console: Option<Console>,
+}
+
+enum Way {
     Grpc(grpc::Grpc),
-    /// HTTP with protobuf bodies.
     Http(http::Http),
+    /// To the console alone.
+    Nowhere,
 }
 
 impl Transport {
@@ -76,19 +85,30 @@ impl Transport {
         target: &Target,
         machine: &MachineRoots,
     ) -> Result<Transport, TlsError> {
-        match target.protocol {
-            Protocol::Grpc => grpc::Grpc::new(signal, target, machine).map(Transport::Grpc),
-            Protocol::HttpProtobuf => http::Http::new(signal, target, machine).map(Transport::Http),
-        }
+        let way = match target.protocol {
+            Protocol::Grpc => Way::Grpc(grpc::Grpc::new(signal, target, machine)?),
+            Protocol::HttpProtobuf | Protocol::HttpJson => {
+                Way::Http(http::Http::new(signal, target, machine)?)
+            }
+            Protocol::Console => Way::Nowhere,
+        };
+        Ok(Transport { way, console: target.console.then(|| Console::new(signal)) })
     }
 }
 
 impl Wire for Transport {
     async fn send(&self, body: Bytes) -> Reply {
-        match self {
-            Transport::Grpc(grpc) => grpc.send(body).await,
-            Transport::Http(http) => http.send(body).await,
+        let shown = self.console.as_ref().map(|console| (console, body.clone()));
+        let reply = match &self.way {
+            Way::Grpc(grpc) => grpc.send(body).await,
+            Way::Http(http) => http.send(body).await,
+            Way::Nowhere => Reply::Taken,
+        };
+        // Once per request: one that is tried again is not shown again.
+        if let (Reply::Taken | Reply::Partly { .. }, Some((console, body))) = (&reply, shown) {
+            console.show(&body);
         }
+        reply
     }
 }
 

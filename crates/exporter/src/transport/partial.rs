@@ -5,7 +5,7 @@ use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceResp
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
 use prost::Message as _;
 
-use super::{Reply, quoted};
+use super::{Reply, json, quoted};
 use crate::settings::Signal;
 
 /// Reads a success. A body that is not OTLP (some proxies send a plain `ok`) counts as a full success, because the
@@ -26,8 +26,18 @@ pub(super) fn read(signal: Signal, body: &[u8]) -> Reply {
             .map(|partial| (partial.rejected_data_points, partial.error_message)),
     }
     .unwrap_or_default();
+    reply(rejected, &message)
+}
+
+/// Reads a success whose body is JSON.
+pub(super) fn read_json(body: &[u8]) -> Reply {
+    let (rejected, message) = json::rejected(body).unwrap_or_default();
+    reply(rejected, &message)
+}
+
+fn reply(rejected: i64, message: &str) -> Reply {
     match u64::try_from(rejected) {
-        Ok(lost) if lost > 0 => Reply::Partly { lost, why: quoted(&message) },
+        Ok(lost) if lost > 0 => Reply::Partly { lost, why: quoted(message) },
         // Nothing rejected: a message beside it is only a warning of the endpoint to itself.
         _ => Reply::Taken,
     }

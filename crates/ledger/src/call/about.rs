@@ -93,7 +93,7 @@ impl Head {
 
 impl About {
     pub(super) fn new(start: CallStart<'_>) -> About {
-        let span = SpanContext::for_call(start.id, start.headers);
+        let span = SpanContext::for_call(start.id, start.headers, start.identity.propagators());
         let key = start
             .service
             .credential(start.headers, start.query)

@@ -11,6 +11,7 @@ use outrigger_providers::{Ended, Peer, Reading, RequestFacts, SocketEvent, Socke
 use crate::call::about::{About, Head, Seen, tidied};
 use crate::call::{Call, End};
 use crate::guard::{FAULT, guarded};
+use crate::propagators;
 use crate::{CallId, CallRecord, Marks, SpanContext, Times, Timestamp, Transport};
 
 /// One WebSocket while it passes.
@@ -64,8 +65,10 @@ impl Call {
             Err(fault) => (Extensions::default(), Some(fault)),
         };
         let mut trace = HeaderMap::new();
-        for value in request.get_all("traceparent") {
-            trace.append("traceparent", value.clone());
+        for name in propagators::HEADERS {
+            for value in request.get_all(name) {
+                trace.append(name, value.clone());
+            }
         }
         Ok(Socket {
             head,
@@ -244,7 +247,7 @@ fn record(
 ) -> CallRecord {
     let mut about = socket.clone();
     about.id = CallId(socket.id.derived(&format!("response {}", ended.number)));
-    about.span = SpanContext::for_call(about.id, trace);
+    about.span = SpanContext::for_call(about.id, trace, about.identity.propagators());
     let times = Times { ended: at, ..one.times };
     let Ended { operation, facts, reading, .. } = ended;
     // An answer that only failed has no end of its own.

@@ -38,7 +38,7 @@ pub(super) fn read(headers: &HeaderMap, candidates: &mut Candidates) {
     if let Some(value) = headers.get(ORGANIZATION) {
         candidates.offer(Who::Tenant, Source::Product, ORGANIZATION.into(), || text(value));
     }
-    if carries_baggage {
+    if carries_baggage && candidates.propagators().baggage {
         baggage::read(headers, candidates);
     }
 }

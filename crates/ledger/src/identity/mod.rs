@@ -13,8 +13,8 @@ use http::HeaderMap;
 use outrigger_providers::{Names, RequestFacts, Who};
 
 pub use self::rules::{Hashing, IdentityRules, Source, hashing_key};
-use crate::SpanContext;
 use crate::ids::hex;
+use crate::{Propagators, SpanContext};
 
 /// Bytes that a name may have.
 const LONGEST: usize = 128;
@@ -74,9 +74,17 @@ impl Candidates {
         let mut candidates = Candidates { rules: Arc::clone(rules), best: Default::default() };
         carriers::read(headers, &mut candidates);
         if span.parent_span_id.is_some() {
-            candidates.offer(Who::Session, Source::Trace, "traceparent".into(), || hex(&span.trace_id));
+            let place =
+                ["traceparent", "b3", "x-b3-traceid"].into_iter().find(|name| headers.contains_key(*name));
+            let place = place.unwrap_or("traceparent").into();
+            candidates.offer(Who::Session, Source::Trace, place, || hex(&span.trace_id));
         }
         candidates
+    }
+
+    /// Which headers say where a call belongs.
+    pub(crate) fn propagators(&self) -> Propagators {
+        self.rules.propagators()
     }
 
     /// Notes a name, unless what is known stands above it. Of two of the same rank the first stands.

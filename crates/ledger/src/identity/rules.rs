@@ -4,6 +4,7 @@ use http::HeaderName;
 use outrigger_providers::Who;
 use ring::hmac;
 
+use crate::Propagators;
 use crate::ids::hex;
 
 /// The kind of place a name stood in.
@@ -84,6 +85,7 @@ pub struct IdentityRules {
     order: Vec<Source>,
     headers: Vec<(Who, HeaderName)>,
     hashing: Hashing,
+    propagators: Propagators,
 }
 
 impl Default for IdentityRules {
@@ -96,8 +98,20 @@ impl Default for IdentityRules {
 impl IdentityRules {
     /// Rules. Sources that `order` leaves out are not read; `headers` are the operator's own.
     #[must_use]
-    pub const fn new(order: Vec<Source>, headers: Vec<(Who, HeaderName)>, hashing: Hashing) -> IdentityRules {
-        IdentityRules { order, headers, hashing }
+    pub fn new(order: Vec<Source>, headers: Vec<(Who, HeaderName)>, hashing: Hashing) -> IdentityRules {
+        IdentityRules { order, headers, hashing, propagators: Propagators::default() }
+    }
+
+    /// The same, with these headers for traces and baggage.
+    #[must_use]
+    pub fn reading(self, propagators: Propagators) -> IdentityRules {
+        IdentityRules { propagators, ..self }
+    }
+
+    /// Which headers say where a call belongs, and whether baggage is read.
+    #[must_use]
+    pub const fn propagators(&self) -> Propagators {
+        self.propagators
     }
 
     pub(super) fn rank(&self, source: Source) -> Option<usize> {

@@ -18,7 +18,7 @@ fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
 }
 
 fn identity_by(rules: IdentityRules, headers: &HeaderMap, facts: &mut RequestFacts) -> Identity {
-    let span = SpanContext::for_call(CallId([7; 16]), headers);
+    let span = SpanContext::for_call(CallId([7; 16]), headers, rules.propagators());
     Candidates::of_head(headers, &span, &Arc::new(rules)).with_body(facts)
 }
 
