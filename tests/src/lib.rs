@@ -22,6 +22,7 @@ pub mod prometheus;
 pub mod promql;
 pub mod proxy;
 pub mod sidecar;
+pub mod spooling;
 pub mod tls;
 
 use std::path::PathBuf;

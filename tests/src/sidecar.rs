@@ -5,6 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use outrigger_contract::private_files;
@@ -19,6 +20,8 @@ use crate::{DEADLINE, proxy, setting};
 pub struct Volumes {
     directory: tempfile::TempDir,
     spool: PathBuf,
+    /// Keeps a mount namespace, in which the spool is a disk of its own.
+    mounts: Option<Program>,
 }
 
 impl Volumes {
@@ -31,7 +34,7 @@ impl Volumes {
     pub fn new() -> Volumes {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let spool = directory.path().join("spool");
-        Volumes { directory, spool }
+        Volumes { directory, spool, mounts: None }
     }
 
     /// Others, but for the spool, which is shared as it should not be.
@@ -41,6 +44,22 @@ impl Volumes {
     #[must_use]
     pub fn beside(other: &Volumes) -> Volumes {
         Volumes { spool: other.spool(), ..Volumes::new() }
+    }
+
+    /// With a spool on a small disk of its own, which lasts as long as they do. Needs root.
+    ///
+    /// # Panics
+    /// If nothing can be mounted.
+    #[must_use]
+    pub fn with_small_spool(bytes: u32) -> Volumes {
+        let volumes = Volumes::new();
+        std::fs::create_dir(&volumes.spool).expect("a temporary directory");
+        let mut command = Command::new("unshare");
+        let script = "mount -t tmpfs -o size=\"$1\",mode=0700 spool \"$0\" && echo mounted && exec cat";
+        command.args(["--mount", "/bin/sh", "-c", script]).arg(&volumes.spool).arg(bytes.to_string());
+        let mounts = Program::start(command);
+        mounts.output_line(|line| line == "mounted");
+        Volumes { mounts: Some(mounts), ..volumes }
     }
 
     /// Where the issuing key is.
@@ -99,7 +118,14 @@ impl Volumes {
     #[must_use]
     pub fn sidecar(&self, variables: &[(&str, &str)]) -> Sidecar {
         // A umask that shows who relies on it.
-        let mut command = Command::new("/bin/sh");
+        let mut command = match &self.mounts {
+            Some(mounts) => {
+                let mut command = Command::new("nsenter");
+                command.arg(format!("--mount=/proc/{}/ns/mnt", mounts.id())).arg("/bin/sh");
+                command
+            }
+            None => Command::new("/bin/sh"),
+        };
         command.args(["-c", "umask 077; exec \"$0\""]).arg(setting("OUTRIGGER_SIDECAR_BIN"));
         clean(&mut command);
         for (name, value) in [
@@ -160,6 +186,11 @@ impl Sidecar {
     #[must_use]
     pub const fn base_url(&self) -> SocketAddr {
         self.base_url
+    }
+
+    /// The next line of its log that `wanted` accepts, within `deadline`.
+    pub fn error_line(&self, deadline: Duration, wanted: impl Fn(&str) -> bool) -> Option<String> {
+        self.program.error_line(deadline, wanted)
     }
 
     /// What it tells of itself.

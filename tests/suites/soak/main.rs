@@ -8,5 +8,6 @@
 
 mod conformance;
 mod crowd;
+mod disk;
 mod drain;
 mod probes;

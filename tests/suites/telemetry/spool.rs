@@ -3,112 +3,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
-use outrigger_simulator::Simulator;
-use outrigger_tests::http::{free_address, post};
+use outrigger_tests::http::free_address;
 use outrigger_tests::otlp::{Mood, Received, Receiver, attributes};
-use outrigger_tests::sidecar::{Sidecar, Volumes};
+use outrigger_tests::sidecar::Volumes;
+use outrigger_tests::spooling::{
+    KEY, PROMPT, Pod, acknowledged, balanced, call, count, drained, dropped, records, wait,
+};
 use outrigger_tests::{DEADLINE, sha256};
-use serde_json::{Value, json};
-
-use crate::{KEY, observed, simulator};
-
-const PROMPT: &str = "where does the harbour pilot board";
-
-/// A pod: its volumes, its provider, its endpoint.
-struct Pod {
-    volumes: Volumes,
-    simulator: Simulator,
-    endpoint: String,
-    spools: bool,
-}
-
-impl Pod {
-    fn towards(endpoint: &str, spools: bool) -> Pod {
-        let (volumes, simulator) = (Volumes::new(), simulator(Vec::new()));
-        Pod { volumes, simulator, endpoint: endpoint.to_owned(), spools }
-    }
-
-    fn start(&self) -> Sidecar {
-        let spool = self.volumes.spool().display().to_string();
-        let mut variables = vec![
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", self.endpoint.as_str()),
-            ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
-            ("OTEL_BLRP_SCHEDULE_DELAY", "100"),
-            ("OTEL_BSP_SCHEDULE_DELAY", "100"),
-        ];
-        if self.spools {
-            variables.push(("OUTRIGGER_SPOOL_DIR", &spool));
-        }
-        observed(&self.volumes, &self.simulator, &variables).0
-    }
-}
-
-/// One call of this user, answered.
-fn call(sidecar: &Sidecar, user: &str) {
-    let authorisation = format!("Bearer {KEY}");
-    let headers = [("authorization", authorisation.as_str()), ("x-outrigger-user", user)];
-    let body = json!({"model": "gpt-5-mini", "messages": [{"role": "user", "content": PROMPT}]});
-    let answer = post(sidecar.base_url(), "/openai/v1/chat/completions", &headers, &body);
-    assert_eq!(answer.expect("an answer").0, 200);
-}
-
-/// Waits until the sidecar tells what is wanted of it.
-fn wait(sidecar: &Sidecar, what: &str, enough: impl Fn(&Value) -> bool) -> Value {
-    let until = Instant::now() + DEADLINE;
-    loop {
-        let status = sidecar.status();
-        if enough(&status) {
-            return status;
-        }
-        assert!(Instant::now() < until, "{what}: {}", status["telemetry"]);
-    }
-}
-
-fn count(status: &Value, kind: &str, part: &str) -> u64 {
-    status["telemetry"][kind][part].as_u64().expect("a count of the status")
-}
-
-fn dropped(status: &Value, kind: &str) -> u64 {
-    let causes = status["telemetry"][kind]["dropped"].as_object();
-    causes.into_iter().flatten().filter_map(|(_, lost)| lost.as_u64()).sum()
-}
-
-/// Whether so many calls were seen and none of them is in memory only.
-fn acknowledged(status: &Value, made: u64) -> bool {
-    let kinds = ["calls", "logs", "traces"];
-    count(status, "calls", "seen") == made && kinds.iter().all(|kind| count(status, kind, "waiting") == 0)
-}
-
-/// Whether what an earlier life left has been found and sent.
-fn drained(status: &Value) -> bool {
-    let open = status["spool"]["limit"].as_u64() > Some(0);
-    open && acknowledged(status, 0)
-        && ["logs", "traces"].iter().all(|kind| count(status, kind, "spooled") == 0)
-}
-
-fn balanced(status: &Value) {
-    for kind in ["calls", "logs", "traces"] {
-        let parts = ["exported", "waiting", "spooled"].map(|part| count(status, kind, part));
-        let settled = parts.iter().sum::<u64>() + dropped(status, kind);
-        assert_eq!(
-            count(status, kind, "seen") + count(status, kind, "recovered"),
-            settled,
-            "{kind}: {status}"
-        );
-    }
-}
-
-/// The ids under which each user's calls arrived as records.
-fn records(received: &Received) -> BTreeMap<String, BTreeSet<String>> {
-    let mut records: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
-    for call in &received.calls {
-        let text = |key: &str| call[key].as_str().expect("it is a text").to_owned();
-        records.entry(text("user.id")).or_default().insert(text("outrigger.call.id"));
-    }
-    records
-}
+use serde_json::Value;
 
 /// The same of spans.
 fn spans(received: &Received) -> BTreeMap<String, BTreeSet<Vec<u8>>> {
