@@ -167,6 +167,10 @@ pub trait Dialect: Sync {
         let _unused = streamed;
         AnswerTexts::NONE
     }
+    /// What reads its bodies into the canonical form, content included; `None` where nothing does yet.
+    fn canonical(&self) -> Option<&'static dyn crate::canonical::Reader> {
+        None
+    }
     /// A reader for one request body.
     fn request_reader(&self) -> Box<dyn RequestReader>;
     /// A meter for one response with this head.

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, HashSet};
 use cases::newcomers::SERVICES;
 use cases::{Answer, Case, all_dialects, cases, content_type, facts};
 use http::StatusCode;
+use outrigger_providers::canonical::{Whole, answer_from, request_from};
 use outrigger_providers::{FailureClass, OwnError, Reading, RequestFacts, StreamEnd, Who, services};
 use proptest::prelude::*;
 use serde_json::Value;
@@ -51,6 +52,32 @@ fn an_answer_reads_the_same_however_it_is_cut_and_whether_or_not_it_streams() {
         check(case, &reading, &format!("{} byte by byte", answer.file));
         assert_eq!(firsts, usize::from(answer.streams), "{}", case.name);
     }
+}
+
+/// Whoever reads a format into the canonical form reads it with the deviations of all who speak it.
+#[test]
+fn every_answer_is_read_into_the_canonical_form_streamed_and_whole() {
+    let mut read = 0;
+    for case in cases() {
+        let Some(reader) = case.dialect.canonical() else { continue };
+        if let Err(fault) = request_from(reader, &case.request_plain) {
+            panic!("{}: {fault}", case.name);
+        }
+        for answer in case.answers.iter().filter(|it| !it.streams || it.kind == "text/event-stream") {
+            let Whole { answer: found, fault, error, .. } =
+                answer_from(reader, answer.streams, &answer.bytes);
+            assert_eq!((fault, error), (None, None), "{}, {}", case.name, answer.file);
+            assert_eq!(found.id.as_deref(), case.expected["response_id"].as_str(), "{}", case.name);
+            assert!(
+                found.choices.iter().all(|choice| choice.stop.is_some()),
+                "{}, {}",
+                case.name,
+                answer.file
+            );
+            read += 1;
+        }
+    }
+    assert!(read > 20, "only {read} answers were read");
 }
 
 #[test]

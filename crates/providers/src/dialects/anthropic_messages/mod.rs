@@ -1,5 +1,6 @@
 //! Anthropic Messages (wire formats, section 1.7).
 
+mod canonical;
 mod coding_agent;
 mod errors;
 mod meter;
@@ -63,6 +64,10 @@ impl Dialect for AnthropicMessages {
 
     fn answer_texts(&self, _streamed: bool) -> AnswerTexts {
         AnswerTexts { shown: &["text", "partial_json"], reasoning: &["thinking", "signature", "data"] }
+    }
+
+    fn canonical(&self) -> Option<&'static dyn crate::canonical::Reader> {
+        Some(&canonical::MessagesReader)
     }
 
     fn request_reader(&self) -> Box<dyn RequestReader> {

@@ -1,5 +1,6 @@
 //! OpenAI Chat Completions (wire formats, section 1.3).
 
+mod canonical;
 pub mod include_usage;
 mod meter;
 mod usage;
@@ -114,6 +115,10 @@ impl Dialect for OpenAiChat {
     }
     fn tool_call_mark(&self) -> Option<ToolCallMark> {
         Some(ToolCallMark { mark: r#""tool_calls""#, key: Some(r#""id""#) })
+    }
+
+    fn canonical(&self) -> Option<&'static dyn crate::canonical::Reader> {
+        Some(&canonical::ChatReader)
     }
 
     fn request_reader(&self) -> Box<dyn RequestReader> {

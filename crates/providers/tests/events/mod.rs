@@ -1,0 +1,37 @@
+//! Streams written by hand, and who reads them.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
+
+use outrigger_providers::canonical::Reader;
+use outrigger_providers::{Dialect, dialects};
+use serde_json::{Value, json};
+
+fn reader(dialect: &'static dyn Dialect) -> &'static dyn Reader {
+    dialect.canonical().unwrap()
+}
+
+pub(crate) fn chat() -> &'static dyn Reader {
+    reader(&dialects::openai_chat::OPENAI_CHAT)
+}
+
+pub(crate) fn messages() -> &'static dyn Reader {
+    reader(&dialects::anthropic_messages::AnthropicMessages)
+}
+
+/// Server-sent events with their names, if they have any.
+pub(crate) fn sse(events: &[(&str, Value)]) -> Vec<u8> {
+    let mut body = String::new();
+    for (name, data) in events {
+        if !name.is_empty() {
+            body.push_str(&format!("event: {name}\n"));
+        }
+        body.push_str(&format!("data: {data}\n\n"));
+    }
+    body.into_bytes()
+}
+
+/// Chunks of Chat Completions, all of one choice.
+pub(crate) fn deltas(index: u64, deltas: Vec<Value>) -> Vec<u8> {
+    let chunk = |delta| ("", json!({"id": "r", "model": "m", "choices": [{"index": index, "delta": delta}]}));
+    sse(&deltas.into_iter().map(chunk).collect::<Vec<_>>())
+}
