@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use outrigger_ledger::{CallRecord, Outcome, Timestamp};
 use outrigger_pricing::PriceBook;
+use outrigger_providers::FailureClass;
 
+use crate::hosts::Hosts;
 use crate::keys::Keys;
 use crate::sign::{COUNTED, PROMPT, first_content, of_failure, shows};
 use crate::trend::{Trend, Turn, UNSEEN, is_silent};
@@ -41,12 +43,14 @@ struct Pace {
     /// Nanoseconds.
     usual: u64,
     streams: u32,
+    last: Timestamp,
 }
 
 /// Verdicts over the records of one process.
 pub struct Diagnosis {
     book: Arc<PriceBook>,
     keys: Keys,
+    hosts: Hosts,
     certain: BTreeMap<Place, Verdict>,
     counted: BTreeMap<Place, Counted>,
     paces: BTreeMap<(&'static str, String), Pace>,
@@ -59,6 +63,7 @@ impl Diagnosis {
         Diagnosis {
             book,
             keys: Keys::default(),
+            hosts: Hosts::default(),
             certain: BTreeMap::new(),
             counted: BTreeMap::new(),
             paces: BTreeMap::new(),
@@ -73,6 +78,7 @@ impl Diagnosis {
     /// Takes one record in; tells what it changes.
     pub fn call(&mut self, record: &CallRecord) -> Vec<Change> {
         let mut changes = Vec::new();
+        self.hosts.saw(record);
         let known = record.key.as_ref().is_some_and(|key| self.keys.knows(record.provider, key));
         if record.outcome == Outcome::Answered {
             self.answered(record, &mut changes);
@@ -127,7 +133,10 @@ impl Diagnosis {
             let same_model = place.model.as_deref() == asked(record);
             let over = place.provider == record.provider
                 && match place.kind {
-                    Kind::MistypedKey | Kind::RevokedKey | Kind::QuotaExhausted => same_key,
+                    Kind::MistypedKey
+                    | Kind::RevokedKey
+                    | Kind::KeyOfAnotherProvider
+                    | Kind::QuotaExhausted => same_key,
                     Kind::MissingKey => fingerprint.is_some(),
                     Kind::Permission => same_key && same_model,
                     Kind::ModelNotFound => same_model,
@@ -172,7 +181,13 @@ impl Diagnosis {
         let at = record.times.ended;
         // A place begins to be watched with its first bad call.
         if !self.counted.contains_key(&place) {
-            if !bad || self.counted.len() >= PLACES {
+            if !bad {
+                return;
+            }
+            if self.counted.len() >= PLACES {
+                self.counted.retain(|_, counted| !counted.trend.is_stale(at));
+            }
+            if self.counted.len() >= PLACES {
                 return;
             }
             self.counted.insert(place.clone(), Counted { trend: Trend::new(), verdict: None });
@@ -187,6 +202,7 @@ impl Diagnosis {
                 verdict.kind = match kind {
                     Kind::PartialOutage if recent.bad == recent.calls => Kind::Outage,
                     Kind::Unreachable if self.is_cut_off(record.provider) => Kind::OwnNetwork,
+                    Kind::Unreachable if self.is_wrong_host(record) => Kind::WrongHost,
                     kind => kind,
                 };
                 verdict.provider = (verdict.kind != Kind::OwnNetwork).then_some(record.provider);
@@ -216,13 +232,26 @@ impl Diagnosis {
         })
     }
 
+    /// Whether a name was not found that is probably nobody's: this side finds others.
+    fn is_wrong_host(&self, record: &CallRecord) -> bool {
+        let is_unknown = record.cause.as_ref().is_some_and(|cause| cause.class == FailureClass::Dns);
+        let attempt = record.attempts.last();
+        is_unknown
+            && attempt.is_some_and(|attempt| self.hosts.is_the_odd_one(&attempt.host, record.times.ended))
+    }
+
     /// Whether the first content came late, by what is usual for the model; what is usual is learned from it.
     fn is_late(&mut self, record: &CallRecord, took: u64) -> bool {
         let of = (record.provider, record.model().unwrap_or_default().to_owned());
+        let at = record.times.ended;
         if self.paces.len() >= PLACES && !self.paces.contains_key(&of) {
-            return false;
+            self.paces.retain(|_, pace| !is_silent(pace.last, at));
+            if self.paces.len() >= PLACES {
+                return false;
+            }
         }
-        let pace = self.paces.entry(of).or_insert(Pace { usual: took, streams: 0 });
+        let pace = self.paces.entry(of).or_insert(Pace { usual: took, streams: 0, last: at });
+        pace.last = at;
         let late = took > PROMPT && (pace.streams >= KNOWN && took / SLOWER > pace.usual);
         if !late {
             pace.streams = pace.streams.saturating_add(1);
@@ -245,8 +274,14 @@ fn asked(record: &CallRecord) -> Option<&str> {
 }
 
 fn place(kind: Kind, record: &CallRecord) -> Place {
-    let by_key =
-        matches!(kind, Kind::MistypedKey | Kind::RevokedKey | Kind::QuotaExhausted | Kind::Permission);
+    let by_key = matches!(
+        kind,
+        Kind::MistypedKey
+            | Kind::RevokedKey
+            | Kind::KeyOfAnotherProvider
+            | Kind::QuotaExhausted
+            | Kind::Permission
+    );
     let by_model = matches!(
         kind,
         Kind::Permission

@@ -2,6 +2,7 @@
 //! No I/O and no clock: the records' own times are the clock. No content is read.
 
 mod engine;
+mod hosts;
 mod keys;
 mod sign;
 mod trend;

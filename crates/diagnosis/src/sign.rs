@@ -30,8 +30,9 @@ pub(crate) fn of_failure(record: &CallRecord, known_key: bool) -> Option<Kind> {
     Some(match cause.class {
         FailureClass::Authentication => match (&record.key, known_key) {
             (None, _) => Kind::MissingKey,
-            (Some(_), false) => Kind::MistypedKey,
             (Some(_), true) => Kind::RevokedKey,
+            (Some(_), false) if made_for_another(record).is_some() => Kind::KeyOfAnotherProvider,
+            (Some(_), false) => Kind::MistypedKey,
         },
         FailureClass::Permission => Kind::Permission,
         FailureClass::NotFound => Kind::ModelNotFound,
@@ -51,6 +52,19 @@ pub(crate) fn of_failure(record: &CallRecord, known_key: bool) -> Option<Kind> {
         | FailureClass::Malformed
         | FailureClass::Other => Kind::PartialOutage,
     })
+}
+
+/// The provider that makes keys like the one that was sent, if that is not the one that was asked.
+pub(crate) fn made_for_another(record: &CallRecord) -> Option<&'static str> {
+    let made_for = record.key.as_ref()?.made_for?;
+    let is_own = match record.provider {
+        // Google's keys are for both.
+        "vertex" => made_for == "gemini",
+        // Whose keys a host of the operator's own takes nobody knows.
+        "operator_listed" | "ollama" => true,
+        asked => made_for == asked,
+    };
+    (!is_own).then_some(made_for)
 }
 
 /// Whether a call that has ended shows a counted kind.

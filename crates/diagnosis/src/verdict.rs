@@ -11,6 +11,8 @@ pub enum Kind {
     MistypedKey,
     /// A key that worked before is refused.
     RevokedKey,
+    /// A refused key is one that another provider makes.
+    KeyOfAnotherProvider,
     /// Requests carry no key.
     MissingKey,
     /// The key is valid but may not do this.
@@ -27,6 +29,8 @@ pub enum Kind {
     Outage,
     /// The provider cannot be reached from here.
     Unreachable,
+    /// A host's name is not found that was never reached here, while others are.
+    WrongHost,
     /// No provider can be reached from here.
     OwnNetwork,
     /// The provider's certificate is not accepted.
@@ -51,9 +55,10 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 20] = [
+    pub const ALL: [Kind; 22] = [
         Kind::MistypedKey,
         Kind::RevokedKey,
+        Kind::KeyOfAnotherProvider,
         Kind::MissingKey,
         Kind::Permission,
         Kind::ModelNotFound,
@@ -62,6 +67,7 @@ impl Kind {
         Kind::PartialOutage,
         Kind::Outage,
         Kind::Unreachable,
+        Kind::WrongHost,
         Kind::OwnNetwork,
         Kind::ProviderTls,
         Kind::BrokenStreams,
@@ -80,6 +86,7 @@ impl Kind {
         match self {
             Kind::MistypedKey => "mistyped_key",
             Kind::RevokedKey => "revoked_key",
+            Kind::KeyOfAnotherProvider => "key_of_another_provider",
             Kind::MissingKey => "missing_key",
             Kind::Permission => "permission",
             Kind::ModelNotFound => "model_not_found",
@@ -88,6 +95,7 @@ impl Kind {
             Kind::PartialOutage => "partial_outage",
             Kind::Outage => "outage",
             Kind::Unreachable => "unreachable",
+            Kind::WrongHost => "wrong_host",
             Kind::OwnNetwork => "own_network",
             Kind::ProviderTls => "provider_tls",
             Kind::BrokenStreams => "broken_streams",

@@ -3,8 +3,11 @@
 use outrigger_ledger::{CallRecord, KeyHint};
 use outrigger_pricing::PriceBook;
 use outrigger_providers::{Service, services};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use crate::Kind;
+use crate::sign::made_for_another;
 use crate::trend::Share;
 
 /// How near a name must be to be offered in place of one that does not exist (Jaro-Winkler, 0 to 1).
@@ -34,6 +37,13 @@ pub(crate) fn of(
             format!("{provider} refuses {key}, which worked before: it was revoked, or it has expired"),
             format!("put a new key into {variable} of the calling process{works}"),
         ),
+        Kind::KeyOfAnotherProvider => {
+            let maker = made_for_another(record).unwrap_or("another provider");
+            (
+                format!("{provider} refuses {key}, which is a key of {maker} by its beginning"),
+                format!("put a key of {provider} into {variable} of the calling process{works}"),
+            )
+        }
         Kind::MissingKey => (
             format!("requests to {provider} carry no key"),
             format!("set {variable} for the calling process"),
@@ -51,15 +61,19 @@ pub(crate) fn of(
                     near.join(" or ")
                 ),
             };
-            (format!("{provider} does not know {model}"), offer)
+            let elsewhere = where_else(record).unwrap_or_default();
+            (format!("{provider} does not know {model}"), format!("{offer}{elsewhere}"))
         }
         Kind::QuotaExhausted => (
             format!("credit or a spending limit of the account behind {key} at {provider} is used up"),
-            format!("raise it at the provider; waiting does not help{works}"),
+            format!("raise it at the provider{}{works}", until(record).map_or("; waiting does not help".to_owned(), |until| format!(", or wait {until}"))),
         ),
         Kind::RateLimited => (
             format!("{provider} limits the rate of {model}"),
-            "make fewer calls at a time, or ask the provider for a higher limit; it passes by itself".to_owned(),
+            format!(
+                "make fewer calls at a time, or ask the provider for a higher limit; it passes by itself{}",
+                until(record).map(|until| format!(", it says {until}")).unwrap_or_default()
+            ),
         ),
         Kind::PartialOutage => (
             format!("{provider} has a partial outage: some calls fail on its side"),
@@ -72,6 +86,10 @@ pub(crate) fn of(
         Kind::Unreachable => (
             format!("{host} cannot be reached from here"),
             "check name resolution, network policies, firewall and proxy settings on the way there".to_owned(),
+        ),
+        Kind::WrongHost => (
+            format!("the name {host} is not found and was never reached here, while others are: it is mistyped, or its region or resource does not exist"),
+            "compare the base URL, the region and the resource's name in the app's settings with the provider's".to_owned(),
         ),
         Kind::OwnNetwork => (
             "no provider can be reached from here, so the fault is this side's own network".to_owned(),
@@ -114,6 +132,27 @@ pub(crate) fn of(
             "look at what the prompts ask for; another try will not help".to_owned(),
         ),
     }
+}
+
+/// When the provider says that it answers again.
+fn until(record: &CallRecord) -> Option<String> {
+    let resets = record.cause.as_ref()?.resets?;
+    // A part of a second counts: who comes too early is refused again.
+    let seconds = resets.since(record.times.ended).div_ceil(1_000_000_000);
+    let at = OffsetDateTime::from_unix_timestamp(record.times.ended.unix_seconds()).ok()?
+        + time::Duration::seconds(i64::try_from(seconds).ok()?);
+    Some(format!("until {} ({seconds} s)", at.format(&Rfc3339).ok()?))
+}
+
+/// Where else a model may be that is not found: such hosts know only those of a region or a customer.
+fn where_else(record: &CallRecord) -> Option<String> {
+    let host = &record.attempts.last()?.host;
+    let of = match record.provider {
+        "bedrock" | "vertex" => "region",
+        "azure" => "resource",
+        _ => return None,
+    };
+    Some(format!("; or it is in another {of} than that of {host}"))
 }
 
 /// One call as evidence.

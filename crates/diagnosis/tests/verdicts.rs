@@ -24,6 +24,8 @@ struct App {
     model: &'static str,
     host: &'static str,
     took: u64,
+    /// When an error says that waiting helps, in seconds.
+    retry_after: Option<u64>,
     /// Everything that was said.
     said: Vec<Change>,
 }
@@ -50,6 +52,7 @@ impl App {
             model: "gpt-5-mini",
             host: "api.openai.com",
             took: SECOND / 2,
+            retry_after: None,
             said: Vec::new(),
         }
     }
@@ -91,7 +94,8 @@ impl App {
         });
         call.request_chunk(format!(r#"{{"model":"{}","messages":[]}}"#, self.model).as_bytes());
         let ended = Timestamp(self.at + self.took);
-        let json = HeaderMap::from_iter([(http::header::CONTENT_TYPE, "application/json".parse().unwrap())]);
+        let mut json =
+            HeaderMap::from_iter([(http::header::CONTENT_TYPE, "application/json".parse().unwrap())]);
         let stream =
             HeaderMap::from_iter([(http::header::CONTENT_TYPE, "text/event-stream".parse().unwrap())]);
         let good = |word: &str| {
@@ -108,6 +112,9 @@ impl App {
                 End::Complete
             }
             Answer::Error(status, body) => {
+                if let Some(seconds) = self.retry_after {
+                    json.insert(http::header::RETRY_AFTER, seconds.into());
+                }
                 call.response_head(StatusCode::from_u16(*status).unwrap(), &json, ended);
                 call.response_chunk(body.as_bytes(), ended);
                 End::Complete
@@ -340,4 +347,102 @@ fn a_crowd_of_names_takes_no_more_than_its_bound() {
         app.call(&Answer::Error(429, r#"{"error":{"code":"rate_limit_exceeded"}}"#));
     }
     assert!(app.holds().len() <= 512, "{}", app.holds().len());
+}
+
+#[test]
+fn a_key_of_another_provider_is_named_by_the_first_call() {
+    let mut app = App::new();
+    app.key = "sk-ant-api03-0123456789abcdefx7Qa";
+    let refused = error("invalid_api_key");
+    let verdict = began(&app.call(&Answer::Error(401, &refused))).clone();
+    assert_eq!(verdict.kind, Kind::KeyOfAnotherProvider);
+    let line = verdict.to_string();
+    assert!(line.contains("a key of anthropic") && line.contains("OPENAI_API_KEY"), "{line}");
+    assert!(!line.contains("0123456789abcdef"), "{line}");
+    assert_eq!(app.call(&Answer::Error(401, &refused)), []);
+    // A gateway may take it after all.
+    assert_eq!(ended(&app.call(&Answer::Good)), Kind::KeyOfAnotherProvider);
+}
+
+#[test]
+fn a_revoked_key_stays_one_however_often_it_is_refused() {
+    let mut app = App::new();
+    app.call(&Answer::Good);
+    let refused = error("invalid_api_key");
+    assert_eq!(began(&app.call(&Answer::Error(401, &refused))).kind, Kind::RevokedKey);
+    for _ in 0..5 {
+        assert_eq!(app.call(&Answer::Error(401, &refused)), []);
+    }
+    app.key = BAD_KEY;
+    let changes = app.call(&Answer::Error(401, &refused));
+    assert!(!began(&changes).to_string().contains("k2Pb"), "it works no more: {changes:?}");
+}
+
+#[test]
+fn a_limit_is_said_with_the_time_at_which_it_resets() {
+    let limited = r#"{"error":{"message":"slow down","code":"rate_limit_exceeded"}}"#;
+    let quota = error("insufficient_quota");
+    for (status, body, calls, kind) in
+        [(429, limited, 3, Kind::RateLimited), (429, quota.as_str(), 1, Kind::QuotaExhausted)]
+    {
+        let mut app = App::new();
+        app.retry_after = Some(90);
+        for _ in 0..calls {
+            app.call(&Answer::Error(status, body));
+        }
+        let verdict = began(&app.said);
+        assert_eq!(verdict.kind, kind);
+        let until = format!("until 2026-11-25T08:01:3{calls}Z (90 s)");
+        assert!(verdict.next_step.contains(&until), "{until} is missing in: {verdict}");
+    }
+}
+
+#[test]
+fn a_name_that_is_not_found_while_others_are_is_a_wrong_host() {
+    let mut app = App::new();
+    app.call(&Answer::Good);
+    app.host = "api.mistral.ai";
+    for _ in 0..3 {
+        app.call(&Answer::Lost(FailureClass::Dns));
+    }
+    let verdict = began(&app.said);
+    assert_eq!((verdict.kind, verdict.provider), (Kind::WrongHost, Some("mistral")));
+    assert!(verdict.cause.contains("api.mistral.ai"), "{verdict}");
+    for _ in 0..12 {
+        app.call(&Answer::Good);
+    }
+    assert_eq!(app.holds(), [], "it is found");
+    // What was reached once is no wrong name.
+    for _ in 0..3 {
+        app.call(&Answer::Lost(FailureClass::Dns));
+    }
+    assert_eq!(app.holds(), [Kind::Unreachable]);
+}
+
+#[test]
+fn where_a_host_knows_one_region_or_customer_alone_the_model_may_be_in_another() {
+    for (host, word) in [("team-a.openai.azure.com", "another resource"), ("api.openai.com", "")] {
+        let mut app = App::new();
+        app.host = host;
+        let changes = app.call(&Answer::Error(404, &error("DeploymentNotFound")));
+        let verdict = began(&changes);
+        assert_eq!(verdict.kind, Kind::ModelNotFound);
+        assert_eq!(verdict.next_step.contains("another resource"), !word.is_empty(), "{verdict}");
+    }
+}
+
+#[test]
+fn places_that_nothing_is_heard_of_make_room() {
+    let mut app = App::new();
+    let limited = Answer::Error(429, r#"{"error":{"code":"rate_limit_exceeded"}}"#);
+    for number in 0..300 {
+        app.model = Box::leak(format!("made-up-{number}").into_boxed_str());
+        app.call(&limited);
+    }
+    app.at += 300 * SECOND;
+    app.model = "gpt-5-mini";
+    for _ in 0..3 {
+        app.call(&limited);
+    }
+    assert_eq!(app.holds(), [Kind::RateLimited]);
 }

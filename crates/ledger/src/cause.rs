@@ -3,7 +3,7 @@
 use http::StatusCode;
 use outrigger_providers::{Failure, FailureClass, Service};
 
-use crate::{Cause, KeyHint};
+use crate::{Cause, KeyHint, Timestamp};
 
 /// What is known of a failure that the provider told.
 pub(crate) struct Told<'a> {
@@ -14,6 +14,8 @@ pub(crate) struct Told<'a> {
     pub(crate) message: Option<&'a str>,
     pub(crate) model: Option<&'a str>,
     pub(crate) key: Option<&'a KeyHint>,
+    /// When the provider says that it answers again.
+    pub(crate) resets: Option<Timestamp>,
 }
 
 /// Whether an answer of this status is no error; 101 is a WebSocket's.
@@ -29,11 +31,11 @@ pub(crate) fn told(told: &Told<'_>) -> Cause {
         None if !is_good(told.status) => told.status.as_u16().to_string(),
         None => class.as_str().to_owned(),
     };
-    Cause { class, error_type, status: Some(told.status.as_u16()), text: text(told) }
+    Cause { class, error_type, status: Some(told.status.as_u16()), text: text(told), resets: told.resets }
 }
 
 fn text(told: &Told<'_>) -> String {
-    let Told { service, status, failure, message, model, key } = told;
+    let Told { service, status, failure, message, model, key, .. } = told;
     let mut text = format!("{} answered", service.id);
     // Inside a WebSocket nothing has a status of its own.
     if *status != StatusCode::SWITCHING_PROTOCOLS || failure.code.is_none() {
@@ -106,6 +108,7 @@ pub(crate) fn on_the_way(service: &Service, class: FailureClass, text: &str, sta
         error_type: transport_word(class).to_owned(),
         status,
         text: format!("{}: {text}{}", service.id, mend(class)),
+        resets: None,
     }
 }
 
@@ -143,6 +146,7 @@ pub(crate) fn cut(service: &Service, status: StatusCode, how: Cut) -> Cause {
         error_type: error_type.to_owned(),
         status: Some(status.as_u16()),
         text: format!("{}: {how}; the app has an incomplete answer. A retry may help.", service.id),
+        resets: None,
     }
 }
 

@@ -18,7 +18,25 @@ pub struct KeyHint {
     pub fingerprint: String,
     /// Its last four characters, if it has twenty or more.
     pub ending: Option<String>,
+    /// The provider whose keys alone look so, by its id.
+    pub made_for: Option<&'static str>,
 }
+
+/// How keys begin that no other provider makes.
+const BEGINNINGS: [(&str, &str); 12] = [
+    ("sk-ant-", "anthropic"),
+    ("sk-or-", "openrouter"),
+    ("sk-proj-", "openai"),
+    ("sk-svcacct-", "openai"),
+    ("sk-admin-", "openai"),
+    ("gsk_", "groq"),
+    ("AIza", "gemini"),
+    ("xai-", "xai"),
+    ("pplx-", "perplexity"),
+    ("csk-", "cerebras"),
+    ("fw_", "fireworks"),
+    ("tgp_v1_", "together"),
+];
 
 impl KeyHint {
     pub(crate) fn of(credential: &Credential<'_>) -> KeyHint {
@@ -26,7 +44,8 @@ impl KeyHint {
         let digest = Sha256::digest(secret.as_bytes());
         let count = secret.chars().count();
         let ending = (count >= LONG).then(|| secret.chars().skip(count - ENDING).collect());
-        KeyHint { fingerprint: hex(&digest[..4]), ending }
+        let made_for = BEGINNINGS.iter().find(|(start, _)| secret.starts_with(start)).map(|(_, id)| *id);
+        KeyHint { fingerprint: hex(&digest[..4]), ending, made_for }
     }
 }
 
@@ -52,5 +71,17 @@ mod tests {
         // First digits as `printf %s KEY | sha256sum` prints them.
         assert_eq!(hint("0123456789abcdefwxyz"), "the key ending …wxyz (fingerprint 4a007d3c)");
         assert_eq!(hint("0123456789abcdefwxy"), "the key with fingerprint 1b07c32d");
+    }
+
+    #[test]
+    fn a_key_tells_by_its_beginning_whose_it_is_where_that_is_certain() {
+        fn made_for(secret: &str) -> Option<&'static str> {
+            KeyHint::of(&Credential { header: "authorization", secret }).made_for
+        }
+        for (start, id) in BEGINNINGS {
+            assert_eq!(made_for(&format!("{start}0123456789")), Some(id));
+            assert!(outrigger_providers::services::ALL.iter().any(|service| service.id == id), "{id}");
+        }
+        assert_eq!(made_for("sk-0123456789abcdef"), None, "several providers make such");
     }
 }

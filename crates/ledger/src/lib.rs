@@ -18,6 +18,7 @@ mod propagators;
 mod query;
 mod recent;
 mod record;
+mod resets;
 mod told;
 mod trail;
 

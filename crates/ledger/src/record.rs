@@ -158,6 +158,8 @@ pub struct Cause {
     pub status: Option<u16>,
     /// Plain words with the mend: what a person reads first. No secret in it.
     pub text: String,
+    /// When the provider says that it answers again; not exported.
+    pub resets: Option<Timestamp>,
 }
 
 /// Times of a call.

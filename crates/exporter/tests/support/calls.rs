@@ -74,7 +74,11 @@ pub(crate) fn answered() -> CallRecord {
             ..RequestFacts::default()
         },
         identity,
-        key: Some(KeyHint { fingerprint: "3f9c21d0".to_owned(), ending: Some("x7Qa".to_owned()) }),
+        key: Some(KeyHint {
+            fingerprint: "3f9c21d0".to_owned(),
+            ending: Some("x7Qa".to_owned()),
+            made_for: None,
+        }),
         served_model: Some("gpt-5.1-2025-11-13".to_owned()),
         deployed_model: None,
         served_tier: Some("default".to_owned()),
@@ -133,7 +137,7 @@ pub(crate) fn failed() -> CallRecord {
     call.span = SpanContext { trace_id: [4; 16], span_id: [5; 8], parent_span_id: None, flags: 1 };
     call.facts = RequestFacts { model: Some("gpt-5.1".to_owned()), ..RequestFacts::default() };
     call.identity = Identity::default();
-    call.key = Some(KeyHint { fingerprint: "ba7816bf".to_owned(), ending: None });
+    call.key = Some(KeyHint { fingerprint: "ba7816bf".to_owned(), ending: None, made_for: None });
     call.served_model = None;
     call.served_tier = None;
     call.response_id = None;
@@ -158,6 +162,7 @@ pub(crate) fn failed() -> CallRecord {
         error_type: "invalid_api_key".to_owned(),
         status: Some(401),
         text: "openai refused the key (401): check OPENAI_API_KEY".to_owned(),
+        resets: None,
     });
     call.times.first_content = None;
     call.times.ended = Timestamp(START + 400_000_000);

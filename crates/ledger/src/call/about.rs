@@ -15,6 +15,7 @@ use crate::cause::is_good;
 use crate::guard::{FAULT, guarded};
 use crate::identity::{Candidates, tidy};
 use crate::query::shown;
+use crate::resets::resets;
 use crate::{
     Accounted, Attempt, CallId, CallRecord, Deployments, Identity, Instrumented, KeyHint, Logical, Marks,
     Mode, Provenance, Resent, SpanContext, Times, Timestamp, Transport,
@@ -59,6 +60,8 @@ pub(super) struct Head {
     /// The headers that a verdict needs, and no others.
     pub(super) headers: HeaderMap,
     request_id: Option<String>,
+    /// When the provider says that it answers again.
+    pub(super) resets: Option<Timestamp>,
 }
 
 /// What was seen of one call.
@@ -78,7 +81,7 @@ pub(super) struct Seen<'a> {
 }
 
 impl Head {
-    pub(super) fn new(service: &Service, status: StatusCode, headers: &HeaderMap) -> Head {
+    pub(super) fn new(service: &Service, status: StatusCode, headers: &HeaderMap, at: Timestamp) -> Head {
         let kind = headers.get(CONTENT_TYPE).map(|value| (CONTENT_TYPE, value.clone()));
         Head {
             status,
@@ -87,6 +90,7 @@ impl Head {
                 .get(service.request_id_header)
                 .and_then(|value| value.to_str().ok())
                 .and_then(|value| tidy(value.to_owned())),
+            resets: if is_good(status) { None } else { resets(headers, at) },
         }
     }
 }

@@ -196,7 +196,7 @@ impl Call {
         };
         self.body.finish();
         self.response = Some(Response {
-            head: Head::new(self.about.service, status, headers),
+            head: Head::new(self.about.service, status, headers, at),
             body: Decoder::new(headers, metered),
         });
     }

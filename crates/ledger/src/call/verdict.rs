@@ -86,6 +86,7 @@ impl About {
                 message: reading.failure_message.as_deref(),
                 model: reading.model.as_deref().or(facts.model.as_deref()),
                 key: self.key.as_ref(),
+                resets: head.resets,
             })
         });
         if !is_good(head.status) {

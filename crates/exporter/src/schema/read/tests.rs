@@ -232,7 +232,13 @@ fn other_events_are_no_calls_and_a_newer_record_is_read_as_far_as_it_is_known() 
 fn a_call_that_has_a_cause_and_has_not_failed_has_no_error_type() {
     let mut call = answered();
     let class = FailureClass::RateLimit;
-    call.cause = Some(Cause { class, error_type: "429".to_owned(), status: None, text: "words".to_owned() });
+    call.cause = Some(Cause {
+        class,
+        error_type: "429".to_owned(),
+        status: None,
+        text: "words".to_owned(),
+        resets: None,
+    });
     let read = ExportedCall::read(&log(&call)).unwrap();
     assert_eq!(read.cause.unwrap().error_type, None);
 }
