@@ -12,6 +12,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::trace::v1::Span;
+use outrigger_exporter::ExportedCall;
 use prost::Message;
 use serde_json::{Value, json};
 
@@ -20,6 +21,8 @@ use serde_json::{Value, json};
 pub struct Received {
     /// Attributes of the call records, in the order of arrival.
     pub calls: Vec<BTreeMap<String, Value>>,
+    /// The same, read back by the module that writes them.
+    pub records: Vec<ExportedCall>,
     /// Other events, by their names.
     pub events: Vec<(String, BTreeMap<String, Value>)>,
     /// Spans.
@@ -179,6 +182,8 @@ impl Shared {
                 for record in records {
                     let attributes = attributes(&record.attributes);
                     if record.event_name == outrigger_contract::telemetry::CALL_EVENT {
+                        let call = ExportedCall::read(&record).expect("a record of our own is read back");
+                        received.records.push(call);
                         received.calls.push(attributes);
                     } else {
                         received.events.push((record.event_name, attributes));

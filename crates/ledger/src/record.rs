@@ -252,6 +252,8 @@ pub struct CallRecord {
     pub deployed_model: Option<String>,
     /// The provider's word for the tier it served.
     pub served_tier: Option<String>,
+    /// The provider's word for the configuration that answered.
+    pub system_fingerprint: Option<String>,
     /// The response's id.
     pub response_id: Option<String>,
     /// The provider's request id, to quote in a support case.

@@ -27,6 +27,8 @@ pub struct Reading {
     pub tier: Option<Tier>,
     /// The provider's own word for the tier.
     pub tier_word: Option<String>,
+    /// The provider's word for the configuration that answered (OpenAI).
+    pub system_fingerprint: Option<String>,
     /// Whether the response names a processing region that carries an uplift.
     pub resident: bool,
     /// The provider's own finish words, one per choice.
@@ -56,6 +58,7 @@ impl Default for Reading {
             model: None,
             tier: None,
             tier_word: None,
+            system_fingerprint: None,
             resident: false,
             finish_reasons: Vec::new(),
             usage: TokenUsage::UNKNOWN,

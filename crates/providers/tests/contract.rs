@@ -23,6 +23,9 @@ fn check(case: &Case, reading: &Reading, how: &str) {
     assert_eq!(reading.response_id.as_deref(), expected["response_id"].as_str(), "{name}, {how}");
     assert_eq!(reading.model.as_deref(), expected["model"].as_str(), "{name}, {how}");
     assert_eq!(reading.tier_word.as_deref(), expected["tier"].as_str(), "{name}, {how}");
+    if let Some(fingerprint) = expected["system_fingerprint"].as_str() {
+        assert_eq!(reading.system_fingerprint.as_deref(), Some(fingerprint), "{name}, {how}");
+    }
     let words: Vec<&str> = reading.finish_reasons.iter().map(|word| case.dialect.finish_word(word)).collect();
     assert_eq!(Value::from(words), expected["finish_reasons"], "{name}, {how}");
     let cost = reading.reported_cost.map(|cost| cost.to_string());

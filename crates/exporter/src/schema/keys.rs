@@ -91,6 +91,7 @@ pub(crate) const TOKEN_MODALITY: &str = "gen_ai.token.modality";
 pub(crate) const TOKEN_TYPE: &str = "gen_ai.token.type";
 pub(super) const OPENAI_API: &str = "openai.api.type";
 pub(super) const OPENAI_REQUEST_TIER: &str = "openai.request.service_tier";
+pub(super) const OPENAI_FINGERPRINT: &str = "openai.response.system_fingerprint";
 pub(crate) const OPENAI_RESPONSE_TIER: &str = "openai.response.service_tier";
 
 pub(super) const AZURE_NAMESPACE: &str = "azure.resource_provider.namespace";

@@ -185,6 +185,7 @@ fn request(attributes: &mut Attributes<'_>, call: &CallRecord) {
         let tier = facts.tier_word.as_deref().filter(|tier| *tier != "auto");
         attributes.text_if(keys::OPENAI_REQUEST_TIER, tier);
         attributes.text_if(keys::OPENAI_RESPONSE_TIER, call.served_tier.as_deref());
+        attributes.text_if(keys::OPENAI_FINGERPRINT, call.system_fingerprint.as_deref());
     }
 }
 

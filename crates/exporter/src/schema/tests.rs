@@ -110,6 +110,7 @@ fn an_answered_call_is_a_client_span_by_the_conventions() {
         gen_ai.usage.reasoning.output_tokens = 80
         openai.api.type = "chat_completions"
         openai.response.service_tier = "default"
+        openai.response.system_fingerprint = "fp_1"
         outrigger.call.id = "abababababababababababababababab"
         outrigger.cost.cache_read = 0.000128
         outrigger.cost.input = 0.0002625

@@ -82,6 +82,7 @@ pub(crate) fn answered() -> CallRecord {
         served_model: Some("gpt-5.1-2025-11-13".to_owned()),
         deployed_model: None,
         served_tier: Some("default".to_owned()),
+        system_fingerprint: Some("fp_1".to_owned()),
         response_id: Some("chatcmpl-1".to_owned()),
         request_id: Some("req_1".to_owned()),
         finish_reasons: vec!["stop".to_owned()],
@@ -140,6 +141,7 @@ pub(crate) fn failed() -> CallRecord {
     call.key = Some(KeyHint { fingerprint: "ba7816bf".to_owned(), ending: None, made_for: None });
     call.served_model = None;
     call.served_tier = None;
+    call.system_fingerprint = None;
     call.response_id = None;
     call.request_id = None;
     call.finish_reasons = Vec::new();

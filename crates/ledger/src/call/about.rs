@@ -233,6 +233,7 @@ impl About {
             served_model: reading.model.and_then(tidy),
             deployed_model: deployed,
             served_tier: reading.tier_word.and_then(tidy),
+            system_fingerprint: reading.system_fingerprint.and_then(tidy),
             response_id: reading.response_id.and_then(tidy),
             request_id: head.and_then(|head| head.request_id.clone()),
             finish_reasons: verdict.finish_reasons,

@@ -14,6 +14,7 @@ const WHOLE: &[Path] = &[
     &["id"],
     &["model"],
     &["service_tier"],
+    &["system_fingerprint"],
     &["usage"],
     FINISH,
     ERROR_PATHS[0],
@@ -37,13 +38,14 @@ const TEXTS: [Path; 5] = [
 ];
 
 /// Number of paths in [`CHUNK`].
-const CHUNKS: usize = 19;
+const CHUNKS: usize = 20;
 
 /// The members of a chunk that tell us something.
 pub(crate) const CHUNK: [Path; CHUNKS] = [
     &["id"],
     &["model"],
     &["service_tier"],
+    &["system_fingerprint"],
     &["usage"],
     &["object"],
     FINISH,
@@ -122,6 +124,7 @@ impl Answer for ChatAnswer {
         reading.response_id = scan.read(&["id"]);
         reading.model = scan.read(&["model"]);
         note_tier(scan, reading);
+        reading.system_fingerprint = scan.read(&["system_fingerprint"]);
         reading.finish_reasons = texts_at(scan, FINISH).map(Into::into).collect();
         self.usage(scan, &["usage"], reading);
         if let Some(error) = WireError::scanned(scan, self.refused) {
@@ -154,6 +157,7 @@ impl Answer for ChatAnswer {
         }
         text_into(&mut reading.model, scan, &["model"]);
         note_tier(scan, reading);
+        text_into(&mut reading.system_fingerprint, scan, &["system_fingerprint"]);
         self.usage(scan, &["usage"], reading);
         self.beside(scan, reading);
         for (element, raw) in scan.elements(FINISH).filter(|(_, raw)| *raw != b"null") {
