@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::{Answer, Arguments, Body, Choice, Part, Seal, Stop};
 
 /// More choices than any request may ask for, and more parts than any answer has, are not followed.
-const MOST: usize = 4096;
+const MOST: usize = 1 << 20;
 
 /// One step of a streamed answer. A part is known by the number of its choice and a number of its own; by that number the
 /// parts of a whole answer are ordered, whatever the order they opened in.
@@ -67,6 +67,8 @@ pub enum Piece {
     Arguments(String),
     /// More of its signature.
     Signature(String),
+    /// What stands in the place of what is not shown, whole.
+    Sealed(String),
     /// One more element of a list that stands beside it.
     Beside(&'static str, Value),
 }
@@ -161,6 +163,7 @@ impl Growing {
                 Some(Seal::Signature(signature) | Seal::Content(signature)) => signature.push_str(&more),
                 None => self.part.seal = Some(Seal::Signature(more)),
             },
+            Piece::Sealed(seal) => self.part.seal = Some(Seal::Content(seal)),
             Piece::Beside(name, value) => beside(&mut self.part.rest, name, value),
         }
     }

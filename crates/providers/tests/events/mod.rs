@@ -1,5 +1,6 @@
 //! Streams written by hand, and who reads them.
 
+#![allow(dead_code, reason = "several suites share this module")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
 
 use outrigger_providers::canonical::Reader;
@@ -16,6 +17,14 @@ pub(crate) fn chat() -> &'static dyn Reader {
 
 pub(crate) fn messages() -> &'static dyn Reader {
     reader(&dialects::anthropic_messages::AnthropicMessages)
+}
+
+pub(crate) fn responses() -> &'static dyn Reader {
+    reader(&dialects::openai_responses::OpenAiResponses)
+}
+
+pub(crate) fn gemini() -> &'static dyn Reader {
+    reader(&dialects::gemini::Gemini)
 }
 
 /// Server-sent events with their names, if they have any.

@@ -1,6 +1,7 @@
 //! Gemini's generateContent in its three forms, and the embeddings beside it (wire formats, section 1.8). The model and
 //! whether the answer streams stand in the path.
 
+mod canonical;
 mod meter;
 mod usage;
 
@@ -99,6 +100,10 @@ impl Dialect for Gemini {
 
     fn answer_texts(&self, _streamed: bool) -> AnswerTexts {
         AnswerTexts { shown: &["text"], reasoning: &[] }
+    }
+
+    fn canonical(&self) -> Option<&'static dyn crate::canonical::Reader> {
+        Some(&canonical::GeminiReader)
     }
 
     fn request_reader(&self) -> Box<dyn RequestReader> {

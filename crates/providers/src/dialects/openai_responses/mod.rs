@@ -1,5 +1,6 @@
 //! OpenAI Responses (wire formats, section 1.4).
 
+mod canonical;
 mod meter;
 mod socket;
 mod usage;
@@ -76,6 +77,10 @@ impl Dialect for OpenAiResponses {
 
     fn tool_call_mark(&self) -> Option<ToolCallMark> {
         Some(ToolCallMark { mark: r#""call_id""#, key: None })
+    }
+
+    fn canonical(&self) -> Option<&'static dyn crate::canonical::Reader> {
+        Some(&canonical::ResponsesReader)
     }
 
     fn request_reader(&self) -> Box<dyn RequestReader> {
