@@ -7,8 +7,8 @@ mod events;
 
 use events::{chat, deltas, messages, sse};
 use outrigger_providers::canonical::{
-    Arguments, Body, CacheHint, Call, Format, Modality, Part, Role, Seal, StopReason, ToolChoice, ToolKind,
-    answer_from, request_from,
+    Arguments, Body, CacheHint, Call, Format, Framed, Modality, Part, Role, Seal, StopReason, ToolChoice,
+    ToolKind, answer_from, request_from,
 };
 use serde_json::{Value, json};
 
@@ -202,7 +202,7 @@ fn a_fault_names_its_place_and_shows_no_content() {
 }
 
 fn only_parts(body: &[u8]) -> Vec<Part> {
-    let whole = answer_from(chat(), true, body);
+    let whole = answer_from(chat(), Framed::Events, body);
     assert_eq!(whole.fault, None);
     let [choice] = &whole.answer.choices[..] else { panic!("one choice: {whole:?}") };
     choice.parts.clone()
@@ -243,7 +243,7 @@ fn the_end_of_an_answer_is_what_its_content_says() {
 fn an_error_in_a_stream_is_told_beside_what_came() {
     let mut body = deltas(0, vec![json!({"content": "At "})]);
     body.extend(sse(&[("", json!({"error": {"message": "overloaded"}}))]));
-    let whole = answer_from(chat(), true, &body);
+    let whole = answer_from(chat(), Framed::Events, &body);
     assert_eq!((whole.ended, whole.error.unwrap()["error"]["message"].as_str()), (false, Some("overloaded")));
     assert_eq!(whole.answer.choices[0].parts, [Part::text("At ")]);
     assert_eq!(whole.answer.choices[0].stop, None, "no reason is reported that the provider did not send");

@@ -1,12 +1,11 @@
-//! What requests of Responses and Gemini are read into, as `canonical.rs` has it for Chat Completions and Messages.
-
-#![expect(clippy::panic, reason = "helpers of tests may fail the test they serve")]
+//! What requests of Responses, Gemini and Converse are read into, as `canonical.rs` has it for Chat Completions and Messages.
 
 mod events;
 
-use events::{gemini, responses, sse};
+use events::{converse, gemini, responses, sse};
 use outrigger_providers::canonical::{
-    Arguments, Body, Call, Format, Modality, Part, Role, Seal, StopReason, ToolChoice, ToolKind, answer_from,
+    Arguments, Body, CacheHint, Call, Event, Fold, Format, Framed, Modality, Part, Role, Seal, StopReason,
+    ToolChoice, ToolKind, answer_from,
 };
 use serde_json::{Value, json};
 
@@ -164,10 +163,94 @@ fn a_blocked_prompt_is_filtered_and_a_failed_response_has_no_reason_to_end() {
         .unwrap();
     assert_eq!(called.choices[0].stop.as_ref().unwrap().reason, StopReason::ToolCalls);
     let failed = json!({"type": "response.failed", "response": {"id": "r", "status": "failed", "output": [], "error": {"code": "server_error"}}});
-    let whole = answer_from(responses(), true, &sse(&[("response.failed", failed)]));
+    let whole = answer_from(responses(), Framed::Events, &sse(&[("response.failed", failed)]));
     assert_eq!(whole.error.unwrap()["code"], "server_error");
     assert!(whole.answer.choices.iter().all(|choice| choice.stop.is_none()));
     let cut =
         json!({"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}, "output": []});
     assert_eq!(responses().answer(cut).unwrap().choices[0].stop.as_ref().unwrap().reason, StopReason::Length);
+}
+
+#[test]
+fn a_converse_request_keeps_every_word_of_it() {
+    let request = converse()
+        .request(json!({
+            "system": [{"text": "Brief."}, {"cachePoint": {"type": "default", "ttl": "1h"}}],
+            "inferenceConfig": {"maxTokens": 9, "stopSequences": ["END"]},
+            "outputConfig": {"effort": "low", "textFormat": {"type": "json_schema", "structure": {"jsonSchema": {"name": "t", "schema": "{\"type\":\"object\"}"}}}},
+            "toolConfig": {"toolChoice": {"any": {}}, "tools": [
+                {"toolSpec": {"name": "tide", "inputSchema": {"json": {"type": "object"}}}}, {"cachePoint": {"type": "default"}},
+                {"systemTool": {"name": "nova"}}]},
+            "guardrailConfig": {"guardrailIdentifier": "g"},
+            "messages": [
+                {"role": "user", "content": [{"text": "When?"}, {"image": {"format": "png", "source": {"bytes": "aGk="}}}]},
+                {"role": "assistant", "content": [
+                    {"reasoningContent": {"reasoningText": {"text": "hm", "signature": "c2ln"}}},
+                    {"toolUse": {"toolUseId": "c1", "name": "tide", "input": {"n": 1}}}]},
+                {"role": "user", "content": [
+                    {"toolResult": {"toolUseId": "c1", "status": "error", "content": [{"text": "six"}]}}, {"guardContent": {"text": {}}}]}]
+        }))
+        .unwrap();
+    assert_eq!(request.system[0].cache, Some(CacheHint { ttl: Some("1h".into()) }));
+    assert_eq!((request.sampling.max_tokens, &request.sampling.stop[..]), (Some(9), &["END".to_owned()][..]));
+    let schema = json!({"type": "object"});
+    assert_eq!(
+        request.format,
+        Some(Format::Schema { name: Some("t".into()), schema: schema.clone(), strict: None })
+    );
+    assert_eq!(
+        (request.tool_choice, request.effort.level.as_deref()),
+        (Some(ToolChoice::Required), Some("low"))
+    );
+    assert_eq!(
+        (&request.tools[0].schema, &request.tools[0].cache),
+        (&Some(schema), &Some(CacheHint::default()))
+    );
+    assert_eq!(request.tools[1].kind, ToolKind::Provider("systemTool".into()));
+    assert_eq!(Value::Object(request.rest), json!({"guardrailConfig": {"guardrailIdentifier": "g"}}));
+    let [asked, said, answered] = &request.messages[..] else { panic!("three messages") };
+    let mime = Some("image/png".into());
+    assert_eq!(asked.parts[1].body, Body::Blob { modality: Modality::Image, mime, data: "aGk=".into() });
+    assert_eq!(said.parts[0].seal, Some(Seal::Signature("c2ln".into())));
+    assert_eq!(said.parts[1].body, call(Some("c1"), object(json!({"n": 1})), false));
+    let parts = vec![Part::text("six")];
+    let answer = Body::ToolAnswer { id: Some("c1".into()), name: None, parts, is_error: Some(true) };
+    assert_eq!(answered.parts[0].body, answer);
+    assert!(matches!(&answered.parts[1].body, Body::Generic { kind, .. } if kind == "guardContent"));
+}
+
+#[test]
+fn a_converse_stream_says_what_the_whole_says() {
+    let delta =
+        |index: u64, delta: Value| ("contentBlockDelta", json!({"contentBlockIndex": index, "delta": delta}));
+    let messages = [
+        ("messageStart", json!({"role": "assistant"})),
+        delta(0, json!({"reasoningContent": {"text": "h"}})),
+        delta(0, json!({"reasoningContent": {"text": "m"}})),
+        delta(0, json!({"reasoningContent": {"signature": "c2ln"}})),
+        ("contentBlockStop", json!({"contentBlockIndex": 0})),
+        delta(1, json!({"text": "At "})),
+        delta(1, json!({"text": "six"})),
+        (
+            "contentBlockStart",
+            json!({"contentBlockIndex": 2, "start": {"toolUse": {"name": "tide", "toolUseId": "c1"}}}),
+        ),
+        delta(2, json!({"toolUse": {"input": "{\"n\""}})),
+        delta(2, json!({"toolUse": {"input": ":1}"}})),
+        ("messageStop", json!({"stopReason": "tool_use"})),
+        ("metadata", json!({"usage": {}})),
+    ];
+    let (mut stream, mut said) = (converse().stream(), Vec::new());
+    for (name, data) in messages {
+        stream.event(name, data, &mut said).unwrap();
+    }
+    assert_eq!(said.last(), Some(&Event::Done));
+    let mut fold = Fold::default();
+    said.into_iter().for_each(|event| fold.take(event));
+    let content = json!([
+        {"reasoningContent": {"reasoningText": {"text": "hm", "signature": "c2ln"}}}, {"text": "At six"},
+        {"toolUse": {"toolUseId": "c1", "name": "tide", "input": {"n": 1}}}]);
+    let whole =
+        json!({"output": {"message": {"role": "assistant", "content": content}}, "stopReason": "tool_use"});
+    assert_eq!(fold.answer(), converse().answer(whole).unwrap());
 }

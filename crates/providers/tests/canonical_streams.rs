@@ -5,7 +5,9 @@
 mod events;
 
 use events::{chat, gemini, messages, responses, sse};
-use outrigger_providers::canonical::{Answer, Arguments, Body, Event, Fold, Part, Reader, Seal, answer_from};
+use outrigger_providers::canonical::{
+    Answer, Arguments, Body, Event, Fold, Framed, Part, Reader, Seal, answer_from,
+};
 use outrigger_providers::dialects;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -259,10 +261,10 @@ fn check(
     cut: usize,
 ) -> Result<(), TestCaseError> {
     let whole: Answer = reader.answer(whole).unwrap();
-    let streamed = answer_from(reader, true, &body);
+    let streamed = answer_from(reader, Framed::Events, &body);
     prop_assert_eq!((&streamed.answer, streamed.ended, &streamed.fault), (&whole, ends, &None));
     let cut = cut % body.len();
-    let broken = answer_from(reader, true, &body[..cut]);
+    let broken = answer_from(reader, Framed::Events, &body[..cut]);
     prop_assert_eq!(&broken.fault, &None);
     let none = Vec::new();
     let (came, all) = (broken.answer.choices.first().map_or(&none, |it| &it.parts), &whole.choices[0].parts);

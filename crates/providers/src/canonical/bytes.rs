@@ -1,9 +1,22 @@
 //! From the decoded bytes of a body to the canonical form. A body that broke off is read as far as it goes.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::{Answer, Event, Fault, Fold, Reader, Request, StreamReader};
-use crate::framing::{self, Events, SseSplitter};
+use crate::framing::{self, EventStreamMessage, EventStreamSplitter, Events, SseSplitter};
+
+/// How the body of an answer is divided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Framed {
+    /// One JSON document.
+    Whole,
+    /// Server-sent events.
+    Events,
+    /// AWS's messages (`application/vnd.amazon.eventstream`).
+    AwsMessages,
+}
 
 /// An answer with how it ended.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -26,23 +39,9 @@ pub fn request_from(reader: &dyn Reader, body: &[u8]) -> Result<Request, Fault> 
     reader.request(json(body)?)
 }
 
-/// Reads the body of an answer, an event stream where `streamed`. Never fails: what could not be read is said in the result.
+/// Reads the body of an answer. Never fails: what could not be read is said in the result.
 #[must_use]
-pub fn answer_from(reader: &dyn Reader, streamed: bool, body: &[u8]) -> Whole {
-    if streamed {
-        return streamed_from(reader, body);
-    }
-    match json(body).and_then(|body| reader.answer(body)) {
-        Ok(answer) => Whole { answer, ended: true, ..Whole::default() },
-        Err(fault) => Whole { fault: Some(fault), ..Whole::default() },
-    }
-}
-
-fn json(body: &[u8]) -> Result<Value, Fault> {
-    serde_json::from_slice(body).map_err(|_| Fault::new("is no JSON, or broke off"))
-}
-
-fn streamed_from(reader: &dyn Reader, body: &[u8]) -> Whole {
+pub fn answer_from(reader: &dyn Reader, framed: Framed, body: &[u8]) -> Whole {
     let mut gathered = Gathered {
         stream: reader.stream(),
         fold: Fold::default(),
@@ -51,10 +50,25 @@ fn streamed_from(reader: &dyn Reader, body: &[u8]) -> Whole {
         name: String::new(),
         data: Vec::new(),
     };
-    SseSplitter::default().push(body, &mut gathered);
+    match framed {
+        Framed::Whole => {
+            return match json(body).and_then(|body| reader.answer(body)) {
+                Ok(answer) => Whole { answer, ended: true, ..Whole::default() },
+                Err(fault) => Whole { fault: Some(fault), ..Whole::default() },
+            };
+        }
+        Framed::Events => SseSplitter::default().push(body, &mut gathered),
+        Framed::AwsMessages => {
+            EventStreamSplitter::default().push(body, &mut |message| gathered.message(message));
+        }
+    }
     let Gathered { fold, fault, .. } = gathered;
     let (ended, error) = (fold.is_done(), fold.error().cloned());
     Whole { answer: fold.answer(), ended, error, fault }
+}
+
+fn json(body: &[u8]) -> Result<Value, Fault> {
+    serde_json::from_slice(body).map_err(|_| Fault::new("is no JSON, or broke off"))
 }
 
 struct Gathered {
@@ -84,6 +98,25 @@ impl Gathered {
         self.fault = read.err();
         for event in self.events.drain(..) {
             self.fold.take(event);
+        }
+    }
+}
+
+impl Gathered {
+    /// InvokeModel wraps the events of the model's vendor in base64.
+    fn message(&mut self, message: EventStreamMessage<'_>) {
+        if message.header(":message-type") != Some("event") {
+            if let Ok(error) = json(message.payload) {
+                self.fold.take(Event::Failed(error));
+            }
+            return;
+        }
+        let wrapped = json(message.payload).ok();
+        match wrapped.as_ref().and_then(|payload| payload["bytes"].as_str()).map(|text| STANDARD.decode(text))
+        {
+            Some(Ok(event)) => self.read("", &event),
+            Some(Err(_)) => self.fault = Some(Fault::new("an event is no base64")),
+            None => self.read(message.header(":event-type").unwrap_or_default(), message.payload),
         }
     }
 }

@@ -20,7 +20,7 @@ mod request;
 use serde_json::Value;
 
 pub use answer::{Answer, Choice, Stop, StopReason};
-pub use bytes::{Whole, answer_from, request_from};
+pub use bytes::{Framed, Whole, answer_from, request_from};
 pub use event::{Event, Fold, Piece};
 pub use fault::Fault;
 pub(crate) use fault::Within;

@@ -27,6 +27,10 @@ pub(crate) fn gemini() -> &'static dyn Reader {
     reader(&dialects::gemini::Gemini)
 }
 
+pub(crate) fn converse() -> &'static dyn Reader {
+    reader(&dialects::bedrock_converse::BedrockConverse)
+}
+
 /// Server-sent events with their names, if they have any.
 pub(crate) fn sse(events: &[(&str, Value)]) -> Vec<u8> {
     let mut body = String::new();

@@ -1,6 +1,7 @@
 //! Bedrock's Converse and ConverseStream (wire formats, section 1.9). The model and whether the answer streams stand in
 //! the path.
 
+mod canonical;
 mod meter;
 
 use http::{HeaderMap, StatusCode};
@@ -57,6 +58,10 @@ impl Dialect for BedrockConverse {
 
     fn answer_texts(&self, _streamed: bool) -> AnswerTexts {
         AnswerTexts { shown: &["text", "input"], reasoning: &["signature"] }
+    }
+
+    fn canonical(&self) -> Option<&'static dyn crate::canonical::Reader> {
+        Some(&canonical::ConverseReader)
     }
 
     fn request_reader(&self) -> Box<dyn RequestReader> {

@@ -63,6 +63,10 @@ impl Dialect for BedrockInvoke {
         self.inner?.tool_call_mark()
     }
 
+    fn canonical(&self) -> Option<&'static dyn crate::canonical::Reader> {
+        self.inner?.canonical()
+    }
+
     fn request_reader(&self) -> Box<dyn RequestReader> {
         match self.inner {
             Some(inner) => inner.request_reader(),
