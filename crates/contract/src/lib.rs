@@ -135,6 +135,8 @@ pub mod telemetry {
     pub const NAMESPACE: &str = "outrigger";
     /// Event name of the one log record per call.
     pub const CALL_EVENT: &str = "outrigger.call";
+    /// Event name of the log records about what is wrong: one when a verdict begins, one when it ends.
+    pub const DIAGNOSIS_EVENT: &str = "outrigger.diagnosis";
     /// Event name of the log record that the GenAI conventions recommend for a failure.
     pub const EXCEPTION_EVENT: &str = "gen_ai.client.operation.exception";
 }

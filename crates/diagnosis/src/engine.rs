@@ -75,6 +75,25 @@ impl Diagnosis {
         self.certain.values().chain(self.counted.values().filter_map(|counted| counted.verdict.as_ref()))
     }
 
+    /// The verdicts that hold and that a record shows, after it was taken in.
+    #[must_use]
+    pub fn shown_by(&self, record: &CallRecord) -> Vec<Kind> {
+        let known = record.key.as_ref().is_some_and(|key| self.keys.knows(record.provider, key));
+        let failure = of_failure(record, known);
+        // What is counted as one kind may be found to be another: an outage, the own network.
+        let held = |kind: Kind| {
+            let place = place(kind, record);
+            let counted = || self.counted.get(&place)?.verdict.as_ref();
+            self.certain.get(&place).or_else(counted).map(|verdict| verdict.kind)
+        };
+        let slow = first_content(record).is_some_and(|took| took > PROMPT).then_some(Kind::SlowFirstToken);
+        let counted = COUNTED.into_iter().filter(|kind| shows(record, *kind, known));
+        let certain = failure.filter(|kind| !COUNTED.contains(kind));
+        // A key that was known is forgotten once it is refused.
+        let forgotten = (certain == Some(Kind::MistypedKey)).then_some(Kind::RevokedKey);
+        certain.into_iter().chain(forgotten).chain(counted).chain(slow).filter_map(held).collect()
+    }
+
     /// Takes one record in; tells what it changes.
     pub fn call(&mut self, record: &CallRecord) -> Vec<Change> {
         let mut changes = Vec::new();

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::task::LocalSet;
 use tokio::time::Instant;
 
+use crate::announcer::{Announcer, announcer};
 use crate::counts::Tallies;
 use crate::inbox::{self, Slot, Wanted, inbox};
 use crate::metrics::{About, Kept, Metrics, Scrape};
@@ -52,6 +53,7 @@ enum Reason {
 #[derive(Debug)]
 pub struct Exporter {
     slot: Slot,
+    announcer: Announcer,
     tallies: Arc<Tallies>,
     about: About,
     scrape: Option<Scrape>,
@@ -91,18 +93,19 @@ impl Exporter {
         let (end, ends) = watch::channel(None);
         let counted = Arc::clone(&tallies);
         let about = About::default();
+        let (announcer, announced) = announcer(about.clone(), wires.logs.is_some(), &tallies);
         let metrics = Kept::by(&settings).map(|kept| Metrics::new(kept, Arc::clone(&tallies), &about));
         let scrape = metrics.as_ref().and_then(|it| it.scrape(schema::resource_attributes(&settings)));
         std::thread::Builder::new().name("outrigger-export".to_owned()).spawn(move || {
             give_way();
             // The worker is made here because its parts are bound to this thread.
-            let worker = Worker::new(&settings, wires, metrics, inbox, counted, ends);
+            let worker = Worker::new(&settings, wires, metrics, (inbox, announced), counted, ends);
             runtime.block_on(LocalSet::new().run_until(worker.run()));
             // A name look-up that hangs must not hold the end up.
             runtime.shutdown_background();
             drop(ending);
         })?;
-        Ok(Exporter { slot, tallies, about, scrape, end, ended })
+        Ok(Exporter { slot, announcer, tallies, about, scrape, end, ended })
     }
 
     /// Where finished calls go. May be kept beyond the exporter's end; what it is given then is dropped and counted.
@@ -121,6 +124,12 @@ impl Exporter {
     #[must_use]
     pub fn about(&self) -> About {
         self.about.clone()
+    }
+
+    /// Where it is told what is wrong.
+    #[must_use]
+    pub fn announcer(&self) -> Announcer {
+        self.announcer.clone()
     }
 
     /// What became of everything so far.

@@ -10,6 +10,7 @@
 //!                    herald       says once what a person must know
 //! ```
 
+mod announcer;
 mod backoff;
 mod counts;
 mod exporter;
@@ -25,6 +26,7 @@ mod testing;
 mod transport;
 mod worker;
 
+pub use announcer::Announcer;
 pub use counts::{Count, Counts, CountsReader, DropCause, Drops};
 pub use exporter::{Exporter, StartError};
 pub use metrics::{About, Exposition, Scrape};

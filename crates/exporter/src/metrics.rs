@@ -418,6 +418,12 @@ pub(crate) const CA_EXPIRY: Metric = gauge(
     &[],
     "The last second of the certificate authority's life, since the epoch.",
 );
+pub(crate) const DIAGNOSIS: Metric = gauge(
+    "outrigger.diagnosis.active",
+    "",
+    &["verdict", "provider"],
+    "1 while something is found to be wrong, 0 once it is over; no provider where it concerns all of them. At most eight series.",
+);
 pub(crate) const CONFIG_REJECTED: Metric = of_program(
     "outrigger.config.rejected",
     "{document}",
@@ -471,6 +477,7 @@ pub const METRICS: &[Metric] = &[
     BUILD,
     RULES,
     CA_EXPIRY,
+    DIAGNOSIS,
     CONFIG_REJECTED,
     SPOOLED,
     RECOVERED,

@@ -11,6 +11,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use outrigger_diagnosis::{Change, Diagnosis};
+use outrigger_pricing::PriceBook;
+use outrigger_providers::FailureClass;
 use tokio::time::Instant;
 
 use crate::transport::{Reply, Wire};
@@ -122,4 +125,13 @@ impl io::Write for Writer {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// The key of a failed call is refused.
+pub(crate) fn began() -> Change {
+    let mut refused = calls::failed();
+    if let Some(cause) = &mut refused.cause {
+        cause.class = FailureClass::Authentication;
+    }
+    Diagnosis::new(Arc::new(PriceBook::builtin().clone())).call(&refused).remove(0)
 }

@@ -7,19 +7,20 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use outrigger_ledger::{CallRecord, Outcome};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
+use crate::announcer::Announced;
 use crate::counts::Tallies;
 use crate::herald::Herald;
 use crate::inbox::Inbox;
 use crate::lane::{Bounds, Content, Fate, Freight, Lane, Overflow, Pack, Parts};
 use crate::metrics::Metrics;
-use crate::schema::{self, Schema, Tracing};
+use crate::schema::{self, Entry, Schema, Tracing};
 use crate::settings::{Batching, MetricSignal, Temporality};
 use crate::spool::Spool;
 use crate::transport::Wire;
-use crate::{Settings, Signal};
+use crate::{DropCause, Settings, Signal};
 
 /// Calls spread in one go before other tasks of the thread get their turn.
 const TURN: usize = 256;
@@ -41,8 +42,13 @@ struct Call {
 
 /// A call's spans, and whether the request that takes them to the spool answers for the call.
 struct Spans(Rc<Call>, Cell<bool>);
-/// A call's log record, and whether the request that takes it to the spool answers for the call.
-struct Log(Rc<Call>, Cell<bool>);
+/// What the lane of log records carries.
+enum Log {
+    /// A call's log record, and whether the request that takes it to the spool answers for the call.
+    Call(Rc<Call>, Cell<bool>),
+    /// What began or ended to be wrong.
+    Verdict(Announced),
+}
 /// One collection of all metrics.
 struct Collection {
     body: Bytes,
@@ -96,19 +102,38 @@ impl Freight for Spans {
     }
 }
 
+impl Log {
+    fn entry(&self) -> Entry<'_> {
+        match self {
+            Log::Call(call, _) => Entry::Call(&call.record),
+            Log::Verdict(announced) => Entry::Verdict(&announced.change, announced.at),
+        }
+    }
+}
+
 impl Freight for Log {
     fn weight(&self) -> u64 {
-        schema::log_count(&self.0.record)
+        match self {
+            Log::Call(call, _) => schema::log_count(&call.record),
+            Log::Verdict(_) => 1,
+        }
     }
 
     fn claim(&self) -> u64 {
-        self.1.set(self.0.is_open());
-        self.1.get().into()
+        match self {
+            Log::Call(call, claimed) => {
+                claimed.set(call.is_open());
+                claimed.get().into()
+            }
+            Log::Verdict(_) => 0,
+        }
     }
 
     fn settle(self, fate: Fate) {
-        self.0.recorded.set(false);
-        self.0.settle(fate, self.1.get());
+        if let Log::Call(call, claimed) = self {
+            call.recorded.set(false);
+            call.settle(fate, claimed.get());
+        }
     }
 }
 
@@ -135,6 +160,7 @@ pub(crate) struct Wires<W> {
 /// Everything the thread works with.
 pub(crate) struct Worker<W: Wire> {
     inbox: Inbox,
+    announced: mpsc::Receiver<Announced>,
     traces: Option<Rc<Lane<W, Spans>>>,
     hurry_traces: bool,
     tracing: Tracing,
@@ -173,7 +199,7 @@ impl<W: Wire + 'static> Worker<W> {
         settings: &Settings,
         wires: Wires<W>,
         metrics: Option<Metrics>,
-        inbox: Inbox,
+        (inbox, announced): (Inbox, mpsc::Receiver<Announced>),
         tallies: Arc<Tallies>,
         end: watch::Receiver<Option<Instant>>,
     ) -> Worker<W> {
@@ -192,7 +218,7 @@ impl<W: Wire + 'static> Worker<W> {
         });
         let logs = settings.logs.as_ref().zip(wires.logs).map(|(signal, wire)| {
             let schema = Rc::clone(&schema);
-            let pack = move |batch: &[Log], _: Content| schema.logs(batch.iter().map(|log| &*log.0.record));
+            let pack = move |batch: &[Log], _: Content| schema.logs(batch.iter().map(Log::entry));
             let endpoint = signal.target.endpoint.base();
             outfit.lane(Signal::Logs, endpoint, wire, Box::new(pack), bounds(signal.batching))
         });
@@ -207,6 +233,7 @@ impl<W: Wire + 'static> Worker<W> {
         let hurry = |signal: &Option<crate::CallSignal>| signal.as_ref().is_some_and(|it| it.batching.hurry);
         Worker {
             inbox,
+            announced,
             traces,
             hurry_traces: hurry(&settings.traces),
             tracing: Tracing::of(settings),
@@ -234,9 +261,13 @@ impl<W: Wire + 'static> Worker<W> {
         }
         let deadline = self.work().await;
         self.inbox.close();
+        self.announced.close();
         let orderly = async {
             while let Some(record) = self.inbox.rest().await {
                 self.spread(record, Instant::now());
+            }
+            while let Some(announced) = self.announced.recv().await {
+                self.announce(announced);
             }
             self.collect();
             self.closing.send_replace(true);
@@ -268,6 +299,7 @@ impl<W: Wire + 'static> Worker<W> {
                     self.collect();
                     next_collection = Instant::now().checked_add(interval);
                 }
+                Some(announced) = self.announced.recv() => self.announce(announced),
                 since = self.inbox.ready() => {
                     for taken in 1.. {
                         let Some(record) = self.inbox.take() else { break };
@@ -278,6 +310,13 @@ impl<W: Wire + 'static> Worker<W> {
                     }
                 }
             }
+        }
+    }
+
+    /// Hands what is wrong to the lane of records, at once: it is what a person waits for.
+    fn announce(&self, announced: Announced) {
+        if let Some(lane) = &self.logs {
+            lane.push(Log::Verdict(announced), Instant::now(), self.hurry_logs);
         }
     }
 
@@ -311,7 +350,7 @@ impl<W: Wire + 'static> Worker<W> {
             lane.push(Spans(Rc::clone(&call), Cell::new(false)), since, failed && self.hurry_traces);
         }
         if let Some(lane) = &self.logs {
-            lane.push(Log(call, Cell::new(false)), since, failed && self.hurry_logs);
+            lane.push(Log::Call(call, Cell::new(false)), since, failed && self.hurry_logs);
         }
     }
 
@@ -319,6 +358,9 @@ impl<W: Wire + 'static> Worker<W> {
     async fn give_up(&mut self) {
         while let Some(record) = self.inbox.rest().await {
             self.inbox.give_up(&record);
+        }
+        while self.announced.recv().await.is_some() {
+            self.tallies.of(Signal::Logs).dropped(DropCause::Ended, 1);
         }
         if let Some(lane) = &self.traces {
             lane.abandon();

@@ -278,6 +278,8 @@ pub struct CallRecord {
     pub outcome: Outcome,
     /// Why it failed, when it did.
     pub cause: Option<Cause>,
+    /// What it was found to be a sign of, in the words of verdicts that hold; empty until somebody judged it.
+    pub verdicts: Vec<&'static str>,
     /// Whether a fault of Outrigger's own kept something from being seen: what the record lacks may then be our doing.
     pub fault: bool,
     /// Times.

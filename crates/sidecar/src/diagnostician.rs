@@ -2,13 +2,15 @@
 //! Per call, on the control thread; the data path only hands a reference over, and wakes nobody for a call that is well: a wake-up
 //! costs more than the diagnosis does.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use outrigger_diagnosis::{Change, Diagnosis, Verdict, is_sign};
+use outrigger_diagnosis::{Change, Diagnosis, Kind, Verdict, is_sign};
+use outrigger_exporter::Announcer;
 use outrigger_ledger::{CallRecord, Recorder, Timestamp};
 use outrigger_pricing::PriceBook;
-use tokio::sync::mpsc::error::TryRecvError;
+use tokio::sync::mpsc::error::{TryRecvError, TrySendError};
 use tokio::sync::{Notify, mpsc};
 
 use crate::clock::CallClock;
@@ -40,16 +42,30 @@ pub struct Diagnostician {
     bell: Arc<Notify>,
     diagnosis: Diagnosis,
     verdicts: Verdicts,
+    /// Where records go that are a sign of something, once they are judged.
+    recorder: Arc<dyn Recorder>,
+    /// Who else is told.
+    announcer: Option<Announcer>,
 }
 
-/// A recorder that hands every record on, and shows it to the diagnostician.
+/// A recorder that shows every record to the diagnostician. Those that are well it hands on at once; those that may be a sign of
+/// something the diagnostician hands on, with the verdicts that they show.
 #[must_use]
-pub fn diagnosed(recorder: Arc<dyn Recorder>) -> (Arc<dyn Recorder>, Diagnostician) {
+pub fn diagnosed(
+    recorder: Arc<dyn Recorder>,
+    announcer: Option<Announcer>,
+) -> (Arc<dyn Recorder>, Diagnostician) {
     let (shown, records) = mpsc::channel(WAITING);
     let diagnosis = Diagnosis::new(Arc::new(PriceBook::builtin().clone()));
     let bell = Arc::new(Notify::new());
-    let diagnostician =
-        Diagnostician { records, bell: Arc::clone(&bell), diagnosis, verdicts: Verdicts::default() };
+    let diagnostician = Diagnostician {
+        records,
+        bell: Arc::clone(&bell),
+        diagnosis,
+        verdicts: Verdicts::default(),
+        recorder: Arc::clone(&recorder),
+        announcer,
+    };
     (Arc::new(Shown { recorder, shown, bell: Bell(bell) }), diagnostician)
 }
 
@@ -72,12 +88,21 @@ impl Drop for Bell {
 impl Recorder for Shown {
     fn try_record(&self, record: Arc<CallRecord>) {
         let sign = is_sign(&record);
-        let _full = self.shown.try_send(Arc::clone(&record));
+        if sign {
+            // Who has no room for it, or has ended, hands nothing on.
+            if let Err(TrySendError::Full(record) | TrySendError::Closed(record)) =
+                self.shown.try_send(record)
+            {
+                self.recorder.try_record(record);
+            }
+        } else {
+            let _full = self.shown.try_send(Arc::clone(&record));
+            self.recorder.try_record(record);
+        }
         // Calls that are well wait for one that is not, or for half of the room.
         if sign || self.shown.capacity() <= WAITING / 2 {
             self.bell.0.notify_one();
         }
-        self.recorder.try_record(record);
     }
 }
 
@@ -112,19 +137,38 @@ impl Diagnostician {
     fn look(&mut self) -> bool {
         loop {
             match self.records.try_recv() {
-                Ok(record) => {
-                    let changes = self.diagnosis.call(&record);
-                    self.tell(&changes);
-                }
+                Ok(record) => self.judge(record),
                 Err(TryRecvError::Empty) => return false,
                 Err(TryRecvError::Disconnected) => return true,
             }
         }
     }
 
+    /// Looks at a record, and hands it on if it is a sign of something. A fault of the diagnosis costs the verdict, never the record.
+    fn judge(&mut self, mut record: Arc<CallRecord>) {
+        let diagnosis = &mut self.diagnosis;
+        let judged = catch_unwind(AssertUnwindSafe(|| {
+            let changes = diagnosis.call(&record);
+            (changes, diagnosis.shown_by(&record))
+        }));
+        let (changes, shown) = judged.unwrap_or_default();
+        if is_sign(&record) {
+            if !shown.is_empty() {
+                Arc::make_mut(&mut record).verdicts = shown.into_iter().map(Kind::as_str).collect();
+            }
+            self.recorder.try_record(record);
+        }
+        self.tell(&changes);
+    }
+
     fn tell(&self, changes: &[Change]) {
         if !changes.is_empty() {
-            changes.iter().for_each(say);
+            for change in changes {
+                say(change);
+                if let Some(announcer) = &self.announcer {
+                    announcer.say(change, now());
+                }
+            }
             self.verdicts.set(self.diagnosis.active().cloned().collect());
         }
     }
@@ -190,14 +234,15 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn records_are_handed_on_however_many_wait_and_what_they_show_holds() {
         let kept = Arc::new(Kept::default());
-        let (recorder, diagnostician) = diagnosed(Arc::clone(&kept) as _);
+        let (recorder, diagnostician) = diagnosed(Arc::clone(&kept) as _, None);
         let verdicts = diagnostician.verdicts();
         for _ in 0..2 * WAITING {
             recorder.try_record(refused());
         }
-        assert_eq!(*kept.0.lock().unwrap(), 2 * WAITING);
+        assert_eq!(*kept.0.lock().unwrap(), WAITING, "what has no room does not wait");
         drop(recorder);
         diagnostician.run().await;
+        assert_eq!(*kept.0.lock().unwrap(), 2 * WAITING);
         let held: Vec<_> = verdicts.now().iter().map(|verdict| verdict.kind.as_str()).collect();
         assert_eq!(held, ["missing_key"]);
     }

@@ -128,7 +128,7 @@ fn run(arguments: Arguments, logging: &Logging) -> Result<(), Box<dyn std::error
         exporter.about().authority_until(until);
     }
     let recorder = logged(settings.log_calls, exporter.as_ref().map(Exporter::recorder), sends);
-    let (recorder, diagnostician) = diagnosed(recorder);
+    let (recorder, diagnostician) = diagnosed(recorder, exporter.as_ref().map(Exporter::announcer));
     let bound = bound.with_verdicts(diagnostician.verdicts());
     let ca = bound.custody().ca.as_str();
     let (connect, base_url) = (bound.connect_address(), bound.base_url_address());

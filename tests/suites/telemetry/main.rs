@@ -2,12 +2,14 @@
 
 #![expect(
     clippy::expect_used,
+    clippy::panic,
     reason = "a test may end at the first surprise; the lints spare test functions but not their helpers"
 )]
 
 mod alerts;
 mod dashboards;
 mod environment;
+mod faults;
 mod golden;
 mod shapes;
 mod spool;

@@ -1,13 +1,15 @@
 //! What the program tells of itself in metrics: which rules it follows, how long its authority lives. Set when it changes,
 //! read at each collection.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::Meter;
+use outrigger_diagnosis::Change;
 
-use super::{BUILD, CA_EXPIRY, CONFIG_REJECTED, Metric, RULES};
+use super::{BUILD, CA_EXPIRY, CONFIG_REJECTED, DIAGNOSIS, Metric, RULES};
 
 /// Facts of this process for its metrics; shared by its clones.
 #[derive(Debug, Clone, Default)]
@@ -19,7 +21,14 @@ struct Facts {
     /// Seconds since the epoch; 0 where there is no authority.
     ca_expiry: AtomicU64,
     rejected: AtomicU64,
+    verdicts: Mutex<BTreeMap<Wrong, u64>>,
 }
+
+/// A kind of verdict, and the provider that it concerns, empty for all of them.
+type Wrong = (&'static str, &'static str);
+
+/// Kinds at providers that have a series; more are not shown, only told.
+pub(super) const WRONG: usize = 8;
 
 #[derive(Debug, Clone)]
 struct Rules {
@@ -51,6 +60,24 @@ impl About {
         self.0.rejected.fetch_add(1, Relaxed);
     }
 
+    /// A verdict began or ended.
+    pub(crate) fn verdict(&self, change: &Change) {
+        let (Change::Began(verdict) | Change::Ended(verdict, _)) = change;
+        let wrong = (verdict.kind.as_str(), verdict.provider.unwrap_or_default());
+        let mut verdicts = self.0.verdicts.lock().unwrap_or_else(PoisonError::into_inner);
+        match change {
+            Change::Began(_) if verdicts.len() < WRONG || verdicts.contains_key(&wrong) => {
+                *verdicts.entry(wrong).or_default() += 1;
+            }
+            Change::Began(_) => {}
+            Change::Ended(..) => {
+                if let Some(held) = verdicts.get_mut(&wrong) {
+                    *held = held.saturating_sub(1);
+                }
+            }
+        }
+    }
+
     /// Makes the metrics over these facts.
     pub(super) fn observe(&self, meter: &Meter) {
         gauge(meter, &BUILD, |observe| observe(1, &[KeyValue::new("version", outrigger_contract::VERSION)]));
@@ -63,6 +90,15 @@ impl About {
         gauge(meter, &CA_EXPIRY, move |observe| match facts.ca_expiry.load(Relaxed) {
             0 => {}
             until => observe(until, &[]),
+        });
+        let facts = Arc::clone(&self.0);
+        gauge(meter, &DIAGNOSIS, move |observe| {
+            for ((verdict, provider), held) in
+                facts.verdicts.lock().unwrap_or_else(PoisonError::into_inner).iter()
+            {
+                let labels = [KeyValue::new("verdict", *verdict), KeyValue::new("provider", *provider)];
+                observe(u64::from(*held > 0), &labels);
+            }
         });
         let facts = Arc::clone(&self.0);
         let row = &CONFIG_REJECTED;

@@ -19,7 +19,8 @@ use super::clamp::OTHER;
 use super::{DURATION, FIRST_CHUNK, Kind, METRICS, Metric};
 use crate::schema::keys;
 
-/// Series that are there from the start: of the exporter itself, of the program, `target_info`. A test counts them.
+/// Series that are there from the start, of the exporter itself, of the program, `target_info`, and those of verdicts. A test counts
+/// them.
 pub(super) const FIXED: usize = 80;
 /// Labels whose values an app or a provider chooses.
 const CHOSEN: [&str; 9] = [

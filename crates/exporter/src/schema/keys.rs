@@ -133,6 +133,18 @@ pub(super) const fn named_by(who: Who) -> &'static str {
         Who::Tenant => "outrigger.named_by.tenant",
     }
 }
+/// On spans and records: the verdicts that the call shows.
+pub(super) const VERDICTS: &str = "outrigger.verdicts";
+pub(super) const DIAGNOSIS_KIND: &str = "outrigger.diagnosis.kind";
+pub(super) const DIAGNOSIS_STATE: &str = "outrigger.diagnosis.state";
+pub(super) const DIAGNOSIS_WHY: &str = "outrigger.diagnosis.why";
+pub(super) const DIAGNOSIS_PROVIDER: &str = "outrigger.diagnosis.provider";
+pub(super) const DIAGNOSIS_MODEL: &str = "outrigger.diagnosis.model";
+pub(super) const DIAGNOSIS_SINCE: &str = "outrigger.diagnosis.since";
+pub(super) const DIAGNOSIS_CALLS: &str = "outrigger.diagnosis.calls";
+pub(super) const DIAGNOSIS_CAUSE: &str = "outrigger.diagnosis.cause";
+pub(super) const DIAGNOSIS_EVIDENCE: &str = "outrigger.diagnosis.evidence";
+pub(super) const DIAGNOSIS_NEXT: &str = "outrigger.diagnosis.next_step";
 pub(super) const KEY_FINGERPRINT: &str = "outrigger.key.fingerprint";
 pub(super) const KEY_ENDING: &str = "outrigger.key.ending";
 pub(super) const REQUEST_ID: &str = "outrigger.request_id";

@@ -11,7 +11,7 @@ use super::value::{Attributes, Bounds, hex};
 use super::{attempt, keys, span};
 
 /// Field of `LogRecord`.
-const ATTRIBUTES: u32 = 6;
+pub(super) const ATTRIBUTES: u32 = 6;
 
 /// Writes the log record of a call.
 pub(super) fn record(call: &CallRecord, bounds: Bounds, out: &mut Vec<u8>) {

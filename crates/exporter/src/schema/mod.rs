@@ -2,6 +2,7 @@
 //! in every record; a change that a reader would notice raises it.
 
 mod attempt;
+mod diagnosis;
 pub(crate) mod keys;
 mod log;
 mod read;
@@ -14,7 +15,8 @@ use bytes::Bytes;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
-use outrigger_ledger::{CallRecord, Outcome};
+use outrigger_diagnosis::Change;
+use outrigger_ledger::{CallRecord, Outcome, Timestamp};
 use prost::Message as _;
 
 use crate::{CacheAttribute, Settings};
@@ -49,6 +51,14 @@ pub(crate) struct Schema {
     form: Form,
     /// Of records.
     bounds: Bounds,
+}
+
+/// What has log records.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Entry<'a> {
+    Call(&'a CallRecord),
+    /// A verdict began or ended, and when.
+    Verdict(&'a Change, Timestamp),
 }
 
 /// What the settings say about the form of spans.
@@ -102,16 +112,24 @@ impl Schema {
         self.request(&items)
     }
 
-    /// One `ExportLogsServiceRequest` with the records of all these calls.
-    pub(crate) fn logs<'a>(&self, calls: impl Iterator<Item = &'a CallRecord>) -> Bytes {
+    /// One `ExportLogsServiceRequest` with the records of all these.
+    pub(crate) fn logs<'a>(&self, entries: impl Iterator<Item = Entry<'a>>) -> Bytes {
         let (mut items, mut item) = (self.items(), Vec::new());
-        for call in calls {
+        for entry in entries {
             item.clear();
-            log::record(call, self.bounds, &mut item);
-            delimited(&mut items, ITEMS, &item);
-            item.clear();
-            if log::exception(call, self.bounds, &mut item) {
-                delimited(&mut items, ITEMS, &item);
+            match entry {
+                Entry::Call(call) => {
+                    log::record(call, self.bounds, &mut item);
+                    delimited(&mut items, ITEMS, &item);
+                    item.clear();
+                    if log::exception(call, self.bounds, &mut item) {
+                        delimited(&mut items, ITEMS, &item);
+                    }
+                }
+                Entry::Verdict(change, at) => {
+                    diagnosis::event(change, at, self.bounds, &mut item);
+                    delimited(&mut items, ITEMS, &item);
+                }
             }
         }
         self.request(&items)

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
+use outrigger_diagnosis::{Kind, Verdict};
 use outrigger_ledger::{
     CallId, Chain, ChainedBy, Confidence, Instrumented, JoinedBy, Logical, Parent, Retried, Source,
     SpanContext,
@@ -38,6 +39,7 @@ fn everything() -> Vec<CallRecord> {
     call.deployed_model = Some("gpt-5".to_owned());
     call.otel_provider = "openai";
     call.fault = true;
+    call.verdicts = vec!["partial_outage"];
     let facts = &mut call.facts;
     (facts.top_p, facts.top_k, facts.choices) = (Some(0.9), Some(40), Some(2));
     (facts.frequency_penalty, facts.presence_penalty) = (Some(0.1), Some(0.1));
@@ -114,13 +116,32 @@ fn sent() -> BTreeMap<&'static str, BTreeMap<String, &'static str>> {
                 }
             }
         }
-        let request = Schema::new(&settings(&[])).logs([call].into_iter());
+        let request = Schema::new(&settings(&[])).logs([Entry::Call(call)].into_iter());
         let request = ExportLogsServiceRequest::decode(request).unwrap();
         let records = &request.resource_logs[0].scope_logs[0].log_records;
         take("record", &records[0].attributes);
         if let Some(event) = records.get(1) {
             take("exception", &event.attributes);
         }
+    }
+    let verdict = Verdict {
+        kind: Kind::ModelNotFound,
+        provider: Some("openai"),
+        model: Some("gpt-5-mimi".to_owned()),
+        key: Some("89842862".to_owned()),
+        since: Timestamp(1),
+        last: Timestamp(2),
+        calls: 3,
+        cause: "a cause".to_owned(),
+        evidence: "evidence".to_owned(),
+        next_step: "a step".to_owned(),
+    };
+    for change in [Change::Began(verdict.clone()), Change::Ended(verdict, "such a call was answered")] {
+        let request = Schema::new(&settings(&[])).logs([Entry::Verdict(&change, Timestamp(3))].into_iter());
+        let request = ExportLogsServiceRequest::decode(request).unwrap();
+        let event = &request.resource_logs[0].scope_logs[0].log_records[0];
+        assert_eq!((event.event_name.as_str(), event.time_unix_nano), ("outrigger.diagnosis", 3));
+        take("diagnosis", &event.attributes);
     }
     sent
 }
@@ -147,6 +168,7 @@ fn every_attribute_is_documented_with_its_type_and_no_other() {
         ("link", &["Links"]),
         ("record", &["The record", "Both"]),
         ("exception", &["The event of a failure"]),
+        ("diagnosis", &["The event of a verdict"]),
     ] {
         let sent: BTreeMap<String, String> =
             sent[carrier].iter().map(|(key, kind)| (key.clone(), (*kind).to_owned())).collect();

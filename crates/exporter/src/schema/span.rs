@@ -359,6 +359,9 @@ pub(super) fn own(attributes: &mut Attributes<'_>, call: &CallRecord) {
         attributes.text(keys::CAUSE_MESSAGE, cause.text.as_str());
         attributes.count_if(keys::CAUSE_STATUS, cause.status.map(u64::from));
     }
+    if !call.verdicts.is_empty() {
+        attributes.texts(keys::VERDICTS, call.verdicts.iter().copied());
+    }
     if call.fault {
         attributes.truth(keys::FAULT, true);
     }

@@ -2,18 +2,19 @@
 
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use outrigger_ledger::Recorder as _;
+use outrigger_ledger::{Recorder as _, Timestamp};
 use proptest::prelude::*;
 use prost::Message as _;
 use tempfile::TempDir;
 use tokio::task::LocalSet;
 
 use super::*;
+use crate::announcer::{Announcer, announcer};
 use crate::inbox::{ROOM, Slot, Wanted, inbox};
 use crate::metrics::{About, Kept};
 use crate::spool::testing::Volume;
 use crate::testing::calls::{answered, failed, numbered};
-use crate::testing::{Said, Script, busy, refused, unreachable};
+use crate::testing::{Said, Script, began, busy, refused, unreachable};
 use crate::transport::Reply;
 use crate::{Count, DropCause, Drops, SpoolSettings};
 
@@ -30,6 +31,7 @@ fn spool(directory: &TempDir, tallies: &Arc<Tallies>, room: i64) -> Spool {
 
 struct Scene {
     slot: Slot,
+    announcer: Announcer,
     tallies: Arc<Tallies>,
     end: watch::Sender<Option<Instant>>,
     traces: Script,
@@ -70,6 +72,7 @@ async fn play_with(
     let spool = directory.map(|directory| spool(directory, &tallies, 1 << 20));
     let wanted = Wanted { traces: traces_wanted, logs: settings.logs.is_some() };
     let (slot, inbox) = inbox(ROOM, wanted, Arc::clone(&tallies));
+    let (announcer, announced) = announcer(About::default(), wanted.logs, &tallies);
     let (end, ends) = watch::channel(None);
     let wires = Wires {
         traces: settings.traces.as_ref().map(|_| traces.clone()),
@@ -77,9 +80,15 @@ async fn play_with(
         metrics: settings.metrics.as_ref().map(|_| metrics.clone()),
         spool,
     };
-    let worker =
-        Worker::new(&settings, wires, metrics_of(&settings, &tallies), inbox, Arc::clone(&tallies), ends);
-    let scene = Scene { slot, tallies, end, traces, logs, metrics, start: Instant::now() };
+    let worker = Worker::new(
+        &settings,
+        wires,
+        metrics_of(&settings, &tallies),
+        (inbox, announced),
+        Arc::clone(&tallies),
+        ends,
+    );
+    let scene = Scene { slot, announcer, tallies, end, traces, logs, metrics, start: Instant::now() };
     let local = LocalSet::new();
     let running = local.spawn_local(worker.run());
     local.run_until(act(&scene)).await;
@@ -470,13 +479,14 @@ proptest! {
             let tallies = Arc::new(Tallies::default());
             let wanted = Wanted { traces: Some(Tracing::of(&settings)), logs: true };
             let (slot, inbox) = inbox(4, wanted, Arc::clone(&tallies));
+            let (_announcer, announced) = announcer(About::default(), true, &tallies);
             let (end, ends) = watch::channel(None);
             let (traces, logs, metrics) = (script(answers.0), script(answers.1), script(answers.2));
             let directory = TempDir::new().unwrap();
             let spool = room.map(|room| spool(&directory, &tallies, room));
             let wires =
                 Wires { traces: Some(traces.clone()), logs: Some(logs.clone()), metrics: Some(metrics), spool };
-            let worker = Worker::new(&settings, wires, metrics_of(&settings, &tallies), inbox, Arc::clone(&tallies), ends);
+            let worker = Worker::new(&settings, wires, metrics_of(&settings, &tallies), (inbox, announced), Arc::clone(&tallies), ends);
             let local = LocalSet::new();
             let running = local.spawn_local(worker.run());
             let (mut recorded, mut events) = (0, 0);
@@ -533,4 +543,29 @@ proptest! {
             }
         });
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn verdicts_go_with_the_records_and_count_among_them() {
+    let (scene, counts) = play(&[], scripts(), async |scene| {
+        scene.record(1);
+        scene.announcer.say(&began(), Timestamp(7));
+        pass(3000).await;
+    })
+    .await;
+    let names: Vec<String> = scene
+        .logs
+        .sent()
+        .into_iter()
+        .flat_map(|(_, body)| ExportLogsServiceRequest::decode(body).unwrap().resource_logs)
+        .flat_map(|logs| logs.scope_logs)
+        .flat_map(|logs| logs.log_records)
+        .map(|record| record.event_name)
+        .collect();
+    assert_eq!(names.iter().filter(|name| *name == "outrigger.diagnosis").count(), 1, "{names:?}");
+    assert_eq!((counts.logs.seen, counts.logs.exported), (2, 2));
+    assert_eq!((counts.calls.seen, counts.calls.exported), (1, 1), "a verdict is no call");
+    scene.announcer.say(&began(), Timestamp(8));
+    let after = scene.tallies.snapshot().logs;
+    assert_eq!((after.seen, after.dropped.total()), (3, 1), "nothing is lost in silence");
 }

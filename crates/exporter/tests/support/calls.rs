@@ -52,6 +52,7 @@ pub(crate) fn answered() -> CallRecord {
     identity.set(Who::Session, named(Source::Body, "conv_42", "conversation"));
     identity.set(Who::Step, named(Source::Header, "plan", "x-outrigger-step"));
     CallRecord {
+        verdicts: Vec::new(),
         id: CallId([0xab; 16]),
         span: SpanContext { trace_id: [1; 16], span_id: [2; 8], parent_span_id: Some([9; 8]), flags: 1 },
         instrumented: None,

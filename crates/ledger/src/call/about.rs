@@ -247,6 +247,7 @@ impl About {
             price_book: Arc::clone(book.hash()),
             outcome: verdict.outcome,
             cause: verdict.cause,
+            verdicts: Vec::new(),
             fault,
             times,
             transport,

@@ -60,6 +60,8 @@ pub struct ExportedCall {
     pub outcome: String,
     /// Why it failed.
     pub cause: Option<ExportedCause>,
+    /// The verdicts that it shows.
+    pub verdicts: Vec<String>,
     /// Whether a fault of Outrigger's own kept something from being seen.
     pub fault: bool,
     /// One per choice.
@@ -255,6 +257,7 @@ impl ExportedCall {
             stream: of.truth(keys::STREAM)?,
             outcome: required(keys::OUTCOME)?,
             cause: cause(&of)?,
+            verdicts: of.texts(keys::VERDICTS)?,
             fault: of.truth(keys::FAULT)?,
             finish_reasons: of.texts(keys::FINISH_REASONS)?,
             response_id: text(keys::RESPONSE_ID)?,

@@ -64,6 +64,7 @@ fn facts(call: &CallRecord) -> ExportedCall {
             status: cause.status.map(u64::from),
             message: cause.text.clone(),
         }),
+        verdicts: call.verdicts.iter().map(|word| (*word).to_owned()).collect(),
         fault: call.fault,
         finish_reasons: call.finish_reasons.clone(),
         response_id: owned(&call.response_id),
