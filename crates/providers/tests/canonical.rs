@@ -248,3 +248,17 @@ fn an_error_in_a_stream_is_told_beside_what_came() {
     assert_eq!(whole.answer.choices[0].parts, [Part::text("At ")]);
     assert_eq!(whole.answer.choices[0].stop, None, "no reason is reported that the provider did not send");
 }
+
+#[test]
+fn an_error_instead_of_an_answer_is_told() {
+    let body =
+        json!({"type": "error", "error": {"type": "overloaded_error"}, "request_id": "req_1"}).to_string();
+    for reader in [chat(), messages()] {
+        let whole = answer_from(reader, Framed::Whole, body.as_bytes());
+        assert_eq!(whole.error.unwrap()["error"]["type"], "overloaded_error");
+        assert!(whole.answer.choices.iter().all(|choice| choice.parts.is_empty() && choice.stop.is_none()));
+        let broken = answer_from(reader, Framed::Whole, &body.as_bytes()[..20]);
+        assert_eq!(broken.fault.unwrap().to_string(), "the body: is no JSON, or broke off");
+        assert!(!broken.ended);
+    }
+}

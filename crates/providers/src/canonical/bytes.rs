@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{Answer, Event, Fault, Fold, Reader, Request, StreamReader};
 use crate::framing::{self, EventStreamMessage, EventStreamSplitter, Events, SseSplitter};
@@ -51,12 +51,7 @@ pub fn answer_from(reader: &dyn Reader, framed: Framed, body: &[u8]) -> Whole {
         data: Vec::new(),
     };
     match framed {
-        Framed::Whole => {
-            return match json(body).and_then(|body| reader.answer(body)) {
-                Ok(answer) => Whole { answer, ended: true, ..Whole::default() },
-                Err(fault) => Whole { fault: Some(fault), ..Whole::default() },
-            };
-        }
+        Framed::Whole => return whole_from(reader, body),
         Framed::Events => SseSplitter::default().push(body, &mut gathered),
         Framed::AwsMessages => {
             EventStreamSplitter::default().push(body, &mut |message| gathered.message(message));
@@ -65,6 +60,20 @@ pub fn answer_from(reader: &dyn Reader, framed: Framed, body: &[u8]) -> Whole {
     let Gathered { fold, fault, .. } = gathered;
     let (ended, error) = (fold.is_done(), fold.error().cloned());
     Whole { answer: fold.answer(), ended, error, fault }
+}
+
+fn whole_from(reader: &dyn Reader, body: &[u8]) -> Whole {
+    let read = |body: &[u8]| {
+        let body = json(body)?;
+        // Kept in the object that it stands in, as the events of streams have it.
+        let error = body.get("error").filter(|error| !error.is_null()).cloned();
+        let error = error.map(|error| Value::Object(Map::from_iter([("error".to_owned(), error)])));
+        Ok((error, reader.answer(body)?))
+    };
+    match read(body) {
+        Ok((error, answer)) => Whole { answer, ended: true, error, fault: None },
+        Err(fault) => Whole { fault: Some(fault), ..Whole::default() },
+    }
 }
 
 fn json(body: &[u8]) -> Result<Value, Fault> {
