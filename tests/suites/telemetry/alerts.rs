@@ -128,6 +128,14 @@ fn every_alert_has_a_page_and_every_page_an_alert() {
 }
 
 #[test]
+fn every_critical_verdict_is_one_that_there_is() {
+    let verdicts = std::fs::read_to_string(file("../docs/diagnosis.md")).expect("the page about verdicts");
+    for verdict in Parameters::chart().fill("${critical_verdicts}").split('|') {
+        assert!(verdicts.contains(&format!("| `{verdict}` |")), "there is no verdict {verdict}");
+    }
+}
+
+#[test]
 fn a_prometheus_rule_is_the_same_text_under_its_spec() {
     for file in chart::rules() {
         let text = Parameters::chart().fill(&std::fs::read_to_string(&file).expect("rules"));
