@@ -89,9 +89,7 @@ impl Diagnosis {
         let slow = first_content(record).is_some_and(|took| took > PROMPT).then_some(Kind::SlowFirstToken);
         let counted = COUNTED.into_iter().filter(|kind| shows(record, *kind, known));
         let certain = failure.filter(|kind| !COUNTED.contains(kind));
-        // A key that was known is forgotten once it is refused.
-        let forgotten = (certain == Some(Kind::MistypedKey)).then_some(Kind::RevokedKey);
-        certain.into_iter().chain(forgotten).chain(counted).chain(slow).filter_map(held).collect()
+        certain.into_iter().chain(counted).chain(slow).filter_map(held).collect()
     }
 
     /// Takes one record in; tells what it changes.

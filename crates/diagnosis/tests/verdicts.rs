@@ -222,6 +222,8 @@ fn a_revoked_key_stays_one_however_often_it_is_refused() {
     for _ in 0..5 {
         assert_eq!(app.call(&Answer::Error(401, &refused)), []);
     }
+    let record = app.record(&Answer::Error(401, &refused));
+    assert_eq!(app.diagnosis.shown_by(&record), [Kind::RevokedKey]);
     app.key = BAD_KEY;
     let changes = app.call(&Answer::Error(401, &refused));
     assert!(!began(&changes).to_string().contains("k2Pb"), "it works no more: {changes:?}");
