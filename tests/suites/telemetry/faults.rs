@@ -40,6 +40,10 @@ const COHERE: Ask = Ask { provider: "cohere", ..OPENAI };
 /// A key that no simulator accepts.
 const WRONG: &str = "sk-mistyped-5566778899-qrstuvwx";
 
+/// Keys that no simulator accepts either, and that another provider makes.
+const OF_ANTHROPIC: &str = "sk-ant-api03-5566778899-qrstuvwx";
+const OF_OPENAI: &str = "sk-proj-5566778899-qrstuvwx";
+
 impl Ask {
     /// The host that the provider is known by.
     fn host(&self) -> &'static str {
@@ -159,6 +163,18 @@ fn catalogue() -> Vec<Fault> {
         fault("Anthropic key mistyped", "mistyped_key", well(), &[wrong(&ANTHROPIC)]),
         fault("Gemini key mistyped", "mistyped_key", well(), &[wrong(&GEMINI)]),
         fault("Groq key mistyped", "mistyped_key", well(), &[wrong(&GROQ)]),
+        fault(
+            "OpenAI asked with a key of Anthropic",
+            "key_of_another_provider",
+            well(),
+            &[Ask { key: OF_ANTHROPIC, ..OPENAI }],
+        ),
+        fault(
+            "Groq asked with a key of OpenAI",
+            "key_of_another_provider",
+            well(),
+            &[Ask { key: OF_OPENAI, ..GROQ }],
+        ),
         with(
             later(error(ErrorKind::Authentication)),
             Fault {
@@ -361,7 +377,9 @@ impl Fault {
         let ended = sidecar.end();
         let said = format!("verdict=\"{}\"", self.verdict);
         assert_eq!(ended.errors.matches(&said).count(), 1, "{}: said once: {}", self.name, ended.errors);
-        assert!(!ended.errors.contains(WRONG) && !ended.errors.contains(KEY), "{}", self.name);
+        for key in [KEY, WRONG, OF_ANTHROPIC, OF_OPENAI] {
+            assert!(!ended.errors.contains(key), "{}", self.name);
+        }
         let others = verdicts(&receiver.received())
             .iter()
             .filter_map(|event| event["outrigger.diagnosis.kind"].as_str().map(str::to_owned))
