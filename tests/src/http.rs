@@ -18,6 +18,7 @@ pub fn get(address: SocketAddr, path: &str) -> std::io::Result<(u16, String)> {
     stream.read_to_string(&mut answer)?;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
+    crate::evidence::keep("page", body.as_bytes());
     Ok((status, body.to_owned()))
 }
 

@@ -12,6 +12,7 @@ pub mod alertmanager;
 pub mod app;
 pub mod chart;
 pub mod collector;
+pub mod evidence;
 pub mod h2;
 pub mod http;
 pub mod jaeger;

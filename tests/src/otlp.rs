@@ -171,6 +171,7 @@ impl Shared {
     fn take(&self, path: &str, body: &[u8]) {
         let mut received = self.received.lock().unwrap_or_else(PoisonError::into_inner);
         received.raw.extend_from_slice(body);
+        crate::evidence::keep("telemetry", body);
         match path {
             "/v1/logs" => {
                 let request = ExportLogsServiceRequest::decode(body).expect("logs are protobuf");

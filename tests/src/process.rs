@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use outrigger_simulator::Simulator;
 
+use crate::evidence::keep;
 use crate::{DEADLINE, setting};
 
 /// A running program; killed if a test drops it.
@@ -36,7 +37,8 @@ struct Stream {
 }
 
 impl Stream {
-    fn of(pipe: impl std::io::Read + Send + 'static) -> Stream {
+    /// `evidence`: what it is kept as, where it is ours.
+    fn of(pipe: impl std::io::Read + Send + 'static, evidence: Option<&'static str>) -> Stream {
         let (sender, lines) = channel();
         let all = Arc::new(Mutex::new(String::new()));
         let kept = Arc::clone(&all);
@@ -48,6 +50,9 @@ impl Stream {
                 drop(all);
                 // Nobody may be reading any more.
                 let _gone = sender.send(line);
+            }
+            if let Some(kind) = evidence {
+                keep(kind, kept.lock().unwrap_or_else(PoisonError::into_inner).as_bytes());
             }
         });
         Stream { lines, all }
@@ -85,8 +90,8 @@ impl Program {
     pub fn start(mut command: Command) -> Program {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        let output = Stream::of(child.stdout.take().expect("stdout is piped"));
-        let errors = Stream::of(child.stderr.take().expect("stderr is piped"));
+        let output = Stream::of(child.stdout.take().expect("stdout is piped"), None);
+        let errors = Stream::of(child.stderr.take().expect("stderr is piped"), Some("log"));
         Program { input: child.stdin.take(), child, output, errors }
     }
 

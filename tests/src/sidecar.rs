@@ -13,12 +13,13 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
+use crate::evidence::keep_files;
 use crate::process::{Ended, Program, clean};
 use crate::{DEADLINE, proxy, setting};
 
 /// The volumes of a pod.
 pub struct Volumes {
-    directory: tempfile::TempDir,
+    directory: Folder,
     spool: PathBuf,
     /// Keeps a mount namespace, in which the spool is a disk of its own.
     mounts: Option<Program>,
@@ -32,7 +33,7 @@ impl Volumes {
     #[must_use]
     #[expect(clippy::new_without_default, reason = "it makes a directory")]
     pub fn new() -> Volumes {
-        let directory = tempfile::tempdir().expect("a temporary directory");
+        let directory = Folder(tempfile::tempdir().expect("a temporary directory"));
         let spool = directory.path().join("spool");
         Volumes { directory, spool, mounts: None }
     }
@@ -149,6 +150,21 @@ impl Volumes {
         };
         let (connect, base_url) = (address("connect"), address("base_url"));
         Sidecar { program, connect, base_url, admin: self.ca().join(private_files::ADMIN_SOCKET) }
+    }
+}
+
+/// A folder whose files are looked at once more before they go.
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        keep_files(self.path());
     }
 }
 

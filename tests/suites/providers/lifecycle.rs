@@ -62,6 +62,7 @@ pub(crate) fn status(directory: &Path) -> Value {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer");
     let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
+    outrigger_tests::evidence::keep("page", body.as_bytes());
     serde_json::from_str(body).expect("JSON")
 }
 

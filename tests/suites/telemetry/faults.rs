@@ -101,7 +101,7 @@ struct Weather {
     distrusted: bool,
     /// Whether nobody listens where the providers should be.
     away: bool,
-    /// Whether their names are known to nobody.
+    /// Whether the way there has a name that nobody knows.
     nameless: bool,
 }
 
@@ -330,7 +330,10 @@ impl Fault {
         if !self.weather.distrusted {
             variables.push(("OUTRIGGER_EXTRA_CAS", ca.display().to_string()));
         }
-        if !self.weather.nameless {
+        if self.weather.nameless {
+            // Not the provider's own name: where there is a resolver that one is known.
+            variables.push(("OUTRIGGER_UPSTREAM_PROXY", "http://proxy.invalid:3128".to_owned()));
+        } else {
             variables.push(("OUTRIGGER_UPSTREAMS", hosts.join(",")));
         }
         let variables: Vec<(&str, &str)> =
