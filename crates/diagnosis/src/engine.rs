@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use outrigger_ledger::{CallRecord, Outcome, Timestamp};
+use outrigger_ledger::{CallRecord, Outcome, SilentStream, Timestamp};
 use outrigger_pricing::PriceBook;
 use outrigger_providers::FailureClass;
 
@@ -54,6 +54,8 @@ pub struct Diagnosis {
     certain: BTreeMap<Place, Verdict>,
     counted: BTreeMap<Place, Counted>,
     paces: BTreeMap<(&'static str, String), Pace>,
+    /// Of each provider, where one of its streams is silent.
+    stalled: BTreeMap<&'static str, Verdict>,
 }
 
 impl Diagnosis {
@@ -67,12 +69,38 @@ impl Diagnosis {
             certain: BTreeMap::new(),
             counted: BTreeMap::new(),
             paces: BTreeMap::new(),
+            stalled: BTreeMap::new(),
         }
     }
 
     /// The verdicts that hold.
     pub fn active(&self) -> impl Iterator<Item = &Verdict> {
-        self.certain.values().chain(self.counted.values().filter_map(|counted| counted.verdict.as_ref()))
+        let counted = self.counted.values().filter_map(|counted| counted.verdict.as_ref());
+        self.certain.values().chain(counted).chain(self.stalled.values())
+    }
+
+    /// Takes in which streams are silent as of now; tells what that changes.
+    pub fn silent(&mut self, streams: &[SilentStream], now: Timestamp) -> Vec<Change> {
+        let mut changes = Vec::new();
+        self.stalled.retain(|provider, verdict| {
+            let silent = streams.iter().any(|stream| stream.provider == *provider);
+            if !silent {
+                changes.push(Change::Ended(verdict.clone(), "no stream of it is silent any more"));
+            }
+            silent
+        });
+        for stream in streams {
+            let of_provider = streams.iter().filter(|other| other.provider == stream.provider).count() as u64;
+            if let Some(verdict) = self.stalled.get_mut(stream.provider) {
+                verdict.calls = verdict.calls.max(of_provider);
+                verdict.last = now;
+                continue;
+            }
+            let verdict = words::silent(stream, of_provider, now);
+            changes.push(Change::Began(verdict.clone()));
+            self.stalled.insert(stream.provider, verdict);
+        }
+        changes
     }
 
     /// The verdicts that hold and that a record shows, after it was taken in.

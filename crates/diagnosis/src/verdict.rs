@@ -37,6 +37,8 @@ pub enum Kind {
     ProviderTls,
     /// Answers break off.
     BrokenStreams,
+    /// Streams have stopped in their middle and are still open.
+    StalledStreams,
     /// The first token comes much later than it used to.
     SlowFirstToken,
     /// Calls take longer than 30 s.
@@ -55,7 +57,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 22] = [
+    pub const ALL: [Kind; 23] = [
         Kind::MistypedKey,
         Kind::RevokedKey,
         Kind::KeyOfAnotherProvider,
@@ -71,6 +73,7 @@ impl Kind {
         Kind::OwnNetwork,
         Kind::ProviderTls,
         Kind::BrokenStreams,
+        Kind::StalledStreams,
         Kind::SlowFirstToken,
         Kind::SlowCalls,
         Kind::Truncated,
@@ -99,6 +102,7 @@ impl Kind {
             Kind::OwnNetwork => "own_network",
             Kind::ProviderTls => "provider_tls",
             Kind::BrokenStreams => "broken_streams",
+            Kind::StalledStreams => "stalled_streams",
             Kind::SlowFirstToken => "slow_first_token",
             Kind::SlowCalls => "slow_calls",
             Kind::Truncated => "truncated",

@@ -1,14 +1,14 @@
 //! The plain words of a verdict: its cause, what it is concluded from, and what to do. No secret, no content.
 
-use outrigger_ledger::{CallRecord, KeyHint};
+use outrigger_ledger::{CallRecord, KeyHint, SilentStream, Timestamp};
 use outrigger_pricing::PriceBook;
 use outrigger_providers::{Service, services};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::Kind;
 use crate::sign::made_for_another;
 use crate::trend::Share;
+use crate::{Kind, Verdict};
 
 /// How near a name must be to be offered in place of one that does not exist (Jaro-Winkler, 0 to 1).
 const NEAR: f64 = 0.8;
@@ -103,6 +103,7 @@ pub(crate) fn of(
             format!("answers of {provider} break off"),
             "retries help; see the provider's status page, and time limits of proxies on the way".to_owned(),
         ),
+        Kind::StalledStreams => stalled(provider),
         Kind::SlowFirstToken => (
             format!("{model} at {provider} takes much longer to its first token than it used to"),
             "see the provider's status page; shorter prompts, another tier or another model help".to_owned(),
@@ -153,6 +154,35 @@ fn where_else(record: &CallRecord) -> Option<String> {
         _ => return None,
     };
     Some(format!("; or it is in another {of} than that of {host}"))
+}
+
+/// Streams of a provider that are open and silent.
+pub(crate) fn silent(stream: &SilentStream, streams: u64, now: Timestamp) -> Verdict {
+    let provider = stream.provider;
+    let (cause, next_step) = stalled(provider);
+    let seconds = now.since(stream.since) / 1_000_000_000;
+    Verdict {
+        kind: Kind::StalledStreams,
+        provider: Some(provider),
+        model: None,
+        key: None,
+        since: stream.since,
+        last: now,
+        calls: streams,
+        cause,
+        evidence: format!(
+            "of call {} nothing has come for {seconds} s ({streams} such streams)",
+            stream.call
+        ),
+        next_step,
+    }
+}
+
+fn stalled(provider: &str) -> (String, String) {
+    (
+        format!("streams of {provider} have stopped in their middle and are still open"),
+        "the app waits as long as its SDK's time-out says; set that shorter, and see the provider's status page".to_owned(),
+    )
 }
 
 /// One call as evidence.

@@ -22,7 +22,7 @@ mod resets;
 mod told;
 mod trail;
 
-pub use call::{Calibrations, Call, CallStart, End, Socket};
+pub use call::{Calibrations, Call, CallStart, End, Socket, is_stream};
 pub use chain::{Chain, ChainedBy, Confidence, Parent};
 pub use deployments::Deployments;
 pub use har::{HarEntry, HarError, Made, replay as replay_har};
@@ -43,4 +43,18 @@ pub use trail::Trail;
 pub trait Recorder: Send + Sync {
     /// Hands one record over.
     fn try_record(&self, record: std::sync::Arc<CallRecord>);
+
+    /// Hands over which streams have fallen silent, each time that changes. Whoever has no use for it lets it be.
+    fn try_silent(&self, _streams: Vec<SilentStream>) {}
+}
+
+/// A stream that has begun, and of which nothing has come for long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SilentStream {
+    /// The call.
+    pub call: CallId,
+    /// Provider id.
+    pub provider: &'static str,
+    /// When its last bytes came.
+    pub since: Timestamp,
 }

@@ -23,6 +23,7 @@ use crate::downstream::{listener, transparent};
 use crate::exchange::Shared;
 use crate::exchange::hang_up::HangUps;
 use crate::exchange::include_usage::IncludeUsage;
+use crate::exchange::pulse::Pulses;
 use crate::exchange::watch::Records;
 use crate::policy::{Policies, Source, Watching};
 use crate::prices;
@@ -283,11 +284,13 @@ impl Bound {
         let records =
             Rc::new(Records::new(recorder, self.book, deployments, self.identity, Arc::clone(&counters)));
         let client = Rc::new(Client::new(self.dialer, self.connector));
+        let pulses = Rc::new(Pulses::default());
         let shared = Rc::new(Shared {
             client: Rc::clone(&client),
             records: Rc::clone(&records),
             include_usage: IncludeUsage::new(self.settings.include_usage),
             hang_ups: Rc::new(HangUps::new(&self.settings)),
+            pulses: Rc::clone(&pulses),
             policies: Arc::clone(&self.policies),
         });
         let leaves = self.leaves;
@@ -344,6 +347,8 @@ impl Bound {
                 client.sweep();
             }
         });
+        let silence = Rc::clone(&records);
+        tokio::task::spawn_local(async move { silence.watch_for_silence(&pulses).await });
         drop(token);
         // A dropped handle asks for an end without grace.
         let grace = stopped.await.unwrap_or_default();

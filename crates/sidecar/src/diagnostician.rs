@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use outrigger_diagnosis::{Change, Diagnosis, Kind, Verdict, is_sign};
 use outrigger_exporter::Announcer;
-use outrigger_ledger::{CallRecord, Recorder, Timestamp};
+use outrigger_ledger::{CallRecord, Recorder, SilentStream, Timestamp};
 use outrigger_pricing::PriceBook;
 use tokio::sync::mpsc::error::{TryRecvError, TrySendError};
 use tokio::sync::{Notify, mpsc};
@@ -36,9 +36,15 @@ impl Verdicts {
     }
 }
 
+/// What the data path hands over.
+enum Sight {
+    Record(Arc<CallRecord>),
+    Silent(Vec<SilentStream>),
+}
+
 /// Takes records from a [`Recorder`] that hands them on.
 pub struct Diagnostician {
-    records: mpsc::Receiver<Arc<CallRecord>>,
+    sights: mpsc::Receiver<Sight>,
     bell: Arc<Notify>,
     diagnosis: Diagnosis,
     verdicts: Verdicts,
@@ -55,11 +61,11 @@ pub fn diagnosed(
     recorder: Arc<dyn Recorder>,
     announcer: Option<Announcer>,
 ) -> (Arc<dyn Recorder>, Diagnostician) {
-    let (shown, records) = mpsc::channel(WAITING);
+    let (shown, sights) = mpsc::channel(WAITING);
     let diagnosis = Diagnosis::new(Arc::new(PriceBook::builtin().clone()));
     let bell = Arc::new(Notify::new());
     let diagnostician = Diagnostician {
-        records,
+        sights,
         bell: Arc::clone(&bell),
         diagnosis,
         verdicts: Verdicts::default(),
@@ -71,7 +77,7 @@ pub fn diagnosed(
 
 struct Shown {
     recorder: Arc<dyn Recorder>,
-    shown: mpsc::Sender<Arc<CallRecord>>,
+    shown: mpsc::Sender<Sight>,
     /// Last, so that it rings when the sender is gone.
     bell: Bell,
 }
@@ -90,19 +96,25 @@ impl Recorder for Shown {
         let sign = is_sign(&record);
         if sign {
             // Who has no room for it, or has ended, hands nothing on.
-            if let Err(TrySendError::Full(record) | TrySendError::Closed(record)) =
-                self.shown.try_send(record)
+            if let Err(TrySendError::Full(sight) | TrySendError::Closed(sight)) =
+                self.shown.try_send(Sight::Record(record))
+                && let Sight::Record(record) = sight
             {
                 self.recorder.try_record(record);
             }
         } else {
-            let _full = self.shown.try_send(Arc::clone(&record));
+            let _full = self.shown.try_send(Sight::Record(Arc::clone(&record)));
             self.recorder.try_record(record);
         }
         // Calls that are well wait for one that is not, or for half of the room.
         if sign || self.shown.capacity() <= WAITING / 2 {
             self.bell.0.notify_one();
         }
+    }
+
+    fn try_silent(&self, streams: Vec<SilentStream>) {
+        let _full = self.shown.try_send(Sight::Silent(streams));
+        self.bell.0.notify_one();
     }
 }
 
@@ -136,8 +148,12 @@ impl Diagnostician {
     /// Looks at what waits. True when nothing can follow.
     fn look(&mut self) -> bool {
         loop {
-            match self.records.try_recv() {
-                Ok(record) => self.judge(record),
+            match self.sights.try_recv() {
+                Ok(Sight::Record(record)) => self.judge(record),
+                Ok(Sight::Silent(streams)) => {
+                    let changes = self.diagnosis.silent(&streams, now());
+                    self.tell(&changes);
+                }
                 Err(TryRecvError::Empty) => return false,
                 Err(TryRecvError::Disconnected) => return true,
             }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use outrigger_simulator::{Answer, Certificate, Config, Cut, ErrorKind, Rule, Script, Simulator};
 use outrigger_tests::http::{free_address, post};
 use outrigger_tests::otlp::{Received, Receiver};
-use outrigger_tests::sidecar::Volumes;
+use outrigger_tests::sidecar::{Sidecar, Volumes};
 use outrigger_tests::{DEADLINE, file};
 use serde_json::{Value, json};
 
@@ -18,6 +18,9 @@ use crate::KEY;
 
 /// From the first sign to the verdict.
 const SECONDS_TO_THE_CAUSE: Duration = Duration::from_secs(5);
+
+/// Nothing for so long in the middle of a stream is the first sign that it has stopped.
+const SILENCE: Duration = Duration::from_secs(20);
 
 /// How many faults are made at a time.
 const AT_A_TIME: usize = 6;
@@ -116,11 +119,13 @@ struct Fault {
     asks: Vec<Ask>,
     /// Whether these are made all at once: each takes long.
     together: bool,
+    /// Whether they end only with the test, and the first sign is that they fell silent 20 s ago.
+    silent: bool,
 }
 
 fn fault(name: &'static str, verdict: &'static str, answer: Answer, asks: &[Ask]) -> Fault {
     let weather = Weather { rules: vec![Rule { answer, ..Rule::default() }], ..Weather::default() };
-    Fault { name, verdict, weather, before: Vec::new(), asks: asks.to_vec(), together: false }
+    Fault { name, verdict, weather, before: Vec::new(), asks: asks.to_vec(), together: false, silent: false }
 }
 
 fn error(kind: ErrorKind) -> Answer {
@@ -274,6 +279,15 @@ fn catalogue() -> Vec<Fault> {
             certificate(Certificate::WrongName),
             fault("certificate of another name", "provider_tls", well(), &[OPENAI]),
         ),
+        Fault {
+            silent: true,
+            ..fault(
+                "stream that falls silent",
+                "stalled_streams",
+                Answer { gated: true, ..Answer::default() },
+                &[STREAM],
+            )
+        },
         with(
             later(Answer { delay_ms: 5500, ..Answer::default() }),
             Fault {
@@ -344,6 +358,9 @@ impl Fault {
         for ask in &self.before {
             assert_eq!(ask.call(base_url), 200, "{}: it was well before", self.name);
         }
+        if self.silent {
+            return self.fall_silent(&simulator, &receiver, sidecar);
+        }
         if self.together {
             std::thread::scope(|scope| {
                 self.asks.iter().for_each(|ask| drop(scope.spawn(|| ask.call(base_url))))
@@ -389,6 +406,36 @@ impl Fault {
             .filter(|kind| kind != self.verdict && !self.leads_to(kind))
             .collect();
         Found { took, others }
+    }
+
+    /// A stream that has begun stops in its middle, and its app waits for it.
+    fn fall_silent(&self, simulator: &Simulator, receiver: &Receiver, sidecar: Sidecar) -> Found {
+        let base_url = sidecar.base_url();
+        let begun = Instant::now();
+        simulator.release(3);
+        let kinds = |received: &Received| -> Vec<Value> {
+            verdicts(received).iter().map(|event| event["outrigger.diagnosis.kind"].clone()).collect()
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(|| self.asks.iter().for_each(|ask| drop(scope.spawn(|| ask.call(base_url)))));
+            let named =
+                receiver.wait_for(DEADLINE, |received| kinds(received).contains(&json!(self.verdict)));
+            let took = begun.elapsed();
+            // It goes on, so that the app and this test end.
+            simulator.release(10_000);
+            assert!(named.is_some(), "{}", self.name);
+            let over = |received: &Received| received.events.len() > 1;
+            assert!(receiver.wait_for(DEADLINE, over).is_some(), "{}: it is over once it goes on", self.name);
+            let said = sidecar.end().errors.matches(&format!("verdict=\"{}\"", self.verdict)).count();
+            assert_eq!(said, 2, "{}: its begin and its end", self.name);
+            let others = kinds(&receiver.received())
+                .iter()
+                .filter_map(Value::as_str)
+                .filter(|kind| *kind != self.verdict)
+                .map(str::to_owned)
+                .collect();
+            Found { took: took.saturating_sub(SILENCE), others }
+        })
     }
 
     /// Whether another verdict is a part of this one, on the way to it.

@@ -271,7 +271,8 @@ impl Call {
 }
 
 /// Whether an answer comes as events. AWS's frames are a stream too.
-fn is_stream(headers: &HeaderMap) -> bool {
+#[must_use]
+pub fn is_stream(headers: &HeaderMap) -> bool {
     let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
     [b"text/event-stream".as_slice(), b"application/x-ndjson", b"application/vnd.amazon.eventstream"]
         .iter()

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -15,6 +15,7 @@ use outrigger_ledger::End;
 use crate::exchange::after_flush::AfterFlush;
 use crate::exchange::forwarded::ForwardedBody;
 use crate::exchange::hang_up::{HangUps, Rest};
+use crate::exchange::pulse::Pulse;
 use crate::exchange::rewritten::RewrittenBody;
 use crate::exchange::watch::Watch;
 use crate::upstream::client::{Lease, SharedClient};
@@ -38,6 +39,8 @@ pub(crate) struct ObservedBody {
     /// Taken when the rest is read on without the app.
     pub(crate) inner: Option<Incoming>,
     pub(crate) watch: Option<Rc<Watch>>,
+    /// Of a stream: when its last bytes came.
+    pub(crate) pulse: Option<Rc<Pulse>>,
     pub(crate) after: Rc<AfterFlush>,
     pub(crate) lease: Lease<ForwardedBody>,
     pub(crate) client: SharedClient<ForwardedBody>,
@@ -60,14 +63,26 @@ impl ObservedBody {
         let frame = match self.ahead.pop_front() {
             Some(frame) => Some(frame),
             None => match &mut self.inner {
-                Some(inner) => ready!(Pin::new(inner).poll_frame(cx)),
+                Some(inner) => match Pin::new(inner).poll_frame(cx) {
+                    Poll::Ready(frame) => frame,
+                    Poll::Pending => {
+                        if let Some(pulse) = &self.pulse {
+                            pulse.wait();
+                        }
+                        return Poll::Pending;
+                    }
+                },
                 None => None,
             },
         };
         match &frame {
             Some(Ok(frame)) => {
                 if let (Some(watch), Some(bytes)) = (&self.watch, frame.data_ref()) {
-                    self.after.chunk(watch, bytes.clone(), watch.clock.now());
+                    let now = watch.clock.now();
+                    if let Some(pulse) = &self.pulse {
+                        pulse.beat(now);
+                    }
+                    self.after.chunk(watch, bytes.clone(), now);
                 }
             }
             Some(Err(_)) => self.end(End::Cut),
@@ -100,6 +115,8 @@ impl ObservedBody {
         else {
             return;
         };
+        // No app waits for it any more.
+        self.pulse = None;
         let lease = std::mem::replace(&mut self.lease, Lease::none());
         let (client, request_sent) = (Rc::clone(&self.client), self.request_sent.get());
         hang_ups.read_on(Rest { inner, watch, lease, client, request_sent });

@@ -7,6 +7,7 @@ mod forwarded;
 pub(crate) mod hang_up;
 mod headers;
 pub(crate) mod include_usage;
+pub(crate) mod pulse;
 pub(crate) mod request;
 mod rewritten;
 pub(crate) mod tunnel;
@@ -22,7 +23,7 @@ use std::time::Duration;
 use http::{Request, Response, Version};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use outrigger_ledger::{CallId, CallStart, End, Mode as Way};
+use outrigger_ledger::{CallId, CallStart, End, Mode as Way, is_stream};
 use outrigger_providers::{Recognised, services};
 use outrigger_rules::Mode;
 
@@ -32,6 +33,7 @@ use crate::exchange::body::{Ahead, ObservedBody, RelayedBody};
 use crate::exchange::forwarded::ForwardedBody;
 use crate::exchange::hang_up::HangUps;
 use crate::exchange::include_usage::{Answered, Asked, IncludeUsage};
+use crate::exchange::pulse::Pulses;
 use crate::exchange::request::{Binding, Misrouted, Route, outgoing};
 use crate::exchange::rewritten::RewrittenBody;
 use crate::exchange::tunnel::Tunnel;
@@ -52,6 +54,7 @@ pub(crate) struct Shared {
     pub(crate) records: Rc<Records>,
     pub(crate) include_usage: IncludeUsage,
     pub(crate) hang_ups: Rc<HangUps>,
+    pub(crate) pulses: Rc<Pulses>,
     pub(crate) policies: Arc<Policies>,
 }
 
@@ -179,7 +182,12 @@ async fn forward(
         && shared.hang_ups.drains()
         && head.status.is_success();
     let hang_ups = billed_to_the_end.then(|| Rc::clone(&shared.hang_ups));
+    let pulse = watch
+        .as_ref()
+        .filter(|_| head.status.is_success() && is_stream(&head.headers))
+        .map(|watch| shared.pulses.follow(watch.id, route.service.id));
     let body = ObservedBody {
+        pulse,
         ahead,
         inner: Some(inner),
         watch,

@@ -87,6 +87,7 @@ pub(crate) async fn forward(
         ahead: Ahead::new(),
         inner: Some(inner),
         watch,
+        pulse: None,
         after: Rc::clone(&connection.after),
         lease: Lease::none(),
         client: Rc::clone(client),

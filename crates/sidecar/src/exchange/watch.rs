@@ -8,13 +8,14 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 use outrigger_ledger::{
-    Calibrations, Call, CallRecord, CallStart, Deployments, End, IdentityRules, Recorder, Socket, Timestamp,
-    Trail,
+    Calibrations, Call, CallId, CallRecord, CallStart, Deployments, End, IdentityRules, Recorder, Socket,
+    Timestamp, Trail,
 };
 use outrigger_pricing::PriceBook;
 use outrigger_providers::Peer;
 
 use crate::clock::CallClock;
+use crate::exchange::pulse::Pulses;
 use crate::seen::Counters;
 
 /// Where finished records go.
@@ -83,6 +84,11 @@ impl Records {
         if self.ending.get() || std::thread::panicking() { End::Abandoned } else { End::Cancelled }
     }
 
+    /// Tells which streams have fallen silent, for as long as the thread lives.
+    pub(crate) async fn watch_for_silence(&self, pulses: &Pulses) {
+        pulses.watch(&*self.recorder, || CallClock::start().started()).await;
+    }
+
     /// From here on a call that is dropped was given up by us, not by the app.
     pub(crate) fn end(&self) {
         self.ending.set(true);
@@ -116,6 +122,7 @@ impl Disputes {
 /// One call under watch. Whoever holds it last ends it: a call that nobody ended was given up by the app.
 pub(crate) struct Watch {
     call: RefCell<Option<Call>>,
+    pub(crate) id: CallId,
     pub(crate) clock: CallClock,
     records: Rc<Records>,
 }
@@ -124,6 +131,7 @@ impl Watch {
     /// Begins to watch. From here on the call is accounted for.
     pub(crate) fn begin(start: CallStart<'_>, clock: CallClock, records: Rc<Records>) -> Watch {
         records.counters.calls.begin();
+        let id = start.id;
         let call = catch_unwind(AssertUnwindSafe(|| {
             Call::begin(start).with_deployments(&records.deployments).with_calibrations(&records.calibrations)
         }))
@@ -131,7 +139,7 @@ impl Watch {
         if call.is_none() {
             records.lose();
         }
-        Watch { call: RefCell::new(call), clock, records }
+        Watch { call: RefCell::new(call), id, clock, records }
     }
 
     /// Shows the call something. A panic on the way ends the watching.

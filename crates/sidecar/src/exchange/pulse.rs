@@ -1,0 +1,155 @@
+//! Streams that fall silent, seen while they do: their records come only when somebody gives them up. Per frame: a few cells are
+//! set; per stream one small allocation. A look at all of them every few seconds, while there are any.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+use outrigger_ledger::{CallId, Recorder, SilentStream, Timestamp};
+use tokio::sync::Notify;
+
+/// Nothing for so long in the middle of a stream is silence: between two tokens no model thinks so long.
+const SILENCE: Duration = Duration::from_secs(20);
+/// How often it is looked.
+const LOOK: Duration = Duration::from_millis(2500);
+
+/// When the last bytes of one stream came.
+#[derive(Debug)]
+pub(crate) struct Pulse {
+    call: CallId,
+    provider: &'static str,
+    last: Cell<Timestamp>,
+    /// Whether it is the provider that is waited for, not an app that reads nothing.
+    waiting: Cell<bool>,
+}
+
+impl Pulse {
+    /// A frame came.
+    pub(crate) fn beat(&self, at: Timestamp) {
+        self.last.set(at);
+        self.waiting.set(false);
+    }
+
+    /// The app asked for the next one, which is not there.
+    pub(crate) fn wait(&self) {
+        self.waiting.set(true);
+    }
+
+    fn silent(&self, now: Timestamp) -> Option<SilentStream> {
+        let since = self.last.get();
+        let silent = self.waiting.get() && since > Timestamp::default();
+        (silent && u128::from(now.since(since)) >= SILENCE.as_nanos()).then_some(SilentStream {
+            call: self.call,
+            provider: self.provider,
+            since,
+        })
+    }
+}
+
+/// The streams that are open.
+#[derive(Debug, Default)]
+pub(crate) struct Pulses {
+    open: RefCell<Vec<Rc<Pulse>>>,
+    bell: Notify,
+}
+
+impl Pulses {
+    /// A stream whose answer has begun.
+    pub(crate) fn follow(&self, call: CallId, provider: &'static str) -> Rc<Pulse> {
+        let pulse = Rc::new(Pulse { call, provider, last: Cell::default(), waiting: Cell::new(false) });
+        let mut open = self.open.borrow_mut();
+        open.push(Rc::clone(&pulse));
+        if open.len() == 1 {
+            self.bell.notify_one();
+        }
+        pulse
+    }
+
+    /// Looks for as long as the thread lives; while no stream is open no time wakes it.
+    pub(crate) async fn watch(&self, recorder: &dyn Recorder, now: impl Fn() -> Timestamp) {
+        let mut told = Vec::new();
+        loop {
+            if self.open.borrow().is_empty() {
+                self.bell.notified().await;
+            }
+            tokio::time::sleep(LOOK).await;
+            let silent = self.look(now());
+            let calls: Vec<CallId> = silent.iter().map(|stream| stream.call).collect();
+            if calls != told {
+                told = calls;
+                recorder.try_silent(silent);
+            }
+        }
+    }
+
+    /// Forgets the streams that are over. Those that are silent are left.
+    fn look(&self, now: Timestamp) -> Vec<SilentStream> {
+        let mut open = self.open.borrow_mut();
+        // Only the list holds what nobody reads any more.
+        open.retain(|pulse| Rc::strong_count(pulse) > 1);
+        open.iter().filter_map(|pulse| pulse.silent(now)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    #[derive(Default)]
+    struct Told(Mutex<Vec<Vec<CallId>>>);
+
+    impl Recorder for Told {
+        fn try_record(&self, _: std::sync::Arc<outrigger_ledger::CallRecord>) {}
+
+        fn try_silent(&self, streams: Vec<SilentStream>) {
+            self.0.lock().unwrap().push(streams.iter().map(|stream| stream.call).collect());
+        }
+    }
+
+    #[test]
+    fn silence_is_the_providers_after_its_first_frame() {
+        let pulses = Pulses::default();
+        let at = |seconds: u64| Timestamp(1000 * SECOND + seconds * SECOND);
+        let begun = pulses.follow(CallId([1; 16]), "openai");
+        let unread = pulses.follow(CallId([2; 16]), "openai");
+        let unbegun = pulses.follow(CallId([3; 16]), "openai");
+        begun.beat(at(0));
+        begun.wait();
+        unread.beat(at(0));
+        unbegun.wait();
+        assert_eq!(pulses.look(at(19)), []);
+        let silent = pulses.look(at(20));
+        assert_eq!(silent.iter().map(|stream| stream.call).collect::<Vec<_>>(), [CallId([1; 16])]);
+        assert_eq!(silent[0].since, at(0));
+        begun.beat(at(21));
+        begun.wait();
+        assert_eq!(pulses.look(at(30)), []);
+        drop(begun);
+        assert_eq!(pulses.look(at(60)), [], "what is over is not silent");
+        assert_eq!(pulses.open.borrow().len(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_change_is_told_once() {
+        let (pulses, told) = (Pulses::default(), Told::default());
+        let start = tokio::time::Instant::now();
+        let now = || Timestamp(1000 * SECOND + start.elapsed().as_nanos() as u64);
+        let act = async {
+            let stream = pulses.follow(CallId([1; 16]), "openai");
+            stream.beat(now());
+            stream.wait();
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            stream.beat(now());
+            tokio::time::sleep(Duration::from_secs(10)).await;
+        };
+        tokio::select! {
+            () = pulses.watch(&told, now) => {}
+            () = act => {}
+        }
+        assert_eq!(*told.0.lock().unwrap(), [vec![CallId([1; 16])], vec![]]);
+    }
+}
