@@ -79,6 +79,21 @@ impl Diagnosis {
         self.certain.values().chain(counted).chain(self.stalled.values())
     }
 
+    /// A program did not accept our certificate in the place of a provider's; tells what that changes.
+    pub fn untrusted(&mut self, provider: &'static str, now: Timestamp) -> Vec<Change> {
+        let place = Place { kind: Kind::AuthorityNotTrusted, provider, model: None, key: None };
+        if let Some(verdict) = self.certain.get_mut(&place) {
+            verdict.calls += 1;
+            verdict.last = now;
+            return Vec::new();
+        }
+        let (cause, next_step) = words::untrusted(provider);
+        let evidence = "a handshake that it refused".to_owned();
+        let verdict = Verdict { cause, evidence, next_step, ..opened(&place, now) };
+        self.certain.insert(place, verdict.clone());
+        vec![Change::Began(verdict)]
+    }
+
     /// Takes in which streams are silent as of now; tells what that changes.
     pub fn silent(&mut self, streams: &[SilentStream], now: Timestamp) -> Vec<Change> {
         let mut changes = Vec::new();

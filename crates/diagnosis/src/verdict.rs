@@ -35,6 +35,8 @@ pub enum Kind {
     OwnNetwork,
     /// The provider's certificate is not accepted.
     ProviderTls,
+    /// A program does not accept the certificate that it is shown in a provider's place.
+    AuthorityNotTrusted,
     /// Answers break off.
     BrokenStreams,
     /// Streams have stopped in their middle and are still open.
@@ -57,7 +59,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 23] = [
+    pub const ALL: [Kind; 24] = [
         Kind::MistypedKey,
         Kind::RevokedKey,
         Kind::KeyOfAnotherProvider,
@@ -72,6 +74,7 @@ impl Kind {
         Kind::WrongHost,
         Kind::OwnNetwork,
         Kind::ProviderTls,
+        Kind::AuthorityNotTrusted,
         Kind::BrokenStreams,
         Kind::StalledStreams,
         Kind::SlowFirstToken,
@@ -101,6 +104,7 @@ impl Kind {
             Kind::WrongHost => "wrong_host",
             Kind::OwnNetwork => "own_network",
             Kind::ProviderTls => "provider_tls",
+            Kind::AuthorityNotTrusted => "authority_not_trusted",
             Kind::BrokenStreams => "broken_streams",
             Kind::StalledStreams => "stalled_streams",
             Kind::SlowFirstToken => "slow_first_token",

@@ -104,6 +104,7 @@ pub(crate) fn of(
             "retries help; see the provider's status page, and time limits of proxies on the way".to_owned(),
         ),
         Kind::StalledStreams => stalled(provider),
+        Kind::AuthorityNotTrusted => untrusted(provider),
         Kind::SlowFirstToken => (
             format!("{model} at {provider} takes much longer to its first token than it used to"),
             "see the provider's status page; shorter prompts, another tier or another model help".to_owned(),
@@ -176,6 +177,15 @@ pub(crate) fn silent(stream: &SilentStream, streams: u64, now: Timestamp) -> Ver
         ),
         next_step,
     }
+}
+
+/// A program that refuses our certificate.
+pub(crate) fn untrusted(provider: &str) -> (String, String) {
+    (
+        format!("a program does not trust Outrigger's certificate authority, so its calls to {provider} are not seen"),
+        "give it the trust files, or list the host under passthrough_hosts; doctor names the program's runtime and its variable"
+            .to_owned(),
+    )
 }
 
 fn stalled(provider: &str) -> (String, String) {

@@ -46,6 +46,9 @@ pub trait Recorder: Send + Sync {
 
     /// Hands over which streams have fallen silent, each time that changes. Whoever has no use for it lets it be.
     fn try_silent(&self, _streams: Vec<SilentStream>) {}
+
+    /// Says that a program did not accept our certificate for a provider's host.
+    fn try_untrusted(&self, _provider: &'static str, _at: Timestamp) {}
 }
 
 /// A stream that has begun, and of which nothing has come for long.

@@ -40,6 +40,7 @@ impl Verdicts {
 enum Sight {
     Record(Arc<CallRecord>),
     Silent(Vec<SilentStream>),
+    Untrusted(&'static str, Timestamp),
 }
 
 /// Takes records from a [`Recorder`] that hands them on.
@@ -116,6 +117,11 @@ impl Recorder for Shown {
         let _full = self.shown.try_send(Sight::Silent(streams));
         self.bell.0.notify_one();
     }
+
+    fn try_untrusted(&self, provider: &'static str, at: Timestamp) {
+        let _full = self.shown.try_send(Sight::Untrusted(provider, at));
+        self.bell.0.notify_one();
+    }
 }
 
 impl Diagnostician {
@@ -150,6 +156,10 @@ impl Diagnostician {
         loop {
             match self.sights.try_recv() {
                 Ok(Sight::Record(record)) => self.judge(record),
+                Ok(Sight::Untrusted(provider, at)) => {
+                    let changes = self.diagnosis.untrusted(provider, at);
+                    self.tell(&changes);
+                }
                 Ok(Sight::Silent(streams)) => {
                     let changes = self.diagnosis.silent(&streams, now());
                     self.tell(&changes);

@@ -121,11 +121,22 @@ struct Fault {
     together: bool,
     /// Whether they end only with the test, and the first sign is that they fell silent 20 s ago.
     silent: bool,
+    /// Whether an app comes that trusts somebody else.
+    distrusting: bool,
 }
 
 fn fault(name: &'static str, verdict: &'static str, answer: Answer, asks: &[Ask]) -> Fault {
     let weather = Weather { rules: vec![Rule { answer, ..Rule::default() }], ..Weather::default() };
-    Fault { name, verdict, weather, before: Vec::new(), asks: asks.to_vec(), together: false, silent: false }
+    Fault {
+        name,
+        verdict,
+        weather,
+        before: Vec::new(),
+        asks: asks.to_vec(),
+        together: false,
+        silent: false,
+        distrusting: false,
+    }
 }
 
 fn error(kind: ErrorKind) -> Answer {
@@ -280,6 +291,10 @@ fn catalogue() -> Vec<Fault> {
             fault("certificate of another name", "provider_tls", well(), &[OPENAI]),
         ),
         Fault {
+            distrusting: true,
+            ..fault("program that does not trust us", "authority_not_trusted", well(), &[])
+        },
+        Fault {
             silent: true,
             ..fault(
                 "stream that falls silent",
@@ -361,6 +376,11 @@ impl Fault {
         if self.silent {
             return self.fall_silent(&simulator, &receiver, sidecar);
         }
+        if self.distrusting {
+            // The provider's own authority is not the one that vouches for what it is shown here.
+            let refused = sidecar.handshake("api.openai.com", simulator.ca_pem());
+            assert!(refused.is_err(), "{}", self.name);
+        }
         if self.together {
             std::thread::scope(|scope| {
                 self.asks.iter().for_each(|ask| drop(scope.spawn(|| ask.call(base_url))))
@@ -393,7 +413,11 @@ impl Fault {
         let spans = |received: &Received| {
             received.spans.iter().any(|span| format!("{span:?}").contains(&format!("{:?}", self.verdict)))
         };
-        assert!(receiver.wait_for(DEADLINE, spans).is_some(), "{}: no span tells of it", self.name);
+        assert!(
+            self.asks.is_empty() || receiver.wait_for(DEADLINE, spans).is_some(),
+            "{}: no span tells of it",
+            self.name
+        );
         let ended = sidecar.end();
         let said = format!("verdict=\"{}\"", self.verdict);
         assert_eq!(ended.errors.matches(&said).count(), 1, "{}: said once: {}", self.name, ended.errors);

@@ -280,6 +280,7 @@ async fn terminate(
         Err(error) => {
             if let Some(refusal) = refusal(&error) {
                 edge.counters.not_trusted(&target.host);
+                edge.shared.records.untrusted(service.id);
                 edge.refused(&client, refusal, &error);
             }
             return Err(error);

@@ -84,6 +84,11 @@ impl Records {
         if self.ending.get() || std::thread::panicking() { End::Abandoned } else { End::Cancelled }
     }
 
+    /// A program did not accept our certificate.
+    pub(crate) fn untrusted(&self, provider: &'static str) {
+        self.recorder.try_untrusted(provider, CallClock::start().started());
+    }
+
     /// Tells which streams have fallen silent, for as long as the thread lives.
     pub(crate) async fn watch_for_silence(&self, pulses: &Pulses) {
         pulses.watch(&*self.recorder, || CallClock::start().started()).await;
