@@ -17,6 +17,8 @@ use crate::clock::CallClock;
 
 /// Records that may wait. Past it some are not looked at: of a flood the rest says the same.
 const WAITING: usize = 1024;
+/// So many calls that are well are looked at together: a wake-up is dear, and so is what they hold meanwhile.
+const TOGETHER: usize = 64;
 /// While something is wrong, how often it is looked for calls that end it.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -107,8 +109,8 @@ impl Recorder for Shown {
             let _full = self.shown.try_send(Sight::Record(Arc::clone(&record)));
             self.recorder.try_record(record);
         }
-        // Calls that are well wait for one that is not, or for half of the room.
-        if sign || self.shown.capacity() <= WAITING / 2 {
+        // Calls that are well wait for one that is not, or for some company: each holds its record in memory.
+        if sign || self.shown.capacity() <= WAITING - TOGETHER {
             self.bell.0.notify_one();
         }
     }

@@ -20,9 +20,9 @@ const FEW: usize = 100;
 const CROWD: u64 = 96 * 1024;
 /// What a second crowd like the first may need beyond it, KiB.
 const AGAIN: u64 = 8 * 1024;
-/// What may stay when it is gone, KiB: leaves that were made, buffers of the thread, the allocator's own tables, pages held in
-/// part.
-const STAYS: u64 = 4 * 1024;
+/// What may stay when it is gone, KiB: leaves that were made, series of metrics, buffers of the threads, the allocator's own tables,
+/// pages held in part.
+const STAYS: u64 = 5 * 1024;
 const H2_CONNECTIONS: u32 = 10;
 const STREAMS: u32 = 50;
 /// Unused connections to providers are kept for a minute and looked through every half.
