@@ -5,6 +5,7 @@ mod clamp;
 mod exposition;
 mod genai;
 mod meter;
+mod observed;
 mod reader;
 mod scrape;
 mod series;

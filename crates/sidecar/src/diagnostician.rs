@@ -40,7 +40,10 @@ impl Verdicts {
 
 /// What the data path hands over.
 enum Sight {
-    Record(Arc<CallRecord>),
+    /// A call that is well; it has been handed on.
+    Well(Arc<CallRecord>),
+    /// One that may be a sign of something; it is still to be handed on.
+    Sign(Arc<CallRecord>),
     Silent(Vec<SilentStream>),
     Untrusted(&'static str, Timestamp),
 }
@@ -100,13 +103,13 @@ impl Recorder for Shown {
         if sign {
             // Who has no room for it, or has ended, hands nothing on.
             if let Err(TrySendError::Full(sight) | TrySendError::Closed(sight)) =
-                self.shown.try_send(Sight::Record(record))
-                && let Sight::Record(record) = sight
+                self.shown.try_send(Sight::Sign(record))
+                && let Sight::Sign(record) = sight
             {
                 self.recorder.try_record(record);
             }
         } else {
-            let _full = self.shown.try_send(Sight::Record(Arc::clone(&record)));
+            let _full = self.shown.try_send(Sight::Well(Arc::clone(&record)));
             self.recorder.try_record(record);
         }
         // Calls that are well wait for one that is not, or for some company: each holds its record in memory.
@@ -157,7 +160,11 @@ impl Diagnostician {
     fn look(&mut self) -> bool {
         loop {
             match self.sights.try_recv() {
-                Ok(Sight::Record(record)) => self.judge(record),
+                Ok(Sight::Well(record)) => {
+                    let changes = self.ask(|diagnosis| diagnosis.call(&record));
+                    self.tell(&changes);
+                }
+                Ok(Sight::Sign(record)) => self.judge(record),
                 Ok(Sight::Untrusted(provider, at)) => {
                     let changes = self.diagnosis.untrusted(provider, at);
                     self.tell(&changes);
@@ -172,20 +179,18 @@ impl Diagnostician {
         }
     }
 
-    /// Looks at a record, and hands it on if it is a sign of something. A fault of the diagnosis costs the verdict, never the record.
+    /// Asks the diagnosis. A fault of it costs the verdict, never the record.
+    fn ask<T: Default>(&mut self, look: impl FnOnce(&mut Diagnosis) -> T) -> T {
+        catch_unwind(AssertUnwindSafe(|| look(&mut self.diagnosis))).unwrap_or_default()
+    }
+
+    /// Takes in a record that may be a sign, and hands it on with the verdicts that it shows.
     fn judge(&mut self, mut record: Arc<CallRecord>) {
-        let diagnosis = &mut self.diagnosis;
-        let judged = catch_unwind(AssertUnwindSafe(|| {
-            let changes = diagnosis.call(&record);
-            (changes, diagnosis.shown_by(&record))
-        }));
-        let (changes, shown) = judged.unwrap_or_default();
-        if is_sign(&record) {
-            if !shown.is_empty() {
-                Arc::make_mut(&mut record).verdicts = shown.into_iter().map(Kind::as_str).collect();
-            }
-            self.recorder.try_record(record);
+        let (changes, shown) = self.ask(|diagnosis| (diagnosis.call(&record), diagnosis.shown_by(&record)));
+        if !shown.is_empty() {
+            Arc::make_mut(&mut record).verdicts = shown.into_iter().map(Kind::as_str).collect();
         }
+        self.recorder.try_record(record);
         self.tell(&changes);
     }
 

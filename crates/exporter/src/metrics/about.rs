@@ -9,7 +9,8 @@ use opentelemetry::KeyValue;
 use opentelemetry::metrics::Meter;
 use outrigger_diagnosis::Change;
 
-use super::{BUILD, CA_EXPIRY, CONFIG_REJECTED, DIAGNOSIS, Metric, RULES};
+use super::observed::observed;
+use super::{BUILD, CA_EXPIRY, CONFIG_REJECTED, DIAGNOSIS, RULES};
 
 /// Facts of this process for its metrics; shared by its clones.
 #[derive(Debug, Clone, Default)]
@@ -80,19 +81,21 @@ impl About {
 
     /// Makes the metrics over these facts.
     pub(super) fn observe(&self, meter: &Meter) {
-        gauge(meter, &BUILD, |observe| observe(1, &[KeyValue::new("version", outrigger_contract::VERSION)]));
+        observed(meter, &BUILD, |observe| {
+            observe(1, &[KeyValue::new("version", outrigger_contract::VERSION)])
+        });
         let facts = Arc::clone(&self.0);
-        gauge(meter, &RULES, move |observe| {
+        observed(meter, &RULES, move |observe| {
             let rules = facts.rules.lock().unwrap_or_else(PoisonError::into_inner).clone();
             observe(1, &[KeyValue::new("hash", rules.hash), KeyValue::new("mode", rules.mode)]);
         });
         let facts = Arc::clone(&self.0);
-        gauge(meter, &CA_EXPIRY, move |observe| match facts.ca_expiry.load(Relaxed) {
+        observed(meter, &CA_EXPIRY, move |observe| match facts.ca_expiry.load(Relaxed) {
             0 => {}
             until => observe(until, &[]),
         });
         let facts = Arc::clone(&self.0);
-        gauge(meter, &DIAGNOSIS, move |observe| {
+        observed(meter, &DIAGNOSIS, move |observe| {
             for ((verdict, provider), held) in
                 facts.verdicts.lock().unwrap_or_else(PoisonError::into_inner).iter()
             {
@@ -101,21 +104,6 @@ impl About {
             }
         });
         let facts = Arc::clone(&self.0);
-        let row = &CONFIG_REJECTED;
-        let _registered = meter
-            .u64_observable_counter(row.name)
-            .with_unit(row.unit)
-            .with_description(row.help)
-            .with_callback(move |observer| observer.observe(facts.rejected.load(Relaxed), &[]))
-            .build();
+        observed(meter, &CONFIG_REJECTED, move |observe| observe(facts.rejected.load(Relaxed), &[]));
     }
-}
-
-fn gauge(meter: &Meter, row: &Metric, read: impl Fn(&dyn Fn(u64, &[KeyValue])) + Send + Sync + 'static) {
-    let _registered = meter
-        .u64_observable_gauge(row.name)
-        .with_unit(row.unit)
-        .with_description(row.help)
-        .with_callback(move |observer| read(&|value, labels| observer.observe(value, labels)))
-        .build();
 }

@@ -16,6 +16,7 @@ use outrigger_providers::Who;
 
 use super::clamp::Clamp;
 use super::genai::{Latest, Observed, V1_41};
+use super::observed::observed;
 use super::reader::Reader;
 use super::series::{Distribution, Labels, Row, Series, Sum, Told};
 use super::{About, Kind, Metric, Scrape};
@@ -358,49 +359,28 @@ fn observe_money(meter: &Meter, row: &Metric, sums: Arc<Mutex<Sums>>) {
 }
 
 fn observe_series(meter: &Meter, told: &Told) {
-    let (row, used) = (&super::SERIES, Arc::clone(&told.used));
-    let _registered = meter
-        .u64_observable_gauge(row.name)
-        .with_unit(row.unit)
-        .with_description(row.help)
-        .with_callback(move |observer| observer.observe(used.load(Relaxed), &[]))
-        .build();
-    let (row, unrecorded) = (&super::UNRECORDED, Arc::clone(&told.unrecorded));
-    let _registered = meter
-        .u64_observable_counter(row.name)
-        .with_unit(row.unit)
-        .with_description(row.help)
-        .with_callback(move |observer| observer.observe(unrecorded.load(Relaxed), &[]))
-        .build();
+    let used = Arc::clone(&told.used);
+    observed(meter, &super::SERIES, move |observe| observe(used.load(Relaxed), &[]));
+    let unrecorded = Arc::clone(&told.unrecorded);
+    observed(meter, &super::UNRECORDED, move |observe| observe(unrecorded.load(Relaxed), &[]));
 }
 
 fn observe_telemetry(meter: &Meter, row: &Metric, tallies: Arc<Tallies>, part: fn(&Count) -> u64) {
-    let _registered = meter
-        .u64_observable_counter(row.name)
-        .with_unit(row.unit)
-        .with_description(row.help)
-        .with_callback(move |observer| {
-            for (kind, count) in tallies.snapshot().each() {
-                observer.observe(part(&count), &[KeyValue::new("signal", kind)]);
-            }
-        })
-        .build();
+    observed(meter, row, move |observe| {
+        for (kind, count) in tallies.snapshot().each() {
+            observe(part(&count), &[KeyValue::new("signal", kind)]);
+        }
+    });
 }
 
 /// Every cause has its series from the start, so that a first loss is a rise and not a new series.
 fn observe_drops(meter: &Meter, tallies: Arc<Tallies>) {
-    let row = &super::DROPPED;
-    let _registered = meter
-        .u64_observable_counter(row.name)
-        .with_unit(row.unit)
-        .with_description(row.help)
-        .with_callback(move |observer| {
-            for (kind, count) in tallies.snapshot().each() {
-                for (cause, lost) in count.dropped.each() {
-                    let labels = [KeyValue::new("signal", kind), KeyValue::new("cause", cause.as_str())];
-                    observer.observe(lost, &labels);
-                }
+    observed(meter, &super::DROPPED, move |observe| {
+        for (kind, count) in tallies.snapshot().each() {
+            for (cause, lost) in count.dropped.each() {
+                let labels = [KeyValue::new("signal", kind), KeyValue::new("cause", cause.as_str())];
+                observe(lost, &labels);
             }
-        })
-        .build();
+        }
+    });
 }

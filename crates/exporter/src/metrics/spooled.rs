@@ -5,6 +5,7 @@ use std::sync::Arc;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::Meter;
 
+use super::observed::observed;
 use super::{Metric, RECOVERED, SPOOL_BROKEN, SPOOL_BYTES, SPOOL_LIMIT, SPOOLED};
 use crate::Signal;
 use crate::counts::{Count, Tallies};
@@ -14,15 +15,15 @@ type Read = fn(&Tallies) -> Vec<(u64, Option<KeyValue>)>;
 
 /// Makes the metrics over these counts.
 pub(super) fn observe(meter: &Meter, tallies: &Arc<Tallies>) {
-    gauge(meter, &SPOOLED, tallies, |tallies| by_signal(tallies, |count| count.spooled));
-    counter(meter, &RECOVERED, tallies, |tallies| by_signal(tallies, |count| count.recovered));
-    gauge(meter, &SPOOL_BYTES, tallies, |it| {
+    told(meter, &SPOOLED, tallies, |tallies| by_signal(tallies, |count| count.spooled));
+    told(meter, &RECOVERED, tallies, |tallies| by_signal(tallies, |count| count.recovered));
+    told(meter, &SPOOL_BYTES, tallies, |it| {
         it.spool.status().map(|it| (it.bytes, None)).into_iter().collect()
     });
-    gauge(meter, &SPOOL_LIMIT, tallies, |it| {
+    told(meter, &SPOOL_LIMIT, tallies, |it| {
         it.spool.status().map(|it| (it.limit, None)).into_iter().collect()
     });
-    counter(meter, &SPOOL_BROKEN, tallies, |it| {
+    told(meter, &SPOOL_BROKEN, tallies, |it| {
         it.spool.status().map(|it| (it.broken, None)).into_iter().collect()
     });
 }
@@ -34,30 +35,11 @@ fn by_signal(tallies: &Tallies, part: fn(&Count) -> u64) -> Vec<(u64, Option<Key
     spooled.map(|(kind, count)| (part(&count), Some(KeyValue::new("signal", kind)))).collect()
 }
 
-fn gauge(meter: &Meter, row: &Metric, tallies: &Arc<Tallies>, read: Read) {
+fn told(meter: &Meter, row: &Metric, tallies: &Arc<Tallies>, read: Read) {
     let tallies = Arc::clone(tallies);
-    let _registered = meter
-        .u64_observable_gauge(row.name)
-        .with_unit(row.unit)
-        .with_description(row.help)
-        .with_callback(move |observer| {
-            for (value, label) in read(&tallies) {
-                observer.observe(value, label.as_slice());
-            }
-        })
-        .build();
-}
-
-fn counter(meter: &Meter, row: &Metric, tallies: &Arc<Tallies>, read: Read) {
-    let tallies = Arc::clone(tallies);
-    let _registered = meter
-        .u64_observable_counter(row.name)
-        .with_unit(row.unit)
-        .with_description(row.help)
-        .with_callback(move |observer| {
-            for (value, label) in read(&tallies) {
-                observer.observe(value, label.as_slice());
-            }
-        })
-        .build();
+    observed(meter, row, move |observe| {
+        for (value, label) in read(&tallies) {
+            observe(value, label.as_slice());
+        }
+    });
 }

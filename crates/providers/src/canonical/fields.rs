@@ -94,6 +94,13 @@ impl Fields {
         self.take(name).map(Fields::of).transpose().within(name)
     }
 
+    /// What is left of an object that was taken out and read, if anything is.
+    pub(crate) fn keep_rest(&mut self, name: &str, rest: Map<String, Value>) {
+        if !rest.is_empty() {
+            self.keep(name, Value::Object(rest));
+        }
+    }
+
     /// Puts back what could not be given a word.
     pub(crate) fn keep(&mut self, name: &str, value: Value) {
         self.0.insert(name.to_owned(), value);

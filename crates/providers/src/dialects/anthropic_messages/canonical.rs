@@ -2,7 +2,7 @@
 
 mod stream;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::canonical::{
     Answer, Arguments, Body, CacheHint, Call, Choice, Effort, Fault, Fields, Format, Message, Modality, Part,
@@ -188,11 +188,11 @@ fn effort(body: &mut Fields) -> Result<Effort, Fault> {
     if let Some(mut thinking) = body.object("thinking")? {
         effort.mode = thinking.text("type").within("thinking")?;
         effort.budget = thinking.count("budget_tokens").within("thinking")?;
-        keep(body, "thinking", thinking.rest());
+        body.keep_rest("thinking", thinking.rest());
     }
     if let Some(mut output) = body.object("output_config")? {
         effort.level = output.text("effort").within("output_config")?;
-        keep(body, "output_config", output.rest());
+        body.keep_rest("output_config", output.rest());
     }
     Ok(effort)
 }
@@ -201,7 +201,7 @@ fn effort(body: &mut Fields) -> Result<Effort, Fault> {
 fn format(body: &mut Fields) -> Result<Option<Format>, Fault> {
     let Some(mut output) = body.object("output_config")? else { return Ok(None) };
     let format = output.object("format").within("output_config")?;
-    keep(body, "output_config", output.rest());
+    body.keep_rest("output_config", output.rest());
     Ok(format.map(|mut format| {
         if format.peek("type") == "json_schema" {
             Format::Schema { name: None, schema: format.take("schema").unwrap_or_default(), strict: None }
@@ -209,12 +209,6 @@ fn format(body: &mut Fields) -> Result<Option<Format>, Fault> {
             Format::Other(format.whole())
         }
     }))
-}
-
-fn keep(body: &mut Fields, name: &str, rest: Map<String, Value>) {
-    if !rest.is_empty() {
-        body.keep(name, Value::Object(rest));
-    }
 }
 
 /// Why the answer ended, from what holds `stop_reason` and what came up beside it.

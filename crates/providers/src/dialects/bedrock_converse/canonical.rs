@@ -2,7 +2,7 @@
 
 mod stream;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::canonical::{
     Answer, Arguments, Body, CacheHint, Call, Choice, Effort, Fault, Fields, Format, Message, Modality, Part,
@@ -23,18 +23,18 @@ impl Reader for ConverseReader {
         };
         if let Some(mut config) = body.object("inferenceConfig")? {
             request.sampling = sampling(&mut config).within("inferenceConfig")?;
-            keep(&mut body, "inferenceConfig", config.rest());
+            body.keep_rest("inferenceConfig", config.rest());
         }
         if let Some(mut config) = body.object("toolConfig")? {
             request.tools = tools(&mut config).within("toolConfig")?;
             request.tool_choice = config.take("toolChoice").map(tool_choice);
-            keep(&mut body, "toolConfig", config.rest());
+            body.keep_rest("toolConfig", config.rest());
         }
         if let Some(mut config) = body.object("outputConfig")? {
             let level = config.text("effort").within("outputConfig")?;
             request.effort = Effort { level, ..Effort::default() };
             request.format = config.take("textFormat").map(format);
-            keep(&mut body, "outputConfig", config.rest());
+            body.keep_rest("outputConfig", config.rest());
         }
         request.rest = body.rest();
         Ok(request)
@@ -51,12 +51,6 @@ impl Reader for ConverseReader {
 
     fn stream(&self) -> Box<dyn StreamReader> {
         Box::<stream::ConverseStream>::default()
-    }
-}
-
-fn keep(body: &mut Fields, name: &str, rest: Map<String, Value>) {
-    if !rest.is_empty() {
-        body.keep(name, Value::Object(rest));
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use super::FILTERED;
 use crate::canonical::{
     Answer, Arguments, Body, Call, Effort, Event, Fault, Fields, Fold, Format, Message, Modality, Part,
     Piece, Reader, Request, Role, Sampling, Seal, Stop, StopReason, StreamReader, Tool, ToolChoice, ToolKind,
@@ -341,16 +342,7 @@ fn stop(word: String) -> Stop {
     let reason = match word.as_str() {
         "STOP" => StopReason::End,
         "MAX_TOKENS" => StopReason::Length,
-        "SAFETY"
-        | "RECITATION"
-        | "LANGUAGE"
-        | "BLOCKLIST"
-        | "PROHIBITED_CONTENT"
-        | "SPII"
-        | "MODEL_ARMOR"
-        | "IMAGE_SAFETY"
-        | "IMAGE_PROHIBITED_CONTENT"
-        | "IMAGE_RECITATION" => StopReason::Filtered,
+        word if FILTERED.contains(&word) => StopReason::Filtered,
         "MALFORMED_FUNCTION_CALL" | "UNEXPECTED_TOOL_CALL" | "TOO_MANY_TOOL_CALLS" => {
             StopReason::MalformedCall
         }

@@ -89,6 +89,20 @@ fn facts(scan: &JsonScan) -> RequestFacts {
     }
 }
 
+/// The finish words of an answer that was filtered.
+const FILTERED: [&str; 10] = [
+    "SAFETY",
+    "RECITATION",
+    "LANGUAGE",
+    "BLOCKLIST",
+    "PROHIBITED_CONTENT",
+    "SPII",
+    "MODEL_ARMOR",
+    "IMAGE_SAFETY",
+    "IMAGE_PROHIBITED_CONTENT",
+    "IMAGE_RECITATION",
+];
+
 impl Dialect for Gemini {
     fn name(&self) -> &'static str {
         "gemini"
@@ -127,16 +141,7 @@ impl Dialect for Gemini {
             "STOP" => "stop",
             "MAX_TOKENS" => "length",
             meter::TOOL_CALL => "tool_call",
-            "SAFETY"
-            | "RECITATION"
-            | "LANGUAGE"
-            | "BLOCKLIST"
-            | "PROHIBITED_CONTENT"
-            | "SPII"
-            | "MODEL_ARMOR"
-            | "IMAGE_SAFETY"
-            | "IMAGE_PROHIBITED_CONTENT"
-            | "IMAGE_RECITATION" => "content_filter",
+            word if FILTERED.contains(&word) => "content_filter",
             "MALFORMED_FUNCTION_CALL"
             | "UNEXPECTED_TOOL_CALL"
             | "TOO_MANY_TOOL_CALLS"

@@ -30,11 +30,11 @@ impl Reader for ResponsesReader {
         let (mut effort, mut format) = (Effort::default(), None);
         if let Some(mut reasoning) = body.object("reasoning")? {
             effort.level = reasoning.text("effort").within("reasoning")?;
-            keep(&mut body, "reasoning", reasoning.rest());
+            body.keep_rest("reasoning", reasoning.rest());
         }
         if let Some(mut text) = body.object("text")? {
             format = text.object("format").within("text")?.map(self::format).transpose()?;
-            keep(&mut body, "text", text.rest());
+            body.keep_rest("text", text.rest());
         }
         Ok(Request {
             model: body.text("model")?,
@@ -66,12 +66,6 @@ impl Reader for ResponsesReader {
 
     fn stream(&self) -> Box<dyn StreamReader> {
         Box::<stream::ResponsesStream>::default()
-    }
-}
-
-fn keep(body: &mut Fields, name: &str, rest: Map<String, Value>) {
-    if !rest.is_empty() {
-        body.keep(name, Value::Object(rest));
     }
 }
 
