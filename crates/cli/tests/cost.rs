@@ -3,35 +3,17 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
 
-use std::io::Write as _;
-use std::process::{Command, Stdio};
+mod support;
 
 use serde_json::{Value, json};
-
-struct Ended {
-    status: Option<i32>,
-    output: String,
-    errors: String,
-}
+use support::{Ended, outrigger};
 
 fn show(arguments: &[&str], input: &str) -> Ended {
     cost(&[&["show"], arguments].concat(), input)
 }
 
 fn cost(arguments: &[&str], input: &str) -> Ended {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_outrigger"))
-        .arg("cost")
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // One that refuses its arguments may end before it has read.
-    let _unread = child.stdin.take().unwrap().write_all(input.as_bytes());
-    let ended = child.wait_with_output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    Ended { status: ended.status.code(), output: text(ended.stdout), errors: text(ended.stderr) }
+    outrigger(&[&["cost"], arguments].concat(), input)
 }
 
 /// A call to a host with residency: 100,000 tokens in, 10,000 out.

@@ -2,32 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
 
-use std::io::Write as _;
+mod support;
+
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use serde_json::Value;
-
-struct Ended {
-    status: Option<i32>,
-    output: String,
-    errors: String,
-}
+use support::{Ended, outrigger};
 
 fn rules(arguments: &[&str], input: &str) -> Ended {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_outrigger"))
-        .arg("rules")
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // One that refuses its arguments may end before it has read.
-    let _unread = child.stdin.take().unwrap().write_all(input.as_bytes());
-    let ended = child.wait_with_output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    Ended { status: ended.status.code(), output: text(ended.stdout), errors: text(ended.stderr) }
+    outrigger(&[&["rules"], arguments].concat(), input)
 }
 
 fn json(ended: &Ended) -> Value {
