@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, StatusCode};
 
-use crate::{AnswerTexts, Failure, Names, OwnError, Reading, SocketMeter, Thread, ToolCallMark};
+use crate::{AnswerTexts, Failure, Names, OwnError, Progress, Reading, SocketMeter, Thread, ToolCallMark};
 
 /// What a call asks the provider to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -141,6 +141,11 @@ pub trait RequestReader: Send {
 pub trait ResponseMeter: Send {
     /// The next bytes of the (decoded) body. Returns true when the first content of the answer was in them.
     fn chunk(&mut self, bytes: &[u8]) -> bool;
+    /// How far the answer has come, asked before [`finish`](ResponseMeter::finish). Who does not know says `Content`: nothing is
+    /// held back on a guess.
+    fn progress(&self) -> Progress {
+        Progress::Content
+    }
     /// What was read. Called once, after the last byte or when the body broke off.
     fn finish(&mut self) -> Reading;
 }

@@ -12,7 +12,7 @@ use crate::framing::{
     SseSplitter,
 };
 use crate::media::{Media, media};
-use crate::{Reading, ResponseMeter, StreamEnd};
+use crate::{FailureClass, Progress, Reading, ResponseMeter, StreamEnd};
 
 /// What a wire format adds.
 pub(crate) trait Answer: Send {
@@ -104,6 +104,17 @@ impl Told {
     /// Whether no content has passed yet.
     pub(crate) const fn awaits_content(&self) -> bool {
         !self.content_seen
+    }
+
+    /// How far the answer has come, by what was told.
+    pub(crate) fn progress(&self) -> Progress {
+        match &self.reading.failure {
+            Some(failure) => Progress::Failed(failure.class),
+            None if self.reading.stumbled.is_some() => Progress::Failed(FailureClass::Malformed),
+            None if self.reading.end != StreamEnd::Open => Progress::Ended,
+            None if self.content_seen => Progress::Content,
+            None => Progress::Lifecycle,
+        }
     }
 
     /// Something could not be understood. The first reason counts.
@@ -212,6 +223,18 @@ impl<A: Answer> ResponseMeter for AnswerMeter<A> {
             Form::Undecided | Form::Other => {}
         }
         watched.told.take_content()
+    }
+
+    fn progress(&self) -> Progress {
+        let malformed = Progress::Failed(FailureClass::Malformed);
+        match &self.form {
+            Form::Messages(splitter) if splitter.broken().is_some() => malformed,
+            Form::Elements(splitter) if splitter.is_malformed() => malformed,
+            Form::Whole(scan) if scan.is_malformed() => malformed,
+            Form::Whole(_) | Form::Undecided => Progress::Lifecycle,
+            Form::Other => Progress::Content,
+            _ => self.watched.told.progress(),
+        }
     }
 
     fn finish(&mut self) -> Reading {

@@ -48,3 +48,26 @@ pub(crate) fn deltas(index: u64, deltas: Vec<Value>) -> Vec<u8> {
     let chunk = |delta| ("", json!({"id": "r", "model": "m", "choices": [{"index": index, "delta": delta}]}));
     sse(&deltas.into_iter().map(chunk).collect::<Vec<_>>())
 }
+
+/// One message of AWS's framing: `kind` is `event` or `exception`, `name` which one.
+pub(crate) fn aws(kind: &str, name: &str, payload: &Value) -> Vec<u8> {
+    let payload = payload.to_string();
+    let mut headers = Vec::new();
+    let named = format!(":{kind}-type");
+    for (header, value) in
+        [(named.as_str(), name), (":content-type", "application/json"), (":message-type", kind)]
+    {
+        headers.push(u8::try_from(header.len()).unwrap());
+        headers.extend(header.as_bytes());
+        headers.push(7);
+        headers.extend(u16::try_from(value.len()).unwrap().to_be_bytes());
+        headers.extend(value.as_bytes());
+    }
+    let mut bytes = u32::try_from(16 + headers.len() + payload.len()).unwrap().to_be_bytes().to_vec();
+    bytes.extend(u32::try_from(headers.len()).unwrap().to_be_bytes());
+    bytes.extend(crc32fast::hash(&bytes).to_be_bytes());
+    bytes.extend(&headers);
+    bytes.extend(payload.as_bytes());
+    bytes.extend(crc32fast::hash(&bytes).to_be_bytes());
+    bytes
+}

@@ -14,7 +14,7 @@ use crate::dialects::aws_errors;
 use crate::dialects::bedrock_invoke::BedrockInvoke;
 use crate::framing::{EventStreamMessage, EventStreamSplitter, JsonScan, Path};
 use crate::media::media;
-use crate::{Reading, ResponseMeter, StreamEnd};
+use crate::{FailureClass, Progress, Reading, ResponseMeter, StreamEnd};
 
 /// What AWS counts itself, of a whole answer in headers.
 const COUNTS: [(&str, Meter); 4] = [
@@ -135,6 +135,24 @@ impl ResponseMeter for InvokeMeter {
                 false
             }
             Form::Other => false,
+        }
+    }
+
+    fn progress(&self) -> Progress {
+        let state = &self.state;
+        let inner = state.inner.as_ref().map_or(Progress::Lifecycle, |inner| inner.progress());
+        match (&self.form, state.told.progress(), inner) {
+            (Form::Stream(splitter), ..) if splitter.broken().is_some() => {
+                Progress::Failed(FailureClass::Malformed)
+            }
+            (_, failed @ Progress::Failed(_), _) | (_, _, failed @ Progress::Failed(_)) => failed,
+            (Form::Stream(_), ..) if state.metered.is_some() => Progress::Ended,
+            // The vendor's last word is not AWS's.
+            (Form::Stream(_), told, inner) if told == Progress::Content || inner != Progress::Lifecycle => {
+                Progress::Content
+            }
+            (Form::Other, ..) => Progress::Content,
+            _ => Progress::Lifecycle,
         }
     }
 
