@@ -82,6 +82,8 @@ pub mod mounts {
     pub const TRUST: &str = "/var/run/outrigger/trust";
     /// Telemetry that an endpoint which is away has not taken, on disk; the sidecar's alone.
     pub const SPOOL: &str = "/var/run/outrigger/spool";
+    /// What backups are paid by, read-only; the sidecar's alone.
+    pub const CREDENTIALS: &str = "/var/run/outrigger/credentials";
 }
 
 /// Request headers by which an application names who and what a call is for.

@@ -39,7 +39,9 @@ const BEGINNINGS: [(&str, &str); 12] = [
 ];
 
 impl KeyHint {
-    pub(crate) fn of(credential: &Credential<'_>) -> KeyHint {
+    /// What may be said of this one.
+    #[must_use]
+    pub fn of(credential: &Credential<'_>) -> KeyHint {
         let secret = credential.secret;
         let digest = Sha256::digest(secret.as_bytes());
         let count = secret.chars().count();

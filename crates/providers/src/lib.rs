@@ -1,5 +1,6 @@
 //! What each LLM API looks like on the wire: dialects (wire formats) and services (providers). No I/O.
 
+pub mod account;
 pub mod canonical;
 mod dialect;
 pub mod dialects;

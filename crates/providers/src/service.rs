@@ -82,6 +82,8 @@ pub struct Service {
     pub key_headers: &'static [&'static str],
     /// The parameter of the query that may carry the key.
     pub key_parameter: Option<&'static str>,
+    /// Further headers that name or prove the account that pays: to another provider they mean nothing, or too much.
+    pub account_headers: &'static [&'static str],
     /// Response header that carries the provider's request id.
     pub request_id_header: &'static str,
     /// When its streams tell what they used.
@@ -111,6 +113,7 @@ impl Service {
         key_variable: "",
         key_headers: &["authorization"],
         key_parameter: None,
+        account_headers: &[],
         request_id_header: "x-request-id",
         streamed_usage: StreamedUsage::WhenAsked,
         bills_after_hang_up: false,
@@ -119,6 +122,15 @@ impl Service {
         is_deployment: |_| false,
         recognise_socket: |_| None,
     };
+
+    /// The header in which it takes a key, and what stands before the key there.
+    #[must_use]
+    pub fn key_place(&self) -> (&'static str, &'static str) {
+        match self.key_headers.first() {
+            None | Some(&"authorization") => ("authorization", "Bearer "),
+            Some(own) => (own, ""),
+        }
+    }
 
     /// The wire format of its errors where a path does not decide it.
     #[must_use]
@@ -200,6 +212,21 @@ mod tests {
         let signed = "AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE/20261125/us-east-1/bedrock/aws4_request, SignedHeaders=host, Signature=abc";
         assert_eq!(found("authorization", signed, None).as_deref(), Some("AKIAEXAMPLE"));
         assert_eq!(found("accept", "*/*", Some("monkey=1")), None);
+    }
+
+    #[test]
+    fn a_key_goes_where_its_provider_expects_it() {
+        for (id, place) in [
+            ("openai", ("authorization", "Bearer ")),
+            ("anthropic", ("x-api-key", "")),
+            ("gemini", ("x-goog-api-key", "")),
+            ("azure", ("api-key", "")),
+            ("bedrock", ("authorization", "Bearer ")),
+            ("vertex", ("authorization", "Bearer ")),
+        ] {
+            let service = crate::services::ALL.into_iter().find(|service| service.id == id);
+            assert_eq!(service.map(Service::key_place), Some(place), "{id}");
+        }
     }
 
     #[test]

@@ -34,6 +34,7 @@ use crate::tls::accept::TlsAcceptor;
 use crate::tls::custody::{self, Custody};
 use crate::tls::leaf::Leaves;
 use crate::upstream::client::Client;
+use crate::upstream::credentials::Credentials;
 use crate::upstream::dial::Dialer;
 use crate::upstream::proxy::UpstreamProxy;
 use crate::upstream::reach::Reach;
@@ -292,6 +293,7 @@ impl Bound {
             hang_ups: Rc::new(HangUps::new(&self.settings)),
             pulses: Rc::clone(&pulses),
             policies: Arc::clone(&self.policies),
+            credentials: Credentials::open(&self.settings),
         });
         let leaves = self.leaves;
         let classifier = Classifier::new(

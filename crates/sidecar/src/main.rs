@@ -59,6 +59,9 @@ struct Arguments {
     /// Rules: a file, or the folder where a ConfigMap with `rules.yaml` is mounted.
     #[arg(long, value_name = "FILE|DIR")]
     rules: Option<PathBuf>,
+    /// Folder of the files that the rules' backups are paid by.
+    #[arg(long, value_name = "DIR")]
+    credentials: Option<PathBuf>,
     /// OTLP endpoint; wins over the `OTEL_*` variables.
     #[arg(long, value_name = "URL")]
     otlp: Option<String>,
@@ -105,6 +108,7 @@ fn run(arguments: Arguments, logging: &Logging) -> Result<(), Box<dyn std::error
     settings.upstreams.extend(arguments.upstream);
     settings.extra_cas.extend(arguments.extra_ca);
     settings.rules = arguments.rules.or(settings.rules);
+    settings.credentials = arguments.credentials.or(settings.credentials);
     settings.trust_dir = arguments.trust_dir.or(settings.trust_dir);
     settings.ca_dir = arguments.ca_dir.or(settings.ca_dir);
     settings.admin_socket = arguments.admin_socket.or(settings.admin_socket);

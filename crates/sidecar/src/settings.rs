@@ -62,6 +62,8 @@ pub struct Settings {
     /// Rules (docs/rules.md): a file, or the folder where a ConfigMap with `rules.yaml` is mounted. Without it calls are watched, and
     /// nothing else.
     pub rules: Option<PathBuf>,
+    /// Folder of the files that backups are paid by (docs/rules.md); without it `outrigger_contract::mounts::CREDENTIALS`.
+    pub credentials: Option<PathBuf>,
     /// The providers that the rules' backups may name, by id; any without it.
     pub allowed_providers: Option<Vec<String>>,
     /// Which models stand behind names that the customer gave, deployments of Azure and ARNs of Bedrock: per resource, the
@@ -144,6 +146,7 @@ impl Default for Settings {
             admin_socket: None,
             prices: None,
             rules: None,
+            credentials: None,
             allowed_providers: None,
             deployments: Vec::new(),
             identity_order: Source::ALL.map(|source| source.as_str().to_owned()).to_vec(),
@@ -280,6 +283,7 @@ fn is_setting(name: &str) -> bool {
         "ADMIN_SOCKET",
         "PRICES",
         "RULES",
+        "CREDENTIALS",
         "ALLOWED_PROVIDERS",
         "DEPLOYMENTS",
         "IDENTITY_ORDER",

@@ -63,6 +63,9 @@ pub(crate) struct Arguments {
     /// Rules (docs/rules.md): a file, or a folder with `rules.yaml`; read again when it changes.
     #[arg(long, value_name = "FILE|DIR")]
     rules: Option<PathBuf>,
+    /// Folder of the files that the rules' backups are paid by.
+    #[arg(long, value_name = "DIR")]
+    credentials: Option<PathBuf>,
     /// PEM file with certificate authorities to trust upstream, beside the public ones.
     #[arg(long, value_name = "FILE")]
     extra_ca: Vec<PathBuf>,
@@ -159,6 +162,7 @@ fn start(arguments: &Arguments, bill: &Arc<Bill>) -> Result<Aboard, Box<dyn std:
         deployments: arguments.deployment.clone(),
         include_usage: !arguments.no_include_usage,
         rules: arguments.rules.clone(),
+        credentials: arguments.credentials.clone(),
         ..settings(&arguments.upstream, &arguments.extra_ca, &user)
     })?;
     if let Some(rules) = bound.rules().filter(|rules| rules.hash.is_empty()) {

@@ -25,6 +25,7 @@ pub(super) static SERVICE: Service = Service {
     base_url: Some(("ANTHROPIC_BASE_URL", "/anthropic")),
     key_variable: "ANTHROPIC_API_KEY",
     key_headers: &["x-api-key", "authorization"],
+    account_headers: &["anthropic-workspace-id"],
     request_id_header: "request-id",
     recognise,
     ..Service::ROW

@@ -18,6 +18,7 @@ pub(super) static SERVICE: Service = Service {
     key_variable: "GEMINI_API_KEY",
     key_headers: &["x-goog-api-key", "authorization"],
     key_parameter: Some("key"),
+    account_headers: &["x-goog-user-project"],
     request_id_header: "x-goog-request-id",
     streamed_usage: StreamedUsage::Unasked,
     recognise,

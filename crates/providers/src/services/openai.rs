@@ -26,6 +26,7 @@ pub(super) static SERVICE: Service = Service {
     ],
     base_url: Some(("OPENAI_BASE_URL", "/openai/v1")),
     key_variable: "OPENAI_API_KEY",
+    account_headers: &["openai-organization", "openai-project"],
     recognise,
     addressed: |host, _| Addressed {
         region: if host == GLOBAL { Region::Global } else { Region::Resident },

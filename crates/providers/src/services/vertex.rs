@@ -39,6 +39,7 @@ pub(super) static SERVICE: Service = Service {
     key_variable: "GOOGLE_APPLICATION_CREDENTIALS",
     key_headers: &["authorization", "x-goog-api-key"],
     key_parameter: Some("key"),
+    account_headers: &["x-goog-user-project"],
     request_id_header: "x-goog-request-id",
     recognise,
     addressed,

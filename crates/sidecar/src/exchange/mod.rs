@@ -43,6 +43,7 @@ use crate::seen::Counters;
 use crate::tls::accept::Protocol;
 use crate::upstream::DialError;
 use crate::upstream::client::{OwnH2, Sent, SharedClient};
+use crate::upstream::credentials::Credentials;
 
 /// How much of a request that goes nowhere is taken in, and for how long.
 const SWALLOWED: usize = 1024 * 1024;
@@ -56,6 +57,9 @@ pub(crate) struct Shared {
     pub(crate) hang_ups: Rc<HangUps>,
     pub(crate) pulses: Rc<Pulses>,
     pub(crate) policies: Arc<Policies>,
+    /// What backups are paid by.
+    #[expect(dead_code, reason = "no call is moved yet")]
+    pub(crate) credentials: Credentials,
 }
 
 impl Shared {

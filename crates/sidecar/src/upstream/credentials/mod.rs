@@ -1,0 +1,141 @@
+//! What backups are paid by: read from mounted files, put into the request that goes there. Per call that moves.
+//!
+//! The app's own key never goes along: whatever proves or names its account is taken out first. The credential is put into
+//! the request's head only; it leaves with the request, on a connection whose certificate was verified by the backup's name.
+
+mod mounted;
+mod secret;
+mod strip;
+
+use bytes::Bytes;
+use http::header::HOST;
+use http::{HeaderName, HeaderValue, request};
+use outrigger_providers::FailureClass;
+use outrigger_rules::document::CredentialKind;
+use outrigger_rules::{CredentialSource, Target};
+use zeroize::Zeroizing;
+
+use crate::Settings;
+use mounted::{Found, Mounted};
+use secret::Secret;
+
+/// The credentials of all backups.
+pub(crate) struct Credentials {
+    mounted: Mounted,
+}
+
+/// Why a backup cannot be paid; the call cannot go there.
+#[derive(Debug, Clone)]
+pub(crate) struct Unpaid {
+    /// As a failed attempt there would be called.
+    pub(crate) class: FailureClass,
+    /// The place and the mend, for log and record. Never the secret.
+    pub(crate) text: String,
+}
+
+impl Credentials {
+    /// Those below the folder of the settings; it is read when they are asked for.
+    pub(crate) fn open(settings: &Settings) -> Credentials {
+        let mount = || outrigger_contract::mounts::CREDENTIALS.into();
+        Credentials { mounted: Mounted::new(settings.credentials.clone().unwrap_or_else(mount)) }
+    }
+
+    /// Makes a request one that this backup's account pays: takes out what belongs to the app's account and puts in the
+    /// backup's credential. The head must be as it leaves: its host the backup's (or none yet), its path and query final; the
+    /// body too, where a signature covers it.
+    ///
+    /// # Errors
+    /// The credential cannot be had. The app's own is taken out all the same.
+    pub(crate) async fn authorise(
+        &self,
+        target: &Target,
+        head: &mut request::Parts,
+        body: &Bytes,
+    ) -> Result<(), Unpaid> {
+        strip::strip(head);
+        is_for(target, head)?;
+        let place = match target.credential.kind {
+            CredentialKind::ApiKey => target.provider.key_place(),
+            CredentialKind::Bearer => ("authorization", "Bearer "),
+            kind @ (CredentialKind::AwsSigv4 | CredentialKind::GoogleServiceAccount) => {
+                let _signed = body;
+                return Err(unpaid(target, &format!("this version cannot pay by {}", kind.as_str())));
+            }
+        };
+        self.key(target, place, head)
+    }
+
+    fn key(
+        &self,
+        target: &Target,
+        (header, scheme): (&'static str, &'static str),
+        head: &mut request::Parts,
+    ) -> Result<(), Unpaid> {
+        let mut put =
+            |secret: &Secret| put(head, header, scheme, secret).map_err(|why| self.unpaid_by(target, &why));
+        match &target.credential.source {
+            CredentialSource::File(file) => match &*self.found(target, file)? {
+                Found::Text(key) => put(key),
+                Found::Folder(_) => Err(self.unpaid_by(target, "it is a folder, and a key is one file")),
+            },
+            CredentialSource::Variable(variable) => {
+                let value = std::env::var(&**variable).map(Zeroizing::new);
+                let value = value.map_err(|_| self.unpaid_by(target, "it is not set"))?;
+                put(&mounted::trimmed(&value).map_err(|why| self.unpaid_by(target, &why))?)
+            }
+        }
+    }
+
+    fn found(&self, target: &Target, file: &str) -> Result<std::rc::Rc<Found>, Unpaid> {
+        self.mounted.read(file).map_err(|why| self.unpaid_by(target, &why))
+    }
+
+    /// `backup claude: the file /…/key: it is empty; …`.
+    fn unpaid_by(&self, target: &Target, why: &str) -> Unpaid {
+        let (place, mend) = match &target.credential.source {
+            CredentialSource::File(file) => (
+                format!("the file {}", self.mounted.path(file).display()),
+                "mount the Secret with it there, or correct `credential.file` or the setting `credentials`",
+            ),
+            CredentialSource::Variable(variable) => {
+                (format!("the variable {variable}"), "set it where Outrigger is started")
+            }
+        };
+        unpaid(target, &format!("{place}: {why}; {mend}"))
+    }
+}
+
+fn unpaid(target: &Target, why: &str) -> Unpaid {
+    let text = format!("the backup {} cannot be paid: {why}", target.name);
+    Unpaid { class: FailureClass::Authentication, text }
+}
+
+/// A credential goes into a request for its own host only.
+fn is_for(target: &Target, head: &request::Parts) -> Result<(), Unpaid> {
+    let in_header = || head.headers.get_all(HOST).iter().map(|value| value.to_str().unwrap_or_default());
+    let in_uri = head.uri.authority().map(http::uri::Authority::as_str);
+    let own = |named: &str| named.strip_suffix(":443").unwrap_or(named).eq_ignore_ascii_case(&target.host);
+    match in_uri.into_iter().chain(in_header()).find(|named| !own(named)) {
+        None => Ok(()),
+        Some(_) => Err(unpaid(target, &format!("the request is not addressed to {}", target.host))),
+    }
+}
+
+/// Puts a secret into a header that no log and no compression table may keep.
+fn put(head: &mut request::Parts, header: &'static str, scheme: &str, secret: &Secret) -> Result<(), String> {
+    let key = secret.expose();
+    if key.lines().nth(1).is_some() {
+        return Err("it holds more than one line, and a key is one".to_owned());
+    }
+    if key.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("bearer ")) {
+        return Err("it begins with `Bearer`; write the key alone".to_owned());
+    }
+    let mut value = HeaderValue::from_str(&Zeroizing::new(format!("{scheme}{key}")))
+        .map_err(|_| "it holds a character that no header can carry".to_owned())?;
+    value.set_sensitive(true);
+    head.headers.insert(HeaderName::from_static(header), value);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
