@@ -12,6 +12,7 @@ use tokio::task::LocalSet;
 use tokio::time::Instant;
 
 use crate::announcer::{Announcer, announcer};
+use crate::control::ControlSpans;
 use crate::counts::Tallies;
 use crate::inbox::{self, Slot, Wanted, inbox};
 use crate::metrics::{About, Kept, Metrics, Scrape};
@@ -69,10 +70,18 @@ impl Exporter {
     /// # Errors
     /// A certificate file that cannot be read or understood, or no thread to be had.
     pub fn start(settings: Settings) -> Result<Exporter, StartError> {
-        Self::try_start(settings).map_err(StartError)
+        Self::start_with(settings, None)
     }
 
-    fn try_start(settings: Settings) -> Result<Exporter, Reason> {
+    /// The same; the control plane's spans go out among those of calls, where traces are sent at all.
+    ///
+    /// # Errors
+    /// As for [`Exporter::start`].
+    pub fn start_with(settings: Settings, control: Option<ControlSpans>) -> Result<Exporter, StartError> {
+        Self::try_start(settings, control).map_err(StartError)
+    }
+
+    fn try_start(settings: Settings, control: Option<ControlSpans>) -> Result<Exporter, Reason> {
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
             // Only name look-ups block, one at a time.
@@ -99,7 +108,8 @@ impl Exporter {
         std::thread::Builder::new().name("outrigger-export".to_owned()).spawn(move || {
             give_way();
             // The worker is made here because its parts are bound to this thread.
-            let worker = Worker::new(&settings, wires, metrics, (inbox, announced), counted, ends);
+            let worker = Worker::new(&settings, wires, metrics, (inbox, announced), counted, ends)
+                .with_control(control);
             runtime.block_on(LocalSet::new().run_until(worker.run()));
             // A name look-up that hangs must not hold the end up.
             runtime.shutdown_background();

@@ -16,6 +16,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use crate::backoff::Backoff;
+use crate::control::Request;
 use crate::counts::Tallies;
 use crate::herald::Herald;
 use crate::spool::Spool;
@@ -212,23 +213,31 @@ impl<W: Wire, F: Freight> Lane<W, F> {
         let mut backoff = Backoff::new();
         let mut closing = self.parts.closing.clone();
         let mut body = self.pack(Content::Whole);
+        let mut told = self.told();
         loop {
             let reply = {
                 let mut send = pin!(self.parts.wire.send(body.clone()));
                 match self.patiently(send.as_mut()).await {
                     Some(reply) => reply,
                     None => match self.keep_request(false).await {
-                        Some(place) => return self.weather(Start::Sent(send, place)).await,
+                        Some(place) => {
+                            told.spooled();
+                            drop(told);
+                            return self.weather(Start::Sent(send, place)).await;
+                        }
                         None => send.await,
                     },
                 }
             };
+            told.answered(&reply);
             let ends = *closing.borrow();
             match self.judge(reply, ends, &mut backoff) {
                 Next::Done => return,
                 Next::Repack => body = self.pack(Content::Whole),
                 Next::Again(wait) => {
                     if self.keep_request(true).await.is_some() {
+                        told.spooled();
+                        drop(told);
                         return self.weather(Start::After(wait, backoff)).await;
                     }
                     if self.state.borrow().sending.is_empty() {
@@ -239,6 +248,8 @@ impl<W: Wire, F: Freight> Lane<W, F> {
                 }
                 Next::GiveUp(why) => {
                     if self.keep_request(true).await.is_some() {
+                        told.spooled();
+                        drop(told);
                         return self.weather(Start::Never).await;
                     }
                     let items = self.drop_all(DropCause::Ended);
@@ -247,6 +258,13 @@ impl<W: Wire, F: Freight> Lane<W, F> {
                 }
             }
         }
+    }
+
+    /// The span of what was set aside.
+    fn told(&self) -> Request {
+        let sending = &self.state.borrow().sending;
+        let items = sending.iter().map(Freight::weight).sum();
+        Request::new(self.parts.signal, items, sending.iter().any(Freight::traced))
     }
 
     fn pack(&self, content: Content) -> Bytes {
@@ -359,7 +377,7 @@ impl<W: Wire, F: Freight> Lane<W, F> {
         piece.settle(Fate::Lost(cause));
     }
 
-    fn say_lost(&self, items: u64, why: &str, mend: &str) {
+    pub(crate) fn say_lost(&self, items: u64, why: &str, mend: &str) {
         self.parts.herald.lost(self.parts.signal, &self.parts.endpoint, items, why, mend);
     }
 }

@@ -12,6 +12,7 @@
 
 mod announcer;
 mod backoff;
+mod control;
 mod counts;
 mod exporter;
 mod herald;
@@ -27,9 +28,11 @@ mod transport;
 mod worker;
 
 pub use announcer::Announcer;
+pub use control::{CONTROL, ControlSpans, control_spans};
 pub use counts::{Count, Counts, CountsReader, DropCause, Drops};
 pub use exporter::{Exporter, StartError};
 pub use metrics::{About, Exposition, Scrape};
+pub use opentelemetry_sdk::trace::SdkTracer;
 pub use schema::{
     ExportedAttempt, ExportedBefore, ExportedCall, ExportedCause, ExportedCost, ExportedLine, ExportedName,
     ExportedPlace, ExportedTokens, ReadError, Sampler, VERSION as SCHEMA_VERSION,

@@ -11,12 +11,13 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use crate::announcer::Announced;
+use crate::control::ControlSpans;
 use crate::counts::Tallies;
 use crate::herald::Herald;
 use crate::inbox::Inbox;
 use crate::lane::{Bounds, Content, Fate, Freight, Lane, Overflow, Pack, Parts};
 use crate::metrics::Metrics;
-use crate::schema::{self, Entry, Schema, Tracing};
+use crate::schema::{self, Entry, Schema, Traced, Tracing};
 use crate::settings::{Batching, MetricSignal, Temporality};
 use crate::spool::Spool;
 use crate::transport::Wire;
@@ -40,8 +41,13 @@ struct Call {
     tallies: Arc<Tallies>,
 }
 
-/// A call's spans, and whether the request that takes them to the spool answers for the call.
-struct Spans(Rc<Call>, Cell<bool>);
+/// What the lane of traces carries.
+enum Spans {
+    /// A call's spans, and whether the request that takes them to the spool answers for the call.
+    Call(Rc<Call>, Cell<bool>),
+    /// A span of the control plane, encoded.
+    Control(Vec<u8>),
+}
 /// What the lane of log records carries.
 enum Log {
     /// A call's log record, and whether the request that takes it to the spool answers for the call.
@@ -84,21 +90,43 @@ impl Call {
     }
 }
 
+impl Spans {
+    fn traced(&self) -> Traced<'_> {
+        match self {
+            Spans::Call(call, _) => Traced::Call(&call.record),
+            Spans::Control(span) => Traced::Control(span),
+        }
+    }
+}
+
 impl Freight for Spans {
     fn weight(&self) -> u64 {
-        schema::span_count(&self.0.record)
+        match self {
+            Spans::Call(call, _) => schema::span_count(&call.record),
+            Spans::Control(_) => 1,
+        }
     }
 
     fn claim(&self) -> u64 {
-        self.1.set(self.0.is_open() && !self.0.recorded.get());
-        self.1.get().into()
+        match self {
+            Spans::Call(call, claimed) => {
+                claimed.set(call.is_open() && !call.recorded.get());
+                claimed.get().into()
+            }
+            Spans::Control(_) => 0,
+        }
+    }
+
+    fn traced(&self) -> bool {
+        matches!(self, Spans::Call(..))
     }
 
     fn settle(self, fate: Fate) {
+        let Spans::Call(call, claimed) = self else { return };
         // Why the record was lost tells more than why the spans were.
-        let known = self.0.fate.get();
+        let known = call.fate.get();
         let fate = if matches!(fate, Fate::Lost(_)) { known.unwrap_or(fate) } else { fate };
-        self.0.settle(fate, self.1.get());
+        call.settle(fate, claimed.get());
     }
 }
 
@@ -161,6 +189,8 @@ pub(crate) struct Wires<W> {
 pub(crate) struct Worker<W: Wire> {
     inbox: Inbox,
     announced: mpsc::Receiver<Announced>,
+    /// `None` where none are made, or traces go nowhere.
+    control: Option<ControlSpans>,
     traces: Option<Rc<Lane<W, Spans>>>,
     hurry_traces: bool,
     tracing: Tracing,
@@ -211,8 +241,7 @@ impl<W: Wire + 'static> Worker<W> {
 
         let traces = settings.traces.as_ref().zip(wires.traces).map(|(signal, wire)| {
             let schema = Rc::clone(&schema);
-            let pack =
-                move |batch: &[Spans], _: Content| schema.traces(batch.iter().map(|spans| &*spans.0.record));
+            let pack = move |batch: &[Spans], _: Content| schema.traces(batch.iter().map(Spans::traced));
             let endpoint = signal.target.endpoint.base();
             outfit.lane(Signal::Traces, endpoint, wire, Box::new(pack), bounds(signal.batching))
         });
@@ -234,6 +263,7 @@ impl<W: Wire + 'static> Worker<W> {
         Worker {
             inbox,
             announced,
+            control: None,
             traces,
             hurry_traces: hurry(&settings.traces),
             tracing: Tracing::of(settings),
@@ -245,6 +275,11 @@ impl<W: Wire + 'static> Worker<W> {
             end,
             closing,
         }
+    }
+
+    /// The control plane's spans go out among those of calls.
+    pub(crate) fn with_control(self, control: Option<ControlSpans>) -> Worker<W> {
+        Worker { control: control.filter(|_| self.traces.is_some()), ..self }
     }
 
     /// Works until told to end, then sends what is held within the time given. Must run inside a `LocalSet`.
@@ -262,12 +297,18 @@ impl<W: Wire + 'static> Worker<W> {
         let deadline = self.work().await;
         self.inbox.close();
         self.announced.close();
+        if let Some(control) = &mut self.control {
+            control.spans.close();
+        }
         let orderly = async {
             while let Some(record) = self.inbox.rest().await {
                 self.spread(record, Instant::now());
             }
             while let Some(announced) = self.announced.recv().await {
                 self.announce(announced);
+            }
+            while let Some(span) = told(&mut self.control).await {
+                self.trace(span);
             }
             self.collect();
             self.closing.send_replace(true);
@@ -300,6 +341,7 @@ impl<W: Wire + 'static> Worker<W> {
                     next_collection = Instant::now().checked_add(interval);
                 }
                 Some(announced) = self.announced.recv() => self.announce(announced),
+                Some(span) = told(&mut self.control) => self.trace(span),
                 since = self.inbox.ready() => {
                     for taken in 1.. {
                         let Some(record) = self.inbox.take() else { break };
@@ -318,6 +360,18 @@ impl<W: Wire + 'static> Worker<W> {
         if let Some(lane) = &self.logs {
             lane.push(Log::Verdict(announced), Instant::now(), self.hurry_logs);
         }
+    }
+
+    /// Hands a span of the control plane to the lane of traces.
+    fn trace(&self, span: Vec<u8>) {
+        let (Some(lane), Some(control)) = (&self.traces, &self.control) else { return };
+        let (tally, lost) = (self.tallies.of(Signal::Traces), control.lost());
+        tally.saw(1 + lost);
+        tally.dropped(DropCause::NoRoom, lost);
+        if lost > 0 {
+            lane.say_lost(lost, "no room left in memory", "they are of the control plane, not of calls");
+        }
+        lane.push(Spans::Control(span), Instant::now(), false);
     }
 
     /// Collects the metrics that are pushed.
@@ -347,7 +401,7 @@ impl<W: Wire + 'static> Worker<W> {
             call.count();
         }
         if let Some(lane) = traced {
-            lane.push(Spans(Rc::clone(&call), Cell::new(false)), since, failed && self.hurry_traces);
+            lane.push(Spans::Call(Rc::clone(&call), Cell::new(false)), since, failed && self.hurry_traces);
         }
         if let Some(lane) = &self.logs {
             lane.push(Log::Call(call, Cell::new(false)), since, failed && self.hurry_logs);
@@ -361,6 +415,10 @@ impl<W: Wire + 'static> Worker<W> {
         }
         while self.announced.recv().await.is_some() {
             self.tallies.of(Signal::Logs).dropped(DropCause::Ended, 1);
+        }
+        while told(&mut self.control).await.is_some() {
+            self.tallies.of(Signal::Traces).saw(1);
+            self.tallies.of(Signal::Traces).dropped(DropCause::Ended, 1);
         }
         if let Some(lane) = &self.traces {
             lane.abandon();
@@ -423,6 +481,11 @@ fn metric_bounds(signal: &MetricSignal) -> Bounds {
         Temporality::Delta | Temporality::LowMemory => (60, Overflow::DropOldest),
     };
     Bounds { delay: Duration::ZERO, queue, batch: 1, overflow }
+}
+
+/// The next span of the control plane; nothing where there are none, and after the last.
+async fn told(control: &mut Option<ControlSpans>) -> Option<Vec<u8>> {
+    control.as_mut()?.spans.recv().await
 }
 
 /// Waits for the order to end. Without anybody left to give it, the end is now.

@@ -15,6 +15,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use crate::StartError;
+use crate::control::{control_span, failed};
 use crate::status::Observer;
 
 /// Where the state is asked for.
@@ -79,9 +80,11 @@ impl Drop for Admin {
 }
 
 async fn status(State(observer): State<Arc<Observer>>) -> Response {
-    match serde_json::to_vec(&observer.status()) {
+    let span = control_span!("admin", path = STATUS);
+    match span.in_scope(|| serde_json::to_vec(&observer.status())) {
         Ok(body) => ([(CONTENT_TYPE, "application/json")], body).into_response(),
         Err(error) => {
+            failed(&span, &error.to_string());
             tracing::error!(%error, "the state cannot be told");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }

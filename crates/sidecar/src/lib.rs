@@ -8,6 +8,7 @@ mod app;
 pub mod call_log;
 mod calls;
 mod clock;
+mod control;
 pub mod diagnostician;
 pub mod doctor;
 mod downstream;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use outrigger_exporter::{Exporter, Scrape, Settings as ExporterSettings};
+use outrigger_exporter::{CONTROL, ControlSpans, Exporter, Scrape, Settings as ExporterSettings};
 use outrigger_sidecar::call_log::logged;
 use outrigger_sidecar::diagnostician::{Diagnostician, diagnosed};
 use outrigger_sidecar::doctor::finding::Output;
@@ -79,11 +79,14 @@ enum Command {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let logging = logging::start(if arguments.command.is_some() { "warn" } else { "info" });
+    let (logging, spans) = match arguments.command {
+        Some(_) => (logging::start("warn"), None),
+        None => logging::start_with_control("info"),
+    };
     panics::print_place_only();
     let done = match arguments.command {
         Some(Command::Doctor { output }) => examine(&arguments, output),
-        None => run(arguments, &logging).map(|()| ExitCode::SUCCESS),
+        None => run(arguments, &logging, spans).map(|()| ExitCode::SUCCESS),
     };
     match done {
         Ok(code) => code,
@@ -103,8 +106,14 @@ fn examine(arguments: &Arguments, output: Output) -> Result<ExitCode, Box<dyn st
     Ok(if report.failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-fn run(arguments: Arguments, logging: &Logging) -> Result<(), Box<dyn std::error::Error>> {
-    let mut settings = Settings::load(arguments.config.as_deref())?;
+fn run(
+    arguments: Arguments,
+    logging: &Logging,
+    spans: Option<ControlSpans>,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let starting = tracing::info_span!(target: CONTROL, "start").entered();
+    let mut settings = tracing::info_span!(target: CONTROL, "settings")
+        .in_scope(|| Settings::load(arguments.config.as_deref()))?;
     settings.upstreams.extend(arguments.upstream);
     settings.extra_cas.extend(arguments.extra_ca);
     settings.rules = arguments.rules.or(settings.rules);
@@ -123,7 +132,13 @@ fn run(arguments: Arguments, logging: &Logging) -> Result<(), Box<dyn std::error
     let telemetry = if port.is_some() { telemetry.scraped() } else { telemetry };
     let sends = telemetry.sends();
     let telemetry = telemetry.with_spool(settings.spool().filter(|_| sends));
-    let exporter = (sends || telemetry.scraped).then(|| Exporter::start(telemetry)).transpose()?;
+    if spans.is_some() && telemetry.traces.is_none() {
+        tracing::warn!(
+            "spans of the control plane are asked for, but traces are sent nowhere; set OTEL_EXPORTER_OTLP_ENDPOINT"
+        );
+    }
+    let exporter =
+        (sends || telemetry.scraped).then(|| Exporter::start_with(telemetry, spans)).transpose()?;
     let bound = match &exporter {
         Some(exporter) => bound.with_about(exporter.about()),
         None => bound,
@@ -154,7 +169,10 @@ fn run(arguments: Arguments, logging: &Logging) -> Result<(), Box<dyn std::error
         diagnostician,
         logging,
         settings.grace(),
-        || tracing::info!(%connect, %base_url, ca, "ready"),
+        || {
+            drop(starting);
+            tracing::info!(%connect, %base_url, ca, "ready");
+        },
     )?;
     tracing::info!(?seen, "drained");
     if let Some(exporter) = exporter {
@@ -223,8 +241,10 @@ fn control(
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        let seen =
-            tokio::task::spawn_blocking(move || running.drain(grace)).await.map_err(std::io::Error::other);
+        let drain = tracing::info_span!(target: CONTROL, "drain", grace_seconds = grace.as_secs());
+        let seen = tokio::task::spawn_blocking(move || drain.in_scope(|| running.drain(grace)))
+            .await
+            .map_err(std::io::Error::other);
         // It ends with the last record, which has come by now.
         let _late = tokio::time::timeout(LAST_WORD, diagnosis).await;
         seen

@@ -7,6 +7,7 @@
 )]
 
 mod alerts;
+mod control;
 mod dashboards;
 mod environment;
 mod faults;

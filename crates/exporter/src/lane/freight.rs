@@ -13,6 +13,10 @@ pub(crate) trait Freight {
     /// How many calls' fate goes into the spool with it. Asked before every attempt to keep it there; when it is settled as
     /// spooled, the last answer holds.
     fn claim(&self) -> u64;
+    /// Whether a request with it has a span of the control plane.
+    fn traced(&self) -> bool {
+        true
+    }
     /// Its fate, said once.
     fn settle(self, fate: Fate);
 }

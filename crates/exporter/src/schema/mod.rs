@@ -61,6 +61,14 @@ pub(crate) enum Entry<'a> {
     Verdict(&'a Change, Timestamp),
 }
 
+/// What has spans.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Traced<'a> {
+    Call(&'a CallRecord),
+    /// A span of the control plane, encoded.
+    Control(&'a [u8]),
+}
+
 /// What the settings say about the form of spans.
 #[derive(Debug, Clone, Copy)]
 struct Form {
@@ -96,10 +104,17 @@ impl Schema {
         }
     }
 
-    /// One `ExportTraceServiceRequest` with the spans of all these calls.
-    pub(crate) fn traces<'a>(&self, calls: impl Iterator<Item = &'a CallRecord>) -> Bytes {
+    /// One `ExportTraceServiceRequest` with the spans of all these.
+    pub(crate) fn traces<'a>(&self, traced: impl Iterator<Item = Traced<'a>>) -> Bytes {
         let (mut items, mut item) = (self.items(), Vec::new());
-        for call in calls {
+        for one in traced {
+            let call = match one {
+                Traced::Call(call) => call,
+                Traced::Control(span) => {
+                    delimited(&mut items, ITEMS, span);
+                    continue;
+                }
+            };
             item.clear();
             span::logical(call, self.form, &mut item);
             delimited(&mut items, ITEMS, &item);

@@ -28,7 +28,7 @@ pub(super) fn settings(variables: &[(&str, &str)]) -> Settings {
 }
 
 pub(super) fn spans(call: &CallRecord, variables: &[(&str, &str)]) -> Vec<Span> {
-    let bytes = Schema::new(&settings(variables)).traces([call].into_iter());
+    let bytes = Schema::new(&settings(variables)).traces([Traced::Call(call)].into_iter());
     let mut request = ExportTraceServiceRequest::decode(bytes).unwrap();
     std::mem::take(&mut request.resource_spans[0].scope_spans[0].spans)
 }

@@ -7,9 +7,11 @@ use proptest::prelude::*;
 use prost::Message as _;
 use tempfile::TempDir;
 use tokio::task::LocalSet;
+use tracing_subscriber::layer::SubscriberExt as _;
 
 use super::*;
 use crate::announcer::{Announcer, announcer};
+use crate::control::control_spans;
 use crate::inbox::{ROOM, Slot, Wanted, inbox};
 use crate::metrics::{About, Kept};
 use crate::spool::testing::Volume;
@@ -62,8 +64,19 @@ async fn play(
 /// The same with a spool in this directory.
 async fn play_with(
     variables: &[(&str, &str)],
+    scripts: [Script; 3],
+    directory: Option<&TempDir>,
+    act: impl AsyncFnOnce(&Scene),
+) -> (Scene, crate::Counts) {
+    play_all(variables, scripts, directory, None, act).await
+}
+
+/// The same with spans of the control plane.
+async fn play_all(
+    variables: &[(&str, &str)],
     [traces, logs, metrics]: [Script; 3],
     directory: Option<&TempDir>,
+    control: Option<ControlSpans>,
     act: impl AsyncFnOnce(&Scene),
 ) -> (Scene, crate::Counts) {
     let settings = settings(variables);
@@ -87,7 +100,8 @@ async fn play_with(
         (inbox, announced),
         Arc::clone(&tallies),
         ends,
-    );
+    )
+    .with_control(control);
     let scene = Scene { slot, announcer, tallies, end, traces, logs, metrics, start: Instant::now() };
     let local = LocalSet::new();
     let running = local.spawn_local(worker.run());
@@ -115,6 +129,29 @@ async fn pass(milliseconds: u64) {
 
 fn scripts() -> [Script; 3] {
     Default::default()
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_request_is_a_span_and_the_sending_of_those_is_none() {
+    let (tracer, control) = control_spans();
+    let layer = tracing_opentelemetry::layer().with_tracer(tracer);
+    let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(layer));
+    let variables = [("OTEL_METRICS_EXPORTER", "none")];
+    let (scene, counts) = play_all(&variables, scripts(), None, Some(control), async |scene| {
+        scene.record(1);
+        pass(60_000).await;
+    })
+    .await;
+    assert_eq!(scene.logs.sent().len(), 1);
+    let bodies = scene.traces.bodies();
+    assert_eq!(bodies.len(), 2, "the call's spans, then the spans of both requests, then nothing more");
+    let request = ExportTraceServiceRequest::decode(bodies[1].clone()).unwrap();
+    let scope = &request.resource_spans[0].scope_spans[0];
+    let names: Vec<&str> = scope.spans.iter().map(|span| &*span.name).collect();
+    assert_eq!(names, ["export", "export"]);
+    let of_call = schema::span_count(&answered());
+    assert_eq!(counts.traces, count(of_call + 2, of_call + 2));
+    assert_eq!(counts.calls, count(1, 1), "they are no calls");
 }
 
 /// A count of whose items these were lost.

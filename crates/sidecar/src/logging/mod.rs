@@ -5,10 +5,13 @@ mod repeats;
 
 use std::sync::Arc;
 
+use outrigger_exporter::{CONTROL, ControlSpans, SdkTracer, control_spans};
 use tokio::time::Instant;
 use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::filter::{FilterExt as _, filter_fn};
 use tracing_subscriber::layer::{Context, Filter, SubscriberExt as _};
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer};
 
@@ -23,6 +26,7 @@ pub(crate) const EVERY_CALL: &str = "outrigger::calls";
 const FILTER: &str = "OUTRIGGER_LOG";
 const FORMAT: &str = "OUTRIGGER_LOG_FORMAT";
 const OTEL_LEVEL: &str = "OTEL_LOG_LEVEL";
+const CONTROL_TRACES: &str = "OUTRIGGER_CONTROL_TRACES";
 
 /// The running log. Dropped, it says what it held back and waits a moment for the lines that are on their way.
 #[must_use = "dropped, it ends the log"]
@@ -36,13 +40,28 @@ pub struct Logging {
 /// Starts logging at `OUTRIGGER_LOG` (`info`, `debug`, `outrigger_sidecar=debug`, …), else at `OTEL_LOG_LEVEL`, else at `default`;
 /// as text, or as `OUTRIGGER_LOG_FORMAT` says. What is wrong with these variables is said, and does not end the program.
 pub fn start(default: &str) -> Logging {
-    start_by(default, |name| std::env::var(name).ok().filter(|value| !value.trim().is_empty()))
+    start_by(default, &variable, Vec::new(), None)
 }
 
-fn start_by(default: &str, get: impl Fn(&str) -> Option<String>) -> Logging {
+/// The same, and spans of the control plane where `OUTRIGGER_CONTROL_TRACES` asks for them: they come out of what is returned.
+pub fn start_with_control(default: &str) -> (Logging, Option<ControlSpans>) {
     let mut faults = Vec::new();
-    let filter = filter(default, &get, &mut faults);
-    let json = is_json(&get, &mut faults);
+    let (tracer, spans) = is_traced(&variable, &mut faults).then(control_spans).unzip();
+    (start_by(default, &variable, faults, tracer), spans)
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.trim().is_empty())
+}
+
+fn start_by(
+    default: &str,
+    get: &impl Fn(&str) -> Option<String>,
+    mut faults: Vec<String>,
+    tracer: Option<SdkTracer>,
+) -> Logging {
+    let filter = filter(default, get, &mut faults);
+    let json = is_json(get, &mut faults);
     let (lines, written) = NonBlockingBuilder::default()
         .lossy(true)
         .buffered_lines_limit(WAITING)
@@ -56,12 +75,32 @@ fn start_by(default: &str, get: impl Fn(&str) -> Option<String>) -> Logging {
         .log_internal_errors(false)
         .with_target(false);
     let shown = if json { lines_of.json().flatten_event(true).boxed() } else { lines_of.boxed() };
-    let limited = shown.with_filter(Said(Arc::clone(&repeats)));
-    tracing_subscriber::registry().with(filter).with(limited).init();
+    // The level is the lines' alone: spans are asked for on their own.
+    let lines_only = shown.with_filter(filter.and(Said(Arc::clone(&repeats))));
+    let subscriber = tracing_subscriber::registry().with(lines_only);
+    match tracer {
+        Some(tracer) => subscriber.with(spans(tracer)).init(),
+        None => subscriber.init(),
+    }
     for fault in faults {
         tracing::warn!("{fault}");
     }
     Logging { repeats, lost, lines, _written: written }
+}
+
+/// Nothing is looked up, locked or told that is not in the spans themselves.
+fn spans<S: Subscriber + for<'a> LookupSpan<'a>>(tracer: SdkTracer) -> impl Layer<S> {
+    tracing_opentelemetry::layer()
+        .with_tracer(tracer)
+        .with_location(false)
+        .with_threads(false)
+        .with_target(false)
+        .with_level(false)
+        .with_tracked_inactivity(false)
+        .with_context_activation(false)
+        .with_filter(
+            filter_fn(|about| about.is_span() && about.target() == CONTROL).with_max_level_hint(Level::INFO),
+        )
 }
 
 impl Logging {
@@ -122,13 +161,26 @@ fn is_json(get: &impl Fn(&str) -> Option<String>, faults: &mut Vec<String>) -> b
     }
 }
 
+fn is_traced(get: &impl Fn(&str) -> Option<String>, faults: &mut Vec<String>) -> bool {
+    match get(CONTROL_TRACES).map(|asked| asked.trim().to_ascii_lowercase()).as_deref() {
+        None | Some("off") => false,
+        Some("on") => true,
+        Some(other) => {
+            faults.push(format!("{CONTROL_TRACES}={other} is not understood; write on or off; it stays off"));
+            false
+        }
+    }
+}
+
 /// What is written at all.
 struct Said(Arc<Repeats>);
 
 impl<S: Subscriber> Filter<S> for Said {
     /// Libraries below us print headers and bytes at their most talkative, secrets included: of others only warnings are written.
     fn enabled(&self, line: &Metadata<'_>, _: &Context<'_, S>) -> bool {
-        *line.level() <= Level::WARN || line.target().starts_with(outrigger_contract::telemetry::NAMESPACE)
+        line.is_event()
+            && (*line.level() <= Level::WARN
+                || line.target().starts_with(outrigger_contract::telemetry::NAMESPACE))
     }
 
     fn event_enabled(&self, line: &Event<'_>, _: &Context<'_, S>) -> bool {
@@ -173,5 +225,18 @@ mod tests {
         assert_eq!(faults.len(), 2, "{faults:?}");
         assert!(faults[0].contains("OUTRIGGER_LOG=a=b=c") && faults[0].contains("info"), "{faults:?}");
         assert!(faults[1].contains("OUTRIGGER_LOG_FORMAT=xml") && faults[1].contains("json"), "{faults:?}");
+    }
+
+    #[test]
+    fn spans_of_the_control_plane_are_asked_for_by_one_word() {
+        let mut faults = Vec::new();
+        let mut asked = |word: Option<&str>| is_traced(&|_: &str| word.map(str::to_owned), &mut faults);
+        assert!(asked(Some(" On ")));
+        assert!(!asked(None) && !asked(Some("off")) && !asked(Some("yes")));
+        assert_eq!(faults.len(), 1);
+        assert!(
+            faults[0].contains("OUTRIGGER_CONTROL_TRACES=yes") && faults[0].contains("on or off"),
+            "{faults:?}"
+        );
     }
 }

@@ -15,6 +15,7 @@ use outrigger_exporter::About;
 use outrigger_pricing::PriceBook;
 use outrigger_rules::{CredentialSource, Fault, LARGEST, Mode, Policy, SameKind, Site, Target};
 
+use crate::control::{control_span, failed};
 use crate::status;
 use keep::Kept;
 pub(crate) use watch::Watching;
@@ -158,18 +159,22 @@ impl Policies {
         match source.read() {
             Found::Document(bytes) if told.last.as_deref() == Some(&*bytes) => {}
             Found::Document(bytes) => {
-                match Policy::read(&bytes, &self.site(source)) {
+                let reload = control_span!("reload", start, outcome = tracing::field::Empty);
+                match reload.in_scope(|| Policy::read(&bytes, &self.site(source))) {
                     Ok((policy, warnings)) => {
                         for warning in &warnings {
                             tracing::warn!("rules: {shown}:{warning}");
                         }
+                        reload.record("outcome", "accepted");
                         source.keep(&bytes);
                         told.accepted += 1;
                         self.swap(policy, State::Current, &mut told);
                         told.faults = warnings.iter().map(Fault::to_string).collect();
                     }
                     Err(refused) => {
-                        let faults = refused.faults.iter().map(Fault::to_string).collect();
+                        let faults: Vec<String> = refused.faults.iter().map(Fault::to_string).collect();
+                        reload.record("outcome", "refused");
+                        failed(&reload, &faults.join("; "));
                         self.refuse(source, faults, start, &mut told);
                     }
                 }
@@ -185,6 +190,8 @@ impl Policies {
             }
             Found::Unreadable(reason) => {
                 if told.faults != [reason.clone()] {
+                    let reload = control_span!("reload", start, outcome = "unreadable");
+                    failed(&reload, &reason);
                     self.refuse(source, vec![reason], start, &mut told);
                     told.last = None;
                 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use rustls::crypto::CryptoProvider;
 
 use crate::StartError;
+use crate::control::{control_span, failed};
 use crate::settings::{FailurePolicy, Settings};
 use crate::tls::authority::Authority;
 use crate::tls::leaf::Leaves;
@@ -60,9 +61,19 @@ pub(crate) fn open(
     hosts: &[String],
     provider: &Arc<CryptoProvider>,
 ) -> Result<(Leaves, Custody), StartError> {
-    let found = find(settings, hosts, provider).and_then(|(leaves, ca)| {
-        publish(settings, leaves.root_pem())
-            .map_err(|fault| Fault { ca: Ca::Failed, text: fault })
+    let authority = control_span!("authority");
+    let found = authority.in_scope(|| find(settings, hosts, provider));
+    if let Err(fault) = &found {
+        failed(&authority, &fault.text);
+    }
+    let publishing = control_span!("publishing");
+    let found = found.and_then(|(leaves, ca)| {
+        let published = publishing.in_scope(|| publish(settings, leaves.root_pem()));
+        published
+            .map_err(|fault| {
+                failed(&publishing, &fault);
+                Fault { ca: Ca::Failed, text: fault }
+            })
             .map(|()| (leaves, ca))
     });
     let fault = match found {
