@@ -1,4 +1,4 @@
-//! Spans of the control plane (docs/traces.md) on their way into the lane of traces. A few a minute; calls and frames have none.
+//! Spans of the control plane (docs/logs.md) on their way into the lane of traces. A few a minute; calls and frames have none.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,11 +1,12 @@
 //! The exporter's thread: spreads calls over the lanes, collects metrics, ends in order.
 
+mod loads;
+
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use outrigger_ledger::{CallRecord, Outcome};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -15,167 +16,17 @@ use crate::control::ControlSpans;
 use crate::counts::Tallies;
 use crate::herald::Herald;
 use crate::inbox::Inbox;
-use crate::lane::{Bounds, Content, Fate, Freight, Lane, Overflow, Pack, Parts};
+use crate::lane::{Bounds, Content, Freight, Lane, Overflow, Pack, Parts};
 use crate::metrics::Metrics;
-use crate::schema::{self, Entry, Schema, Traced, Tracing};
+use crate::schema::{self, Schema, Tracing};
 use crate::settings::{Batching, MetricSignal, Temporality};
 use crate::spool::Spool;
 use crate::transport::Wire;
 use crate::{DropCause, Settings, Signal};
+use loads::{Call, Collection, Log, Spans};
 
 /// Calls spread in one go before other tasks of the thread get their turn.
 const TURN: usize = 256;
-
-/// One call on its way out, shared by the lanes that carry it.
-struct Call {
-    record: Arc<CallRecord>,
-    /// Lanes that have not settled it.
-    open: Cell<u8>,
-    /// Whether its record is still in its lane: the spool answers for a call where its record goes, or its spans where it has none.
-    recorded: Cell<bool>,
-    /// Whether it is counted already: the spool answers for it.
-    counted: Cell<bool>,
-    /// What has become of it so far: it arrived if any lane brought it through; else its record says why it is lost, or
-    /// its spans where no record was wanted.
-    fate: Cell<Option<Fate>>,
-    tallies: Arc<Tallies>,
-}
-
-/// What the lane of traces carries.
-enum Spans {
-    /// A call's spans, and whether the request that takes them to the spool answers for the call.
-    Call(Rc<Call>, Cell<bool>),
-    /// A span of the control plane, encoded.
-    Control(Vec<u8>),
-}
-/// What the lane of log records carries.
-enum Log {
-    /// A call's log record, and whether the request that takes it to the spool answers for the call.
-    Call(Rc<Call>, Cell<bool>),
-    /// What began or ended to be wrong.
-    Verdict(Announced),
-}
-/// One collection of all metrics.
-struct Collection {
-    body: Bytes,
-    points: u64,
-}
-
-impl Call {
-    fn settle(&self, fate: Fate, claimed: bool) {
-        if fate == Fate::Spooled {
-            if claimed {
-                self.tallies.calls.kept(1);
-                self.counted.set(true);
-            }
-        } else if self.fate.get() != Some(Fate::Arrived) {
-            self.fate.set(Some(fate));
-        }
-        self.open.set(self.open.get().saturating_sub(1));
-        if self.open.get() == 0 && !self.counted.get() {
-            self.count();
-        }
-    }
-
-    fn is_open(&self) -> bool {
-        self.fate.get() != Some(Fate::Arrived) && !self.counted.get()
-    }
-
-    fn count(&self) {
-        match self.fate.get() {
-            Some(Fate::Lost(cause)) => self.tallies.calls.dropped(cause, 1),
-            // A call of which neither record nor span is wanted lives on in the metrics.
-            Some(Fate::Arrived | Fate::Spooled) | None => self.tallies.calls.exported(1),
-        }
-    }
-}
-
-impl Spans {
-    fn traced(&self) -> Traced<'_> {
-        match self {
-            Spans::Call(call, _) => Traced::Call(&call.record),
-            Spans::Control(span) => Traced::Control(span),
-        }
-    }
-}
-
-impl Freight for Spans {
-    fn weight(&self) -> u64 {
-        match self {
-            Spans::Call(call, _) => schema::span_count(&call.record),
-            Spans::Control(_) => 1,
-        }
-    }
-
-    fn claim(&self) -> u64 {
-        match self {
-            Spans::Call(call, claimed) => {
-                claimed.set(call.is_open() && !call.recorded.get());
-                claimed.get().into()
-            }
-            Spans::Control(_) => 0,
-        }
-    }
-
-    fn traced(&self) -> bool {
-        matches!(self, Spans::Call(..))
-    }
-
-    fn settle(self, fate: Fate) {
-        let Spans::Call(call, claimed) = self else { return };
-        // Why the record was lost tells more than why the spans were.
-        let known = call.fate.get();
-        let fate = if matches!(fate, Fate::Lost(_)) { known.unwrap_or(fate) } else { fate };
-        call.settle(fate, claimed.get());
-    }
-}
-
-impl Log {
-    fn entry(&self) -> Entry<'_> {
-        match self {
-            Log::Call(call, _) => Entry::Call(&call.record),
-            Log::Verdict(announced) => Entry::Verdict(&announced.change, announced.at),
-        }
-    }
-}
-
-impl Freight for Log {
-    fn weight(&self) -> u64 {
-        match self {
-            Log::Call(call, _) => schema::log_count(&call.record),
-            Log::Verdict(_) => 1,
-        }
-    }
-
-    fn claim(&self) -> u64 {
-        match self {
-            Log::Call(call, claimed) => {
-                claimed.set(call.is_open());
-                claimed.get().into()
-            }
-            Log::Verdict(_) => 0,
-        }
-    }
-
-    fn settle(self, fate: Fate) {
-        if let Log::Call(call, claimed) = self {
-            call.recorded.set(false);
-            call.settle(fate, claimed.get());
-        }
-    }
-}
-
-impl Freight for Collection {
-    fn weight(&self) -> u64 {
-        self.points
-    }
-
-    fn claim(&self) -> u64 {
-        0
-    }
-
-    fn settle(self, _fate: Fate) {}
-}
 
 /// What carries each signal, and what holds them meanwhile; `None` is off.
 pub(crate) struct Wires<W> {
@@ -364,14 +215,21 @@ impl<W: Wire + 'static> Worker<W> {
 
     /// Hands a span of the control plane to the lane of traces.
     fn trace(&self, span: Vec<u8>) {
-        let (Some(lane), Some(control)) = (&self.traces, &self.control) else { return };
-        let (tally, lost) = (self.tallies.of(Signal::Traces), control.lost());
-        tally.saw(1 + lost);
-        tally.dropped(DropCause::NoRoom, lost);
+        let Some(lane) = &self.traces else { return };
+        let lost = self.saw_control();
         if lost > 0 {
             lane.say_lost(lost, "no room left in memory", "they are of the control plane, not of calls");
         }
         lane.push(Spans::Control(span), Instant::now(), false);
+    }
+
+    /// Counts a span of the control plane and those that found no room before it, and returns how many these are.
+    fn saw_control(&self) -> u64 {
+        let lost = self.control.as_ref().map_or(0, ControlSpans::lost);
+        let tally = self.tallies.of(Signal::Traces);
+        tally.saw(1 + lost);
+        tally.dropped(DropCause::NoRoom, lost);
+        lost
     }
 
     /// Collects the metrics that are pushed.
@@ -417,7 +275,7 @@ impl<W: Wire + 'static> Worker<W> {
             self.tallies.of(Signal::Logs).dropped(DropCause::Ended, 1);
         }
         while told(&mut self.control).await.is_some() {
-            self.tallies.of(Signal::Traces).saw(1);
+            self.saw_control();
             self.tallies.of(Signal::Traces).dropped(DropCause::Ended, 1);
         }
         if let Some(lane) = &self.traces {

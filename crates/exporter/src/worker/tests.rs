@@ -1,5 +1,6 @@
 //! The worker between hand-made calls and endpoints that answer as told, in paused time.
 
+use bytes::Bytes;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use outrigger_ledger::{Recorder as _, Timestamp};

@@ -9,7 +9,7 @@ use outrigger_exporter::{CONTROL, ControlSpans, SdkTracer, control_spans};
 use tokio::time::Instant;
 use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::filter::{FilterExt as _, filter_fn};
+use tracing_subscriber::filter::{FilterExt as _, LevelFilter, filter_fn};
 use tracing_subscriber::layer::{Context, Filter, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -183,6 +183,12 @@ impl<S: Subscriber> Filter<S> for Said {
                 || line.target().starts_with(outrigger_contract::telemetry::NAMESPACE))
     }
 
+    /// Said, because without it the other filter's would not count, and what is more detailed than any reader asked for would be
+    /// looked at in every frame.
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(LevelFilter::TRACE)
+    }
+
     fn event_enabled(&self, line: &Event<'_>, _: &Context<'_, S>) -> bool {
         // Whoever asked for details wants all of them.
         *line.metadata().level() > Level::INFO
@@ -193,6 +199,8 @@ impl<S: Subscriber> Filter<S> for Said {
 
 #[cfg(test)]
 mod tests {
+    use tracing_subscriber::Registry;
+
     use super::*;
 
     fn level(variables: &[(&str, &str)]) -> (String, Vec<String>) {
@@ -225,6 +233,14 @@ mod tests {
         assert_eq!(faults.len(), 2, "{faults:?}");
         assert!(faults[0].contains("OUTRIGGER_LOG=a=b=c") && faults[0].contains("info"), "{faults:?}");
         assert!(faults[1].contains("OUTRIGGER_LOG_FORMAT=xml") && faults[1].contains("json"), "{faults:?}");
+    }
+
+    #[test]
+    fn what_nobody_reads_is_passed_over_by_its_level_alone() {
+        let lines = EnvFilter::new("info").and(Said(Arc::default()));
+        assert_eq!(Filter::<Registry>::max_level_hint(&lines), Some(LevelFilter::INFO));
+        let (tracer, _spans) = control_spans();
+        assert_eq!(Layer::<Registry>::max_level_hint(&spans(tracer)), Some(LevelFilter::INFO));
     }
 
     #[test]
