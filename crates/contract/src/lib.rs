@@ -28,6 +28,9 @@ pub mod uid {
     pub const ISTIO: u32 = 1337;
     /// Linkerd's proxy, whose own traffic is not redirected.
     pub const LINKERD: u32 = 2102;
+    /// The redirection's, which is nobody: its program has a file capability, and its self-test is made as a user that is
+    /// redirected.
+    pub const REDIRECT: u32 = 65534;
 }
 
 /// What the redirection and the sidecar agree on beside ports and user ids.
@@ -52,6 +55,58 @@ pub mod redirection {
 pub mod containers {
     /// The sidecar's.
     pub const SIDECAR: &str = "outrigger";
+    /// The one that makes the redirection, and ends.
+    pub const REDIRECT: &str = "outrigger-redirect";
+}
+
+/// Where the programs lie in the image that both of these containers run.
+pub mod programs {
+    /// The sidecar.
+    pub const SIDECAR: &str = "/usr/local/bin/outrigger-sidecar";
+    /// The redirection.
+    pub const REDIRECT: &str = "/usr/local/bin/outrigger-redirect";
+}
+
+/// Names of the volumes that are added to a pod.
+pub mod volumes {
+    /// The issuing key and the last good rules, in memory.
+    pub const CA: &str = "outrigger-ca";
+    /// The public trust files.
+    pub const TRUST: &str = "outrigger-trust";
+    /// Telemetry that waits, on disk.
+    pub const SPOOL: &str = "outrigger-spool";
+    /// The ConfigMap with the rules; its name too, unless an annotation names another.
+    pub const RULES: &str = "outrigger-rules";
+    /// The Secret with what backups are paid by; its name too.
+    pub const CREDENTIALS: &str = "outrigger-credentials";
+    /// Empty: it lies over the API server's token, which the sidecar does not need.
+    pub const NO_TOKEN: &str = "outrigger-no-token";
+}
+
+/// The label that asks for injection, and the annotations that say how, or what became of it. `docs/injection.md` has their values.
+pub mod annotations {
+    /// What all of them begin with.
+    pub const PREFIX: &str = "outrigger.dev/";
+    /// The label, on a namespace or a pod.
+    pub const INJECT: &str = "outrigger.dev/inject";
+    /// How calls are led to the sidecar.
+    pub const MODE: &str = "outrigger.dev/mode";
+    /// The ConfigMap with the rules.
+    pub const RULES: &str = "outrigger.dev/rules";
+    /// Hosts that pass through undecrypted.
+    pub const PASSTHROUGH_HOSTS: &str = "outrigger.dev/passthrough-hosts";
+    /// Whether Java's trust store is replaced.
+    pub const TRUST_JAVA: &str = "outrigger.dev/trust-java";
+    /// What the sidecar asks for and may take.
+    pub const RESOURCES: &str = "outrigger.dev/resources";
+    /// A promise: what `envFrom` brings in has none of the names that are set.
+    pub const IGNORE_ENV_FROM: &str = "outrigger.dev/ignore-env-from";
+    /// Written back: whether the pod has a sidecar.
+    pub const STATUS: &str = "outrigger.dev/status";
+    /// Written back: why not, or what is not as it was asked for.
+    pub const REASON: &str = "outrigger.dev/reason";
+    /// Written back: where prompts and telemetry may go.
+    pub const SENDS_TO: &str = "outrigger.dev/sends-to";
 }
 
 /// Variables by which the sidecar learns what pod it is in: the injector fills them by the downward API.
@@ -68,8 +123,15 @@ pub mod environment {
     pub const NODE_NAME: &str = "OUTRIGGER_NODE_NAME";
     /// The name of the sidecar's own container.
     pub const CONTAINER_NAME: &str = "OUTRIGGER_CONTAINER_NAME";
+    /// Where each container has its keys from, names only, as JSON:
+    /// `{"app": {"OPENAI_API_KEY": {"secret": "openai", "key": "api-key"}, "*": {"secret": "keys"}}}`. A place is a `secret` or a
+    /// `configMap` with its `key`, or `"value"` for one that is written in the pod; `*` is a whole Secret that `envFrom` brings in.
+    pub const KEY_NAMES: &str = "OUTRIGGER_KEY_NAMES";
     /// Set in every pod of a cluster, by the kubelet.
     pub const IN_CLUSTER: &str = "KUBERNETES_SERVICE_HOST";
+    /// Where a proxy must not be used: the pod itself, the cluster, the cloud's metadata.
+    pub const DIRECT: &str =
+        "localhost,127.0.0.1,::1,.svc,.cluster.local,169.254.169.254,metadata.google.internal";
     /// The standard's list of headers by which an app's trace and baggage are known.
     pub const PROPAGATORS: &str = "OTEL_PROPAGATORS";
 }
@@ -82,6 +144,8 @@ pub mod mounts {
     pub const TRUST: &str = "/var/run/outrigger/trust";
     /// Telemetry that an endpoint which is away has not taken, on disk; the sidecar's alone.
     pub const SPOOL: &str = "/var/run/outrigger/spool";
+    /// The ConfigMap with the rules, read-only; the sidecar's alone.
+    pub const RULES: &str = "/var/run/outrigger/rules";
     /// What backups are paid by, read-only; the sidecar's alone.
     pub const CREDENTIALS: &str = "/var/run/outrigger/credentials";
 }

@@ -143,6 +143,8 @@ pub struct Note {
     pub readers: Vec<&'static str>,
     /// Why, and the mend; a sentence.
     pub text: String,
+    /// Whether something that the user set is the reason, not what holds for every container.
+    pub theirs: bool,
 }
 
 /// The environment by which a container comes to trust us and loses nothing.
@@ -160,7 +162,14 @@ pub fn for_container(container: &Container<'_>) -> Trust {
             Ok(value) => trust.variables.push((variable.name, value)),
             Err(Left::Covered) => {}
             Err(Left::Unproven) => unproven.push(variable.readers),
-            Err(Left::Said(text)) => trust.notes.push(Note { readers: vec![variable.readers], text }),
+            Err(Left::Theirs(text)) => {
+                trust.notes.push(Note { readers: vec![variable.readers], text, theirs: true });
+            }
+            Err(Left::Unchosen) => trust.notes.push(Note {
+                readers: vec![variable.readers],
+                text: "Java goes unobserved: its trust store can only be replaced, which is done by explicit choice".to_owned(),
+                theirs: false,
+            }),
         }
     }
     if !unproven.is_empty() {
@@ -169,7 +178,7 @@ pub fn for_container(container: &Container<'_>) -> Trust {
              that this container trusts; give its private authorities as extra CAs",
             unproven.join(", ")
         );
-        trust.notes.push(Note { readers: unproven, text });
+        trust.notes.push(Note { readers: unproven, text, theirs: false });
     }
     trust
 }
@@ -180,14 +189,16 @@ enum Left {
     Covered,
     /// Nothing proves that replacing is harmless.
     Unproven,
-    /// For the reason given.
-    Said(String),
+    /// Nobody chose to have it replaced.
+    Unchosen,
+    /// The user's own setting rules, as said.
+    Theirs(String),
 }
 
 impl Left {
     /// The user's own variable, by its name, rules there.
     fn theirs(name: &str, container: &Container<'_>, variable: &TrustVariable) -> Left {
-        Left::Said(format!(
+        Left::Theirs(format!(
             "{name} is set already and is kept, so {} may go unobserved; to have them observed, point {} at a file that holds what \
              they trust and the certificate in {}",
             variable.readers,
@@ -206,7 +217,7 @@ fn directories(container: &Container<'_>, variable: &TrustVariable) -> Result<St
     // The curl program (seen in 7.88) looks at SSL_CERT_FILE only where no directories are named.
     match get(container, SSL_CERT_FILE) {
         Some(_) if container.merged.contains_key(SSL_CERT_FILE) => Err(Left::Covered),
-        Some(_) => Err(Left::Said(format!(
+        Some(_) => Err(Left::Theirs(format!(
             "{SSL_CERT_FILE} is set already and is kept, so {} may go unobserved; to have them observed, add the certificate in {} to \
              the file that it names",
             variable.readers,
@@ -237,7 +248,7 @@ fn path(container: &Container<'_>, variable: &TrustVariable) -> Result<String, L
 fn java(container: &Container<'_>, variable: &TrustVariable) -> Result<String, Left> {
     for name in std::iter::once(&JAVA_TOOL_OPTIONS).chain(variable.instead_of) {
         if get(container, name).is_some_and(|options| options.contains(JAVA_TRUST_STORE)) {
-            return Err(Left::Said(format!(
+            return Err(Left::Theirs(format!(
                 "{name} names a trust store already and is kept, so Java goes unobserved; to have it observed, import the \
                  certificate in {} into that store",
                 join(container, trust_files::CA),
@@ -245,10 +256,7 @@ fn java(container: &Container<'_>, variable: &TrustVariable) -> Result<String, L
         }
     }
     if !container.java {
-        return Err(Left::Said(
-            "Java goes unobserved: its trust store can only be replaced, which is done by explicit choice"
-                .to_owned(),
-        ));
+        return Err(Left::Unchosen);
     }
     let ours = format!("-D{JAVA_TRUST_STORE}={}", join(container, trust_files::TRUSTSTORE_JKS));
     Ok(match get(container, JAVA_TOOL_OPTIONS) {

@@ -5,13 +5,11 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use outrigger_contract::environment::DIRECT;
 use outrigger_contract::trust_variables::{JAVA_TOOL_OPTIONS, Trust};
 use outrigger_providers::services;
 
 use crate::exec::Mode;
-
-/// Where programs must not use a proxy: themselves, the cluster, the cloud's metadata.
-const DIRECT: &str = "localhost,127.0.0.1,::1,.svc,.cluster.local,169.254.169.254,metadata.google.internal";
 
 /// A variable that more clients read than it is meant for …
 const OPENAI: &str = "OPENAI_BASE_URL";
