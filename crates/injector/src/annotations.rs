@@ -59,3 +59,9 @@ pub(crate) const ALL: [Known; 9] = [
     told(annotations::REASON, "sentences", "why it has none, or what is not as it was asked for"),
     told(annotations::SENDS_TO, "a sentence", "where prompts and telemetry may go"),
 ];
+
+/// The rows of the reference, one for each annotation.
+#[must_use]
+pub fn reference() -> String {
+    ALL.iter().map(|one| format!("| `{}` | {} | {} |\n", one.name, one.values, one.meaning)).collect()
+}

@@ -17,6 +17,7 @@ mod quantity;
 mod volumes;
 mod wishes;
 
+pub use annotations::reference;
 pub use inject::{Outcome, Reason, Status, patch};
 pub use options::{FailurePolicy, Mode, Options, Resources};
 pub use owner::{Context, Owner};
