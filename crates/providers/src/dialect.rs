@@ -2,7 +2,9 @@
 
 use http::{HeaderMap, StatusCode};
 
-use crate::{AnswerTexts, Failure, Names, OwnError, Progress, Reading, SocketMeter, Thread, ToolCallMark};
+use crate::{
+    AnswerTexts, Failure, FailureClass, Names, OwnError, Progress, Reading, SocketMeter, Thread, ToolCallMark,
+};
 
 /// What a call asks the provider to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -176,6 +178,10 @@ pub trait Dialect: Sync {
     fn canonical(&self) -> Option<&'static dyn crate::canonical::Reader> {
         None
     }
+    /// What writes its answers out of the canonical form; `None` where nothing does yet.
+    fn answers(&self) -> Option<&'static dyn crate::canonical::AnswerWriter> {
+        None
+    }
     /// A reader for one request body.
     fn request_reader(&self) -> Box<dyn RequestReader>;
     /// A meter for one response with this head.
@@ -189,6 +195,19 @@ pub trait Dialect: Sync {
     fn classify(&self, status: StatusCode, headers: &HeaderMap, reading: &Reading) -> Option<Failure>;
     /// An error of our own as a body of this format (`application/json`).
     fn error_body(&self, error: &OwnError<'_>) -> Vec<u8>;
+    /// The status by which apps of this format know an error of this class.
+    fn error_status(&self, class: FailureClass) -> u16 {
+        class.status()
+    }
+    /// Headers that are a part of such an error.
+    fn error_headers(&self, error: &OwnError<'_>, headers: &mut HeaderMap) {
+        let _unused = (error, headers);
+    }
+    /// What the message of such an error says, where apps know the class by nothing else.
+    fn error_phrase(&self, class: FailureClass) -> Option<&'static str> {
+        let _unused = class;
+        None
+    }
     /// The OpenTelemetry word for a provider's finish word (`end_turn` → `stop`); unknown words pass as they are.
     fn finish_word<'a>(&self, word: &'a str) -> &'a str;
 }

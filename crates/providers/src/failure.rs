@@ -76,6 +76,29 @@ impl FailureClass {
         FailureClass::ALL.into_iter().find(|class| class.as_str() == word)
     }
 
+    /// The HTTP status that says it, in most families.
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        match self {
+            FailureClass::ContextLength | FailureClass::InvalidRequest | FailureClass::ContentPolicy => 400,
+            FailureClass::Authentication => 401,
+            FailureClass::Permission => 403,
+            FailureClass::NotFound => 404,
+            FailureClass::TooLarge => 413,
+            FailureClass::RateLimit | FailureClass::Quota => 429,
+            FailureClass::ServerError => 500,
+            FailureClass::Overloaded => 503,
+            FailureClass::Timeout => 504,
+            FailureClass::Edge
+            | FailureClass::Dns
+            | FailureClass::Connect
+            | FailureClass::Tls
+            | FailureClass::StreamCut
+            | FailureClass::Malformed
+            | FailureClass::Other => 502,
+        }
+    }
+
     /// The word used in records, metrics, spans and logs.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -16,6 +16,7 @@ pub mod services;
 mod socket;
 mod text;
 mod thread;
+pub mod translate;
 
 pub use dialect::{Dialect, Operation, RequestFacts, RequestReader, ResponseMeter};
 pub use dialects::openai_chat::include_usage;

@@ -10,6 +10,7 @@
 //! What has no word here is kept beside under its own name (`rest`), or whole ([`Body::Generic`]); nothing is dropped in silence.
 
 mod answer;
+mod answering;
 mod bytes;
 mod event;
 mod fault;
@@ -20,6 +21,9 @@ mod request;
 use serde_json::Value;
 
 pub use answer::{Answer, Choice, Stop, StopReason};
+pub use answering::{AnswerWriter, Asked, Block, Finish, Said, StreamWriter};
+pub(crate) use answering::{Counts, object, sse};
+pub(crate) use bytes::Unframed;
 pub use bytes::{Framed, Whole, answer_from, request_from};
 pub use event::{Event, Fold, Piece};
 pub use fault::Fault;

@@ -1,7 +1,7 @@
 //! AWS's errors: a message in the body, the kind in a header or in the name of an exception (wire formats, sections 1.9
 //! and 1.13). Per failed call.
 
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::dialects::answer::{Framing, Told};
 use crate::dialects::openai_errors::by_status;
@@ -131,4 +131,58 @@ pub(crate) fn classify(status: StatusCode, headers: &HeaderMap, reading: &Readin
 /// An error of ours in AWS's shape.
 pub(crate) fn body(error: &OwnError<'_>) -> Vec<u8> {
     serde_json::json!({"message": error.message}).to_string().into_bytes()
+}
+
+/// The status of a class where it is AWS's own.
+pub(crate) const fn status(class: FailureClass) -> u16 {
+    match class {
+        FailureClass::Authentication => 403,
+        FailureClass::Quota => 400,
+        other => other.status(),
+    }
+}
+
+/// The exception by which SDKs know a class.
+pub(crate) const fn exception(class: FailureClass) -> &'static str {
+    match class {
+        FailureClass::Authentication => "UnrecognizedClientException",
+        FailureClass::Permission => "AccessDeniedException",
+        FailureClass::NotFound => "ResourceNotFoundException",
+        FailureClass::RateLimit => "ThrottlingException",
+        FailureClass::Quota => "ServiceQuotaExceededException",
+        FailureClass::ContextLength | FailureClass::InvalidRequest | FailureClass::ContentPolicy => {
+            "ValidationException"
+        }
+        FailureClass::TooLarge => "RequestEntityTooLargeException",
+        FailureClass::Overloaded => "ServiceUnavailableException",
+        FailureClass::Timeout => "ModelTimeoutException",
+        _ => "InternalServerException",
+    }
+}
+
+/// The exception by which a stream tells a class: it knows fewer, and they begin in lower case.
+pub(crate) const fn in_stream(class: FailureClass) -> &'static str {
+    match class {
+        FailureClass::RateLimit | FailureClass::Quota => "throttlingException",
+        FailureClass::ContextLength
+        | FailureClass::InvalidRequest
+        | FailureClass::ContentPolicy
+        | FailureClass::TooLarge => "validationException",
+        FailureClass::Overloaded => "serviceUnavailableException",
+        FailureClass::ServerError => "internalServerException",
+        _ => "modelStreamErrorException",
+    }
+}
+
+/// The header that names it.
+pub(crate) fn header(error: &OwnError<'_>, headers: &mut HeaderMap) {
+    headers.insert(ERROR_TYPE, HeaderValue::from_static(exception(error.class)));
+}
+
+/// AWS has no exception for a prompt that is too long.
+pub(crate) const fn phrase(class: FailureClass) -> Option<&'static str> {
+    match class {
+        FailureClass::ContextLength => Some(TOO_LONG[4]),
+        _ => None,
+    }
 }

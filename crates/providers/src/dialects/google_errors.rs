@@ -139,13 +139,31 @@ pub(crate) fn classify(status: StatusCode, headers: &HeaderMap, reading: &Readin
 
 /// An error of ours in Google's shape.
 pub(crate) fn body(error: &OwnError<'_>) -> Vec<u8> {
+    value(error).to_string().into_bytes()
+}
+
+/// The same as a JSON value.
+pub(crate) fn value(error: &OwnError<'_>) -> serde_json::Value {
     let word = match error.class {
-        FailureClass::InvalidRequest => "INVALID_ARGUMENT",
+        FailureClass::Authentication => "UNAUTHENTICATED",
+        FailureClass::Permission => "PERMISSION_DENIED",
         FailureClass::NotFound => "NOT_FOUND",
+        FailureClass::RateLimit | FailureClass::Quota => "RESOURCE_EXHAUSTED",
+        FailureClass::ContextLength
+        | FailureClass::InvalidRequest
+        | FailureClass::ContentPolicy
+        | FailureClass::TooLarge => "INVALID_ARGUMENT",
+        FailureClass::ServerError => "INTERNAL",
         FailureClass::Timeout => "DEADLINE_EXCEEDED",
         _ => "UNAVAILABLE",
     };
     serde_json::json!({"error": {"code": error.status, "message": error.message, "status": word}})
-        .to_string()
-        .into_bytes()
+}
+
+/// Google has no code for a prompt that is too long.
+pub(crate) const fn phrase(class: FailureClass) -> Option<&'static str> {
+    match class {
+        FailureClass::ContextLength => Some(TOO_LONG[0]),
+        _ => None,
+    }
 }

@@ -180,11 +180,23 @@ pub(crate) fn by_status(status: u16, headers: &HeaderMap) -> Option<FailureClass
 
 /// An error of ours in OpenAI's shape.
 pub(crate) fn body(error: &OwnError<'_>) -> Vec<u8> {
-    let kind = match error.class {
-        FailureClass::InvalidRequest | FailureClass::NotFound => "invalid_request_error",
-        _ => "server_error",
+    value(error).to_string().into_bytes()
+}
+
+/// The same as a JSON value. The codes are those that apps ask for; where the status alone tells, there is none.
+pub(crate) fn value(error: &OwnError<'_>) -> serde_json::Value {
+    const INVALID: &str = "invalid_request_error";
+    let (kind, code) = match error.class {
+        FailureClass::Authentication => (INVALID, Some("invalid_api_key")),
+        FailureClass::NotFound => (INVALID, None),
+        FailureClass::RateLimit => ("requests", Some("rate_limit_exceeded")),
+        FailureClass::Quota => ("insufficient_quota", Some("insufficient_quota")),
+        FailureClass::ContextLength => (INVALID, Some("context_length_exceeded")),
+        FailureClass::ContentPolicy => (INVALID, Some("content_policy_violation")),
+        FailureClass::Overloaded => ("server_error", Some("server_is_overloaded")),
+        FailureClass::InvalidRequest | FailureClass::Permission | FailureClass::TooLarge => (INVALID, None),
+        FailureClass::Timeout => ("timeout", None),
+        _ => ("server_error", None),
     };
-    serde_json::json!({"error": {"message": error.message, "type": kind, "param": null, "code": null}})
-        .to_string()
-        .into_bytes()
+    serde_json::json!({"error": {"message": error.message, "type": kind, "param": null, "code": code}})
 }

@@ -19,6 +19,34 @@ pub struct EventStreamMessage<'a> {
     pub payload: &'a [u8],
 }
 
+/// Writes a message: `kind` is `event` or `exception`, `name` which one, the payload JSON. What is longer than the format can
+/// say is not written.
+pub(crate) fn write_message(kind: &str, name: &str, payload: &[u8], out: &mut Vec<u8>) {
+    let mut headers = Vec::new();
+    let named = [":", kind, "-type"].concat();
+    for (header, value) in
+        [(named.as_str(), name), (":content-type", "application/json"), (":message-type", kind)]
+    {
+        let (Ok(length), Ok(size)) = (u8::try_from(header.len()), u16::try_from(value.len())) else { return };
+        headers.push(length);
+        headers.extend_from_slice(header.as_bytes());
+        headers.push(7);
+        headers.extend_from_slice(&size.to_be_bytes());
+        headers.extend_from_slice(value.as_bytes());
+    }
+    let total = u32::try_from(PRELUDE + headers.len() + payload.len() + TRAILER);
+    let (Ok(total), Ok(size)) = (total, u32::try_from(headers.len())) else { return };
+    let start = out.len();
+    out.extend_from_slice(&total.to_be_bytes());
+    out.extend_from_slice(&size.to_be_bytes());
+    let checksum = crc32fast::hash(&out[start..]);
+    out.extend_from_slice(&checksum.to_be_bytes());
+    out.extend_from_slice(&headers);
+    out.extend_from_slice(payload);
+    let checksum = crc32fast::hash(&out[start..]);
+    out.extend_from_slice(&checksum.to_be_bytes());
+}
+
 /// Splits a stream into messages.
 #[derive(Debug, Default)]
 pub struct EventStreamSplitter {

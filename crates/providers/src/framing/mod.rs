@@ -8,6 +8,7 @@ mod lines;
 mod sse;
 mod websocket;
 
+pub(crate) use event_stream::write_message;
 pub use event_stream::{EventStreamMessage, EventStreamSplitter};
 pub use events::{Event, Events};
 pub use json_scan::{JsonScan, Path};

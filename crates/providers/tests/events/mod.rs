@@ -71,3 +71,7 @@ pub(crate) fn aws(kind: &str, name: &str, payload: &Value) -> Vec<u8> {
     bytes.extend(crc32fast::hash(&bytes).to_be_bytes());
     bytes
 }
+
+pub(crate) fn content_type(kind: &str) -> http::HeaderMap {
+    [(http::header::CONTENT_TYPE, kind.parse().unwrap())].into_iter().collect()
+}

@@ -1,37 +1,26 @@
 //! Answers of our own, in the format of the provider that the app believes it talks to. Per failed request.
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderName};
-use http::{HeaderValue, Response, StatusCode};
-use outrigger_providers::{Dialect, FailureClass, OwnError};
+use http::header::HeaderName;
+use http::{HeaderValue, Response};
+use outrigger_providers::{Dialect, FailureClass, translate};
 
 use crate::exchange::body::RelayedBody;
 
 /// Marks an answer as ours.
 pub(crate) const ERROR_HEADER: HeaderName = HeaderName::from_static("x-outrigger-error");
 
-/// An error of our own.
+/// An error of our own, with the status of its class unless one is given.
 pub(crate) fn error(
     dialect: &dyn Dialect,
-    status: u16,
+    status: Option<u16>,
     class: FailureClass,
     text: &str,
 ) -> Response<RelayedBody> {
-    let message = format!("outrigger: {text}");
-    let body = dialect.error_body(&OwnError { status, class, message: &message });
-    let mut response = Response::new(RelayedBody::Own(Some(Bytes::from(body))));
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(ERROR_HEADER, HeaderValue::from_static(class.as_str()));
+    let told = translate::error(dialect, class, status, text);
+    let mut response = Response::new(RelayedBody::Own(Some(Bytes::from(told.body))));
+    *response.status_mut() = told.status;
+    *response.headers_mut() = told.headers;
+    response.headers_mut().insert(ERROR_HEADER, HeaderValue::from_static(class.as_str()));
     response
-}
-
-/// The status with which the app learns that its provider was not reached, or its own request not read.
-pub(crate) const fn status_for(class: FailureClass) -> u16 {
-    match class {
-        FailureClass::InvalidRequest => 400,
-        FailureClass::Timeout => 504,
-        _ => 502,
-    }
 }

@@ -1,5 +1,6 @@
 //! Messages into the canonical form. The blocks of an answer, streamed or whole, are read by what reads those of a request.
 
+mod answer;
 mod stream;
 
 use serde_json::Value;
@@ -9,6 +10,8 @@ use crate::canonical::{
     Reader, Request, Role, Sampling, Seal, Stop, StopReason, StreamReader, Tool, ToolChoice, ToolKind,
     Within, one_or_more,
 };
+
+pub(crate) use answer::MessagesWriter;
 
 /// Reads Messages.
 pub(crate) struct MessagesReader;

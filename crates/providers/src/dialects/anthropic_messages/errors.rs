@@ -76,14 +76,42 @@ pub(crate) fn classify(status: StatusCode, headers: &HeaderMap, reading: &Readin
 }
 
 /// An error of ours in Anthropic's shape.
-pub(crate) fn body(error: &OwnError<'_>) -> Vec<u8> {
+pub(super) fn body(error: &OwnError<'_>) -> Vec<u8> {
+    value(error).to_string().into_bytes()
+}
+
+/// The same as a JSON value.
+pub(super) fn value(error: &OwnError<'_>) -> serde_json::Value {
     let kind = match error.class {
-        FailureClass::InvalidRequest => "invalid_request_error",
+        FailureClass::Authentication => "authentication_error",
+        FailureClass::Permission => "permission_error",
         FailureClass::NotFound => "not_found_error",
+        FailureClass::RateLimit => "rate_limit_error",
+        FailureClass::Quota => "billing_error",
+        FailureClass::ContextLength | FailureClass::InvalidRequest | FailureClass::ContentPolicy => {
+            "invalid_request_error"
+        }
+        FailureClass::TooLarge => "request_too_large",
+        FailureClass::Overloaded => "overloaded_error",
         FailureClass::Timeout => "timeout_error",
         _ => "api_error",
     };
     serde_json::json!({"type": "error", "error": {"type": kind, "message": error.message}, "request_id": null})
-        .to_string()
-        .into_bytes()
+}
+
+/// The status of a class where it is Anthropic's own.
+pub(super) const fn status(class: FailureClass) -> u16 {
+    match class {
+        FailureClass::Quota => 402,
+        FailureClass::Overloaded => 529,
+        other => other.status(),
+    }
+}
+
+/// Anthropic has no code for a prompt that is too long.
+pub(super) const fn phrase(class: FailureClass) -> Option<&'static str> {
+    match class {
+        FailureClass::ContextLength => Some(TOO_LONG[0]),
+        _ => None,
+    }
 }

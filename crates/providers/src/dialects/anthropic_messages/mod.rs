@@ -12,8 +12,8 @@ use crate::dialects::answer::AnswerMeter;
 use crate::dialects::facts::{FactsReader, names, one_or_more, output_type};
 use crate::framing::{JsonScan, Path};
 use crate::{
-    AnswerTexts, Dialect, Failure, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter,
-    ToolCallMark, Who,
+    AnswerTexts, Dialect, Failure, FailureClass, OwnError, Reading, RequestFacts, RequestReader,
+    ResponseMeter, ToolCallMark, Who,
 };
 
 /// The wire format.
@@ -70,6 +70,10 @@ impl Dialect for AnthropicMessages {
         Some(&canonical::MessagesReader)
     }
 
+    fn answers(&self) -> Option<&'static dyn crate::canonical::AnswerWriter> {
+        Some(&canonical::MessagesWriter)
+    }
+
     fn request_reader(&self) -> Box<dyn RequestReader> {
         FactsReader::with_history(FACTS, facts)
     }
@@ -84,6 +88,14 @@ impl Dialect for AnthropicMessages {
 
     fn error_body(&self, error: &OwnError<'_>) -> Vec<u8> {
         errors::body(error)
+    }
+
+    fn error_status(&self, class: FailureClass) -> u16 {
+        errors::status(class)
+    }
+
+    fn error_phrase(&self, class: FailureClass) -> Option<&'static str> {
+        errors::phrase(class)
     }
 
     fn finish_word<'a>(&self, word: &'a str) -> &'a str {

@@ -1,5 +1,6 @@
 //! Converse into the canonical form. A block is told by the one member that it has; a cache point belongs to what stands before it.
 
+mod answer;
 mod stream;
 
 use serde_json::Value;
@@ -9,6 +10,8 @@ use crate::canonical::{
     Reader, Request, Role, Sampling, Seal, Stop, StopReason, StreamReader, Tool, ToolChoice, ToolKind,
     Within, one_or_more,
 };
+
+pub(crate) use answer::ConverseWriter;
 
 /// Reads Converse. The model and whether the answer streams stand in the path.
 pub(crate) struct ConverseReader;

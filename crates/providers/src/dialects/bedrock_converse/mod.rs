@@ -11,8 +11,8 @@ use crate::dialects::aws_errors;
 use crate::dialects::facts::{FactsReader, names, one_or_more, output_type};
 use crate::framing::{JsonScan, Path};
 use crate::{
-    AnswerTexts, Dialect, Failure, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter,
-    ToolCallMark,
+    AnswerTexts, Dialect, Failure, FailureClass, OwnError, Reading, RequestFacts, RequestReader,
+    ResponseMeter, ToolCallMark,
 };
 
 /// The wire format.
@@ -64,6 +64,10 @@ impl Dialect for BedrockConverse {
         Some(&canonical::ConverseReader)
     }
 
+    fn answers(&self) -> Option<&'static dyn crate::canonical::AnswerWriter> {
+        Some(&canonical::ConverseWriter)
+    }
+
     fn request_reader(&self) -> Box<dyn RequestReader> {
         FactsReader::with_history(FACTS, facts)
     }
@@ -78,6 +82,18 @@ impl Dialect for BedrockConverse {
 
     fn error_body(&self, error: &OwnError<'_>) -> Vec<u8> {
         aws_errors::body(error)
+    }
+
+    fn error_status(&self, class: FailureClass) -> u16 {
+        aws_errors::status(class)
+    }
+
+    fn error_phrase(&self, class: FailureClass) -> Option<&'static str> {
+        aws_errors::phrase(class)
+    }
+
+    fn error_headers(&self, error: &OwnError<'_>, headers: &mut HeaderMap) {
+        aws_errors::header(error, headers);
     }
 
     fn finish_word<'a>(&self, word: &'a str) -> &'a str {

@@ -10,7 +10,10 @@ use crate::dialects::aws_errors;
 use crate::dialects::facts::FactsReader;
 use crate::dialects::openai_chat::OPENAI_CHAT;
 use crate::framing::{JsonScan, Path};
-use crate::{Dialect, Failure, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter, ToolCallMark};
+use crate::{
+    Dialect, Failure, FailureClass, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter,
+    ToolCallMark,
+};
 
 /// The wire format, by what is inside.
 pub struct BedrockInvoke {
@@ -84,6 +87,18 @@ impl Dialect for BedrockInvoke {
 
     fn error_body(&self, error: &OwnError<'_>) -> Vec<u8> {
         aws_errors::body(error)
+    }
+
+    fn error_status(&self, class: FailureClass) -> u16 {
+        aws_errors::status(class)
+    }
+
+    fn error_phrase(&self, class: FailureClass) -> Option<&'static str> {
+        aws_errors::phrase(class)
+    }
+
+    fn error_headers(&self, error: &OwnError<'_>, headers: &mut HeaderMap) {
+        aws_errors::header(error, headers);
     }
 
     fn finish_word<'a>(&self, word: &'a str) -> &'a str {

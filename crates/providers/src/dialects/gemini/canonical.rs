@@ -1,6 +1,8 @@
 //! Gemini into the canonical form. The server takes its members in two spellings, so both are read; a whole answer is a stream of one
 //! chunk.
 
+mod answer;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
@@ -11,6 +13,8 @@ use crate::canonical::{
     Piece, Reader, Request, Role, Sampling, Seal, Stop, StopReason, StreamReader, Tool, ToolChoice, ToolKind,
     Within,
 };
+
+pub(crate) use answer::GeminiWriter;
 
 /// Reads Gemini.
 pub(crate) struct GeminiReader;
@@ -314,6 +318,7 @@ impl Said {
         let Part { body: Body::Text(text) | Body::Reasoning(text), seal, .. } = &part else {
             self.open = None;
             out.push(Event::Open { choice, part: self.parts, begun: part });
+            out.push(Event::Close { choice, part: self.parts });
             self.parts += 1;
             return;
         };

@@ -12,8 +12,8 @@ use crate::dialects::facts::{FactsReader, names, one_or_more};
 use crate::dialects::google_errors;
 use crate::framing::{JsonScan, Path};
 use crate::{
-    AnswerTexts, Dialect, Failure, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter,
-    ToolCallMark,
+    AnswerTexts, Dialect, Failure, FailureClass, OwnError, Reading, RequestFacts, RequestReader,
+    ResponseMeter, ToolCallMark,
 };
 
 pub(crate) use usage::ByModality;
@@ -120,6 +120,10 @@ impl Dialect for Gemini {
         Some(&canonical::GeminiReader)
     }
 
+    fn answers(&self) -> Option<&'static dyn crate::canonical::AnswerWriter> {
+        Some(&canonical::GeminiWriter)
+    }
+
     fn request_reader(&self) -> Box<dyn RequestReader> {
         FactsReader::with_history(FACTS, facts)
     }
@@ -134,6 +138,10 @@ impl Dialect for Gemini {
 
     fn error_body(&self, error: &OwnError<'_>) -> Vec<u8> {
         google_errors::body(error)
+    }
+
+    fn error_phrase(&self, class: FailureClass) -> Option<&'static str> {
+        google_errors::phrase(class)
     }
 
     fn finish_word<'a>(&self, word: &'a str) -> &'a str {

@@ -9,8 +9,8 @@ use crate::dialects::facts::FactsReader;
 use crate::dialects::google_errors;
 use crate::framing::{JsonScan, Path};
 use crate::{
-    AnswerTexts, Dialect, Failure, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter,
-    ToolCallMark,
+    AnswerTexts, Dialect, Failure, FailureClass, OwnError, Reading, RequestFacts, RequestReader,
+    ResponseMeter, ToolCallMark,
 };
 
 /// The wire format.
@@ -76,6 +76,10 @@ impl Dialect for GeminiInteractions {
 
     fn error_body(&self, error: &OwnError<'_>) -> Vec<u8> {
         google_errors::body(error)
+    }
+
+    fn error_phrase(&self, class: FailureClass) -> Option<&'static str> {
+        google_errors::phrase(class)
     }
 
     fn finish_word<'a>(&self, word: &'a str) -> &'a str {

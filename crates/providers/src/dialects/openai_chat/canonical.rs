@@ -1,6 +1,7 @@
 //! Chat Completions into the canonical form. Reasoning and a refusal stand beside the text here, so parts have a fixed order:
 //! thought, said, refused, called.
 
+mod answer;
 mod stream;
 
 use serde_json::{Map, Value};
@@ -10,6 +11,8 @@ use crate::canonical::{
     Reader, Request, Role, Sampling, Stop, StopReason, StreamReader, Tool, ToolChoice, ToolKind, Within,
     one_or_more,
 };
+
+pub(crate) use answer::ChatWriter;
 
 /// Reads Chat Completions.
 pub(crate) struct ChatReader;

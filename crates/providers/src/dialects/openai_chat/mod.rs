@@ -121,6 +121,10 @@ impl Dialect for OpenAiChat {
         Some(&canonical::ChatReader)
     }
 
+    fn answers(&self) -> Option<&'static dyn crate::canonical::AnswerWriter> {
+        Some(&canonical::ChatWriter)
+    }
+
     fn request_reader(&self) -> Box<dyn RequestReader> {
         FactsReader::with_history(FACTS, facts)
     }

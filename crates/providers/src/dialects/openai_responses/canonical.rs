@@ -1,5 +1,6 @@
 //! Responses into the canonical form. Items are messages here; those of an answer are its parts, and each knows its place.
 
+mod answer;
 mod stream;
 
 use serde_json::{Map, Value};
@@ -8,6 +9,8 @@ use crate::canonical::{
     Answer, Arguments, Body, Call, Choice, Effort, Fault, Fields, Format, Message, Modality, Part, Reader,
     Request, Role, Sampling, Seal, Stop, StopReason, StreamReader, Tool, ToolChoice, ToolKind, Within,
 };
+
+pub(crate) use answer::ResponsesWriter;
 
 /// Reads Responses.
 pub(crate) struct ResponsesReader;

@@ -83,6 +83,10 @@ impl Dialect for OpenAiResponses {
         Some(&canonical::ResponsesReader)
     }
 
+    fn answers(&self) -> Option<&'static dyn crate::canonical::AnswerWriter> {
+        Some(&canonical::ResponsesWriter)
+    }
+
     fn request_reader(&self) -> Box<dyn RequestReader> {
         FactsReader::with_history(FACTS, facts)
     }
