@@ -1,7 +1,7 @@
 //! What a backup answers in one format the app gets in another, for every ordered pair: the meaning stays, streamed and whole,
 //! however it is cut, and what was cut is never whole.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail the test they serve")]
 
 mod events;
 mod said;

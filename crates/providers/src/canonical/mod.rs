@@ -5,6 +5,7 @@
 //! body of a request   Reader::request   Request   messages of parts, tools, what bounds the answer
 //! body of an answer   Reader::answer    Answer    choices of parts, why each ended
 //! events of a stream  StreamReader      Event     what opens, grows and closes; Fold makes an Answer of them
+//! an answer back      AnswerWriter      Said      blocks one after another, as every format can say them
 //! ```
 //!
 //! What has no word here is kept beside under its own name (`rest`), or whole ([`Body::Generic`]); nothing is dropped in silence.

@@ -32,7 +32,7 @@ pub struct Stream {
 }
 
 enum Source {
-    Events(Unframed),
+    Events(Box<Unframed>),
     /// Some servers answer a request for a stream with one document.
     Document(Vec<u8>),
 }
@@ -66,7 +66,7 @@ impl Stream {
         Some(Stream {
             from,
             to,
-            source: source.map_or_else(|| Source::Document(Vec::new()), Source::Events),
+            source: source.map_or_else(|| Source::Document(Vec::new()), |it| Source::Events(Box::new(it))),
             meter: from.response_meter(StatusCode::OK, headers),
             blocks: Blocks::new(writer.call_prefix()),
             writer: writer.stream(&asked),

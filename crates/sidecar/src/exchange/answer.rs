@@ -10,14 +10,14 @@ use crate::exchange::body::RelayedBody;
 /// Marks an answer as ours.
 pub(crate) const ERROR_HEADER: HeaderName = HeaderName::from_static("x-outrigger-error");
 
-/// An error of our own, with the status of its class unless one is given.
+/// An error of our own.
 pub(crate) fn error(
     dialect: &dyn Dialect,
-    status: Option<u16>,
+    status: u16,
     class: FailureClass,
     text: &str,
 ) -> Response<RelayedBody> {
-    let told = translate::error(dialect, class, status, text);
+    let told = translate::error(dialect, class, Some(status), text);
     let mut response = Response::new(RelayedBody::Own(Some(Bytes::from(told.body))));
     *response.status_mut() = told.status;
     *response.headers_mut() = told.headers;

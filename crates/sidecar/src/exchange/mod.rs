@@ -129,7 +129,7 @@ async fn swallow(mut body: Incoming) {
 
 fn refuse(misrouted: &Misrouted) -> Response<RelayedBody> {
     let service = misrouted.service.unwrap_or(services::ALL[0]);
-    answer::error(service.default_dialect(), Some(misrouted.status), misrouted.class, &misrouted.text)
+    answer::error(service.default_dialect(), misrouted.status, misrouted.class, &misrouted.text)
 }
 
 async fn forward(
@@ -155,8 +155,8 @@ async fn forward(
     let (sent, answered) = match sent {
         Ok(sent) => sent,
         Err(error) => {
-            let response = answer::error(recognised.dialect, None, error.class, &error.text);
-            let status = response.status().as_u16();
+            let status = recognised.dialect.error_status(error.class);
+            let response = answer::error(recognised.dialect, status, error.class, &error.text);
             if let Some(watch) = watch {
                 watch.finish(End::Failed { class: error.class, text: error.text, status });
             }
