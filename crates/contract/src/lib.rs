@@ -205,6 +205,8 @@ pub mod telemetry {
     pub const DIAGNOSIS_EVENT: &str = "outrigger.diagnosis";
     /// Event name of the log record that the GenAI conventions recommend for a failure.
     pub const EXCEPTION_EVENT: &str = "gen_ai.client.operation.exception";
+    /// Event name of the log record that holds a call's content, where that is asked for.
+    pub const DETAILS_EVENT: &str = "gen_ai.client.inference.operation.details";
 }
 
 /// Prefix of the sidecar's own environment variables.

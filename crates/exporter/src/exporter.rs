@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use outrigger_ledger::Recorder;
+use outrigger_ledger::{Recorder, Room};
 use tokio::runtime;
 use tokio::sync::watch;
 use tokio::task::LocalSet;
@@ -28,6 +28,9 @@ const GRACE: Duration = Duration::from_millis(500);
 
 /// How much the exporter gives way, of 19: a tenth of the weight of a thread at 0.
 const NICENESS: i32 = 10;
+
+/// Bytes of prompts and answers that are held at most, of calls under way and of those that wait to be sent.
+const CONTENT: usize = 16 * 1024 * 1024;
 
 /// Longest end that is waited for; a longer one could lie beyond the clock.
 const LONGEST: Duration = Duration::from_secs(86_400);
@@ -93,12 +96,15 @@ impl Exporter {
             wires(&settings)?
         };
         let traced = wires.traces.as_ref().map(|_| Tracing::of(&settings));
-        let wanted = Wanted { traces: traced, logs: wires.logs.is_some() };
+        let (logs, capture) = (wires.logs.is_some(), settings.capture);
+        let wanted = Wanted { traces: traced, logs, details: capture.emits };
+        let room = capture.wants(wires.traces.is_some(), logs).then(|| Arc::new(Room::new(CONTENT)));
         let tallies = Arc::new(Tallies::default());
         let (ending, ended) = mpsc::channel();
         wires.spool =
             settings.spool.as_ref().map(|spool| Spool::start(spool, &tallies, ending.clone())).transpose()?;
         let (slot, inbox) = inbox(inbox::ROOM, wanted, Arc::clone(&tallies));
+        let slot = slot.with_room(room);
         let (end, ends) = watch::channel(None);
         let counted = Arc::clone(&tallies);
         let about = About::default();

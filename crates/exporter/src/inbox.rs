@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use outrigger_ledger::{CallRecord, Recorder};
+use outrigger_ledger::{CallRecord, Recorder, Room};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
@@ -28,6 +28,8 @@ pub(crate) struct Wanted {
     pub(crate) traces: Option<Tracing>,
     /// Log records.
     pub(crate) logs: bool,
+    /// The event of a call's details.
+    pub(crate) details: bool,
 }
 
 /// What both ends share.
@@ -44,7 +46,7 @@ impl Shared {
     fn count(&self, record: &CallRecord, count: impl Fn(&Tally, u64)) {
         count(&self.tallies.calls, 1);
         if self.wanted.logs {
-            count(self.tallies.of(Signal::Logs), schema::log_count(record));
+            count(self.tallies.of(Signal::Logs), schema::log_count(record, self.wanted.details));
         }
         if self.wanted.traces.is_some_and(|tracing| tracing.wants(record)) {
             count(self.tallies.of(Signal::Traces), schema::span_count(record));
@@ -57,6 +59,14 @@ impl Shared {
 pub(crate) struct Slot {
     queue: mpsc::Sender<Arc<CallRecord>>,
     shared: Arc<Shared>,
+    room: Option<Arc<Room>>,
+}
+
+impl Slot {
+    /// The same, whose calls come with their content.
+    pub(crate) fn with_room(self, room: Option<Arc<Room>>) -> Slot {
+        Slot { room, ..self }
+    }
 }
 
 /// The end that the exporter's thread reads.
@@ -71,7 +81,10 @@ pub(crate) struct Inbox {
 pub(crate) fn inbox(room: usize, wanted: Wanted, tallies: Arc<Tallies>) -> (Slot, Inbox) {
     let (sender, receiver) = mpsc::channel(room);
     let shared = Arc::new(Shared { tallies, wanted, asleep: AtomicBool::new(false), bell: Notify::new() });
-    (Slot { queue: sender, shared: Arc::clone(&shared) }, Inbox { queue: receiver, shared, visited: None })
+    (
+        Slot { queue: sender, shared: Arc::clone(&shared), room: None },
+        Inbox { queue: receiver, shared, visited: None },
+    )
 }
 
 impl Recorder for Slot {
@@ -92,6 +105,10 @@ impl Recorder for Slot {
         if self.shared.asleep.swap(false, Ordering::SeqCst) || crowded {
             self.shared.bell.notify_one();
         }
+    }
+
+    fn room(&self) -> Option<Arc<Room>> {
+        self.room.clone()
     }
 }
 

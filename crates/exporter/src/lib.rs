@@ -12,6 +12,7 @@
 
 mod announcer;
 mod backoff;
+mod content;
 mod control;
 mod counts;
 mod exporter;
@@ -28,6 +29,7 @@ mod transport;
 mod worker;
 
 pub use announcer::Announcer;
+pub use content::{PatternError, Redaction};
 pub use control::{CONTROL, ControlSpans, control_spans};
 pub use counts::{Count, Counts, CountsReader, DropCause, Drops};
 pub use exporter::{Exporter, StartError};
@@ -38,7 +40,7 @@ pub use schema::{
     ExportedPlace, ExportedTokens, ReadError, Sampler, VERSION as SCHEMA_VERSION,
 };
 pub use settings::{
-    AppInstrumented, AppTelemetry, Batching, CacheAttribute, CallSignal, Endpoint, GenAiMetrics,
+    AppInstrumented, AppTelemetry, Batching, CacheAttribute, CallSignal, Capture, Endpoint, GenAiMetrics,
     MetricSignal, NamedFile, Pod, Protocol, Pull, Settings, SettingsError, Signal, SpanLimits, Target,
     Temporality,
 };

@@ -47,6 +47,7 @@ pub(crate) struct Worker<W: Wire> {
     tracing: Tracing,
     logs: Option<Rc<Lane<W, Log>>>,
     hurry_logs: bool,
+    details: bool,
     /// Kept also where they are only scraped.
     metrics: Option<Metrics>,
     pushed: Option<MetricsOut<W>>,
@@ -92,13 +93,16 @@ impl<W: Wire + 'static> Worker<W> {
 
         let traces = settings.traces.as_ref().zip(wires.traces).map(|(signal, wire)| {
             let schema = Rc::clone(&schema);
-            let pack = move |batch: &[Spans], _: Content| schema.traces(batch.iter().map(Spans::traced));
+            let pack = move |batch: &[Spans], content: Content| {
+                schema.traces(batch.iter().map(Spans::traced), content)
+            };
             let endpoint = signal.target.endpoint.base();
             outfit.lane(Signal::Traces, endpoint, wire, Box::new(pack), bounds(signal.batching))
         });
         let logs = settings.logs.as_ref().zip(wires.logs).map(|(signal, wire)| {
             let schema = Rc::clone(&schema);
-            let pack = move |batch: &[Log], _: Content| schema.logs(batch.iter().map(Log::entry));
+            let pack =
+                move |batch: &[Log], content: Content| schema.logs(batch.iter().map(Log::entry), content);
             let endpoint = signal.target.endpoint.base();
             outfit.lane(Signal::Logs, endpoint, wire, Box::new(pack), bounds(signal.batching))
         });
@@ -120,6 +124,7 @@ impl<W: Wire + 'static> Worker<W> {
             tracing: Tracing::of(settings),
             logs,
             hurry_logs: hurry(&settings.logs),
+            details: settings.capture.emits,
             metrics,
             pushed,
             tallies,
@@ -252,6 +257,7 @@ impl<W: Wire + 'static> Worker<W> {
             open: Cell::new(open),
             recorded: Cell::new(self.logs.is_some()),
             counted: Cell::new(false),
+            details: self.details,
             fate: Cell::new(None),
             tallies: Arc::clone(&self.tallies),
         });

@@ -2,6 +2,7 @@
 //! No I/O and no clock: times are handed in.
 
 mod call;
+mod capture;
 mod cause;
 mod chain;
 mod decode;
@@ -23,6 +24,7 @@ mod told;
 mod trail;
 
 pub use call::{Calibrations, Call, CallStart, End, Socket, is_stream};
+pub use capture::{Captured, Conversation, OF_ONE_CALL, Room};
 pub use chain::{Chain, ChainedBy, Confidence, Parent};
 pub use deployments::Deployments;
 pub use har::{HarEntry, HarError, Made, replay as replay_har};
@@ -49,6 +51,11 @@ pub trait Recorder: Send + Sync {
 
     /// Says that a program did not accept our certificate for a provider's host.
     fn try_untrusted(&self, _provider: &'static str, _at: Timestamp) {}
+
+    /// Where the bodies of calls are to be kept for it; `None`, as by default, where it wants no content.
+    fn room(&self) -> Option<std::sync::Arc<Room>> {
+        None
+    }
 }
 
 /// A stream that has begun, and of which nothing has come for long.

@@ -1,4 +1,4 @@
-//! The record of one logical call: everything Outrigger says about it, and no content.
+//! The record of one logical call: everything Outrigger says about it. Content stands beside, and only where it was asked for.
 
 use outrigger_pricing::estimate::Estimate;
 use outrigger_pricing::{Atto, Completeness, Cost, Meter, Region, Tier, TokenUsage, reported};
@@ -292,6 +292,8 @@ pub struct CallRecord {
     pub logical: Logical,
     /// Its place among the calls that go on from one another; `None` where it is no conversation.
     pub chain: Option<Chain>,
+    /// Its bodies, where content was asked for; in no record that is sent.
+    pub content: Option<std::sync::Arc<crate::Captured>>,
     /// What later calls may refer to; of use to [`Trail`](crate::Trail) alone.
     pub marks: Marks,
 }

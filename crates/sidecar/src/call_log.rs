@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use outrigger_ledger::{CallRecord, Outcome, Recorder, Timestamp};
+use outrigger_ledger::{CallRecord, Outcome, Recorder, Room, Timestamp};
 use serde::Deserialize;
 
 use crate::logging::EVERY_CALL;
@@ -49,6 +49,10 @@ impl Recorder for Logged {
         if let Some(next) = &self.next {
             next.try_record(record);
         }
+    }
+
+    fn room(&self) -> Option<Arc<Room>> {
+        self.next.as_ref()?.room()
     }
 }
 

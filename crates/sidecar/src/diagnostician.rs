@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use outrigger_diagnosis::{Change, Diagnosis, Kind, Verdict, is_sign};
 use outrigger_exporter::Announcer;
-use outrigger_ledger::{CallRecord, Recorder, SilentStream, Timestamp};
+use outrigger_ledger::{CallRecord, Recorder, Room, SilentStream, Timestamp};
 use outrigger_pricing::PriceBook;
 use tokio::sync::mpsc::error::{TryRecvError, TrySendError};
 use tokio::sync::{Notify, mpsc};
@@ -126,6 +126,10 @@ impl Recorder for Shown {
     fn try_untrusted(&self, provider: &'static str, at: Timestamp) {
         let _full = self.shown.try_send(Sight::Untrusted(provider, at));
         self.bell.0.notify_one();
+    }
+
+    fn room(&self) -> Option<Arc<Room>> {
+        self.recorder.room()
     }
 }
 

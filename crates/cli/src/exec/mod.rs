@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use outrigger_contract::trust_variables::Trust;
 use outrigger_exporter::Exporter;
-use outrigger_ledger::{CallRecord, Recorder};
+use outrigger_ledger::{CallRecord, Recorder, Room};
 use outrigger_sidecar::{Bound, Deployment, MetricsPort, Running, Settings, UpstreamOverride, status};
 
 use crate::bill::{Bill, Telemetry};
@@ -249,6 +249,10 @@ impl Recorder for Both {
     fn try_record(&self, record: Arc<CallRecord>) {
         self.0.try_record(Arc::clone(&record));
         self.1.try_record(record);
+    }
+
+    fn room(&self) -> Option<Arc<Room>> {
+        self.0.room()
     }
 }
 

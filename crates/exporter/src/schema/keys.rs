@@ -48,6 +48,10 @@ pub(super) const PROMPT_NAME: &str = "gen_ai.prompt.name";
 pub(super) const PROMPT_VERSION: &str = "gen_ai.prompt.version";
 pub(super) const REASONING_LEVEL: &str = "gen_ai.request.reasoning.level";
 pub(super) const PREVIOUS_RESPONSE: &str = "gen_ai.request.previous_response.id";
+pub(super) const SYSTEM_INSTRUCTIONS: &str = "gen_ai.system_instructions";
+pub(super) const INPUT_MESSAGES: &str = "gen_ai.input.messages";
+pub(super) const OUTPUT_MESSAGES: &str = "gen_ai.output.messages";
+pub(super) const TOOL_DEFINITIONS: &str = "gen_ai.tool.definitions";
 pub(super) const RESPONSE_ID: &str = "gen_ai.response.id";
 pub(crate) const RESPONSE_MODEL: &str = "gen_ai.response.model";
 pub(super) const FINISH_REASONS: &str = "gen_ai.response.finish_reasons";
@@ -135,6 +139,8 @@ pub(super) const fn named_by(who: Who) -> &'static str {
 }
 /// On spans and records: the verdicts that the call shows.
 pub(super) const VERDICTS: &str = "outrigger.verdicts";
+/// On spans and events: what of the content is missing, and why.
+pub(super) const CONTENT_LACKS: &str = "outrigger.content.lacks";
 pub(super) const DIAGNOSIS_KIND: &str = "outrigger.diagnosis.kind";
 pub(super) const DIAGNOSIS_STATE: &str = "outrigger.diagnosis.state";
 pub(super) const DIAGNOSIS_WHY: &str = "outrigger.diagnosis.why";

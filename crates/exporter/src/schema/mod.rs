@@ -2,6 +2,7 @@
 //! in every record; a change that a reader would notice raises it.
 
 mod attempt;
+mod details;
 mod diagnosis;
 pub(crate) mod keys;
 mod log;
@@ -19,7 +20,9 @@ use outrigger_diagnosis::Change;
 use outrigger_ledger::{CallRecord, Outcome, Timestamp};
 use prost::Message as _;
 
-use crate::{CacheAttribute, Settings};
+use crate::content::Told;
+use crate::lane::Content;
+use crate::{CacheAttribute, Capture, Redaction, Settings};
 
 pub use read::{
     ExportedAttempt, ExportedBefore, ExportedCall, ExportedCause, ExportedCost, ExportedLine, ExportedName,
@@ -42,6 +45,9 @@ const SCOPE_ITEMS: u32 = 2;
 const SCOPE_FIELD: u32 = 1;
 const ITEMS: u32 = 2;
 
+/// Bytes up to which a request takes content: receivers commonly refuse more than 4 MiB, and records must arrive.
+const CONTENT_UP_TO: usize = 2 * 1024 * 1024;
+
 /// Turns calls into requests of OTLP.
 pub(crate) struct Schema {
     /// `Resource`, encoded.
@@ -51,6 +57,8 @@ pub(crate) struct Schema {
     form: Form,
     /// Of records.
     bounds: Bounds,
+    capture: Capture,
+    redaction: Redaction,
 }
 
 /// What has log records.
@@ -101,11 +109,13 @@ impl Schema {
                 links: settings.spans.links,
             },
             bounds: Bounds { longest: settings.longest_value, ..Bounds::default() },
+            capture: settings.capture,
+            redaction: settings.redaction.clone(),
         }
     }
 
     /// One `ExportTraceServiceRequest` with the spans of all these.
-    pub(crate) fn traces<'a>(&self, traced: impl Iterator<Item = Traced<'a>>) -> Bytes {
+    pub(crate) fn traces<'a>(&self, traced: impl Iterator<Item = Traced<'a>>, content: Content) -> Bytes {
         let (mut items, mut item) = (self.items(), Vec::new());
         for one in traced {
             let call = match one {
@@ -116,7 +126,8 @@ impl Schema {
                 }
             };
             item.clear();
-            span::logical(call, self.form, &mut item);
+            let told = self.told(call, self.capture.spans, content, items.len());
+            span::logical(call, self.form, told.as_ref(), &mut item);
             delimited(&mut items, ITEMS, &item);
             for attempt in 0..call.attempts.len() {
                 item.clear();
@@ -128,7 +139,7 @@ impl Schema {
     }
 
     /// One `ExportLogsServiceRequest` with the records of all these.
-    pub(crate) fn logs<'a>(&self, entries: impl Iterator<Item = Entry<'a>>) -> Bytes {
+    pub(crate) fn logs<'a>(&self, entries: impl Iterator<Item = Entry<'a>>, content: Content) -> Bytes {
         let (mut items, mut item) = (self.items(), Vec::new());
         for entry in entries {
             item.clear();
@@ -140,6 +151,12 @@ impl Schema {
                     if log::exception(call, self.bounds, &mut item) {
                         delimited(&mut items, ITEMS, &item);
                     }
+                    if self.capture.emits {
+                        item.clear();
+                        let told = self.told(call, self.capture.events, content, items.len());
+                        details::event(call, self.form, told.as_ref(), &mut item);
+                        delimited(&mut items, ITEMS, &item);
+                    }
                 }
                 Entry::Verdict(change, at) => {
                     diagnosis::event(change, at, self.bounds, &mut item);
@@ -148,6 +165,12 @@ impl Schema {
             }
         }
         self.request(&items)
+    }
+
+    /// What a call said, where it is to be shown in a request that is so large already.
+    fn told(&self, call: &CallRecord, wanted: bool, content: Content, size: usize) -> Option<Told> {
+        let captured = call.content.as_ref().filter(|_| wanted && content == Content::Whole)?;
+        Some(if size < CONTENT_UP_TO { Told::of(captured, &self.redaction) } else { Told::left_out() })
     }
 
     /// Collected metrics, with our resource on them so that all signals name the same origin.
@@ -185,9 +208,9 @@ pub(crate) fn span_count(call: &CallRecord) -> u64 {
     1 + call.attempts.len() as u64
 }
 
-/// How many log records a call has: its own, and the event of its failure.
-pub(crate) fn log_count(call: &CallRecord) -> u64 {
-    1 + u64::from(call.outcome == Outcome::Failed && call.cause.is_some())
+/// How many log records a call has: its own, the event of its failure, and that of its details where there are such.
+pub(crate) fn log_count(call: &CallRecord, details: bool) -> u64 {
+    1 + u64::from(details) + u64::from(call.outcome == Outcome::Failed && call.cause.is_some())
 }
 
 /// How many points are in collected metrics.

@@ -16,7 +16,10 @@ use outrigger_providers::Who;
 
 use super::tests::{settings, spans};
 use super::*;
+use crate::content::testing::talkative;
 use crate::testing::calls::{answered, failed, named};
+
+const CAPTURE: (&str, &str) = ("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "SPAN_AND_EVENT");
 
 const DOCUMENT: &str = include_str!("../../../../docs/traces.md");
 
@@ -35,6 +38,7 @@ fn everything() -> Vec<CallRecord> {
     for who in Who::ALL {
         call.identity.set(who, named(Source::Header, "x", "p"));
     }
+    call.content = Some(talkative());
     call.instrumented = Some(Instrumented::AnthropicSdk);
     call.deployed_model = Some("gpt-5".to_owned());
     call.otel_provider = "openai";
@@ -109,6 +113,13 @@ fn sent() -> BTreeMap<&'static str, BTreeMap<String, &'static str>> {
             &[("OUTRIGGER_GENAI_CACHE_ATTRIBUTE", "cache_creation")],
             &[("OUTRIGGER_APP_TELEMETRY", "link"), ("OUTRIGGER_APP_INSTRUMENTED", "always")],
         ] {
+            let variables = &[variables, &[CAPTURE]].concat();
+            let details =
+                Schema::new(&settings(variables)).logs([Entry::Call(call)].into_iter(), Content::Whole);
+            let details = ExportLogsServiceRequest::decode(details).unwrap();
+            let details = details.resource_logs[0].scope_logs[0].log_records.last().unwrap();
+            assert_eq!(details.event_name, "gen_ai.client.inference.operation.details");
+            take("details", &details.attributes);
             for (at, span) in spans(call, variables).into_iter().enumerate() {
                 take(if at == 0 { "call" } else { "attempt" }, &span.attributes);
                 for link in &span.links {
@@ -116,7 +127,7 @@ fn sent() -> BTreeMap<&'static str, BTreeMap<String, &'static str>> {
                 }
             }
         }
-        let request = Schema::new(&settings(&[])).logs([Entry::Call(call)].into_iter());
+        let request = Schema::new(&settings(&[])).logs([Entry::Call(call)].into_iter(), Content::Whole);
         let request = ExportLogsServiceRequest::decode(request).unwrap();
         let records = &request.resource_logs[0].scope_logs[0].log_records;
         take("record", &records[0].attributes);
@@ -137,7 +148,8 @@ fn sent() -> BTreeMap<&'static str, BTreeMap<String, &'static str>> {
         next_step: "a step".to_owned(),
     };
     for change in [Change::Began(verdict.clone()), Change::Ended(verdict, "such a call was answered")] {
-        let request = Schema::new(&settings(&[])).logs([Entry::Verdict(&change, Timestamp(3))].into_iter());
+        let request = Schema::new(&settings(&[]))
+            .logs([Entry::Verdict(&change, Timestamp(3))].into_iter(), Content::Whole);
         let request = ExportLogsServiceRequest::decode(request).unwrap();
         let event = &request.resource_logs[0].scope_logs[0].log_records[0];
         assert_eq!((event.event_name.as_str(), event.time_unix_nano), ("outrigger.diagnosis", 3));
@@ -166,6 +178,8 @@ fn every_attribute_is_documented_with_its_type_and_no_other() {
         ("call", &["The span of a call", "Both"][..]),
         ("attempt", &["The span of an attempt"]),
         ("link", &["Links"]),
+        // What stands in several tables is what the last one says.
+        ("details", &["The span of a call", "Both", "The event of a call's details"]),
         ("record", &["The record", "Both"]),
         ("exception", &["The event of a failure"]),
         ("diagnosis", &["The event of a verdict"]),

@@ -11,10 +11,10 @@ use outrigger_pricing::{Atto, Completeness, Kind, Meter, TokenUsage};
 use outrigger_providers::Who;
 use prost::Message as _;
 
-use super::Form;
-use super::keys;
 use super::value::{Attributes, cut, hex, seconds};
+use super::{Form, details, keys};
 use crate::CacheAttribute;
+use crate::content::Told;
 
 /// Span flags: the lower byte is the trace flags; these two bits say that the parent is another process's span.
 pub(super) const HAS_IS_REMOTE: u32 = 0x100;
@@ -24,7 +24,7 @@ const IS_REMOTE: u32 = 0x200;
 pub(super) const ATTRIBUTES: u32 = 9;
 
 /// Writes the span of the call as its caller saw it: from the request to the end of the answer.
-pub(super) fn logical(call: &CallRecord, form: Form, out: &mut Vec<u8>) {
+pub(super) fn logical(call: &CallRecord, form: Form, told: Option<&Told>, out: &mut Vec<u8>) {
     let operation = call.operation.as_str();
     let parent = call.span.parent_span_id;
     let remote = parent.is_some() && !call.is_under_first_attempt();
@@ -52,6 +52,9 @@ pub(super) fn logical(call: &CallRecord, form: Form, out: &mut Vec<u8>) {
     span.encode_raw(out);
     let mut all = Attributes::new(out, ATTRIBUTES, form.bounds);
     attributes(&mut all, call, form);
+    if let Some(told) = told {
+        details::on_span(&mut all, told, form.bounds);
+    }
     let dropped = all.dropped();
     say_dropped(dropped, out);
 }
@@ -101,7 +104,8 @@ fn status(call: &CallRecord) -> Option<Status> {
     })
 }
 
-fn attributes(attributes: &mut Attributes<'_>, call: &CallRecord, form: Form) {
+/// All but the content. Shared with the event.
+pub(super) fn attributes(attributes: &mut Attributes<'_>, call: &CallRecord, form: Form) {
     identity(attributes, call);
     request(attributes, call);
     response(attributes, call);

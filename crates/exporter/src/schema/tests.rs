@@ -28,13 +28,13 @@ pub(super) fn settings(variables: &[(&str, &str)]) -> Settings {
 }
 
 pub(super) fn spans(call: &CallRecord, variables: &[(&str, &str)]) -> Vec<Span> {
-    let bytes = Schema::new(&settings(variables)).traces([Traced::Call(call)].into_iter());
+    let bytes = Schema::new(&settings(variables)).traces([Traced::Call(call)].into_iter(), Content::Whole);
     let mut request = ExportTraceServiceRequest::decode(bytes).unwrap();
     std::mem::take(&mut request.resource_spans[0].scope_spans[0].spans)
 }
 
 pub(super) fn log(call: &CallRecord) -> LogRecord {
-    let bytes = Schema::new(&settings(&[])).logs([Entry::Call(call)].into_iter());
+    let bytes = Schema::new(&settings(&[])).logs([Entry::Call(call)].into_iter(), Content::Whole);
     let mut request = ExportLogsServiceRequest::decode(bytes).unwrap();
     request.resource_logs[0].scope_logs[0].log_records.remove(0)
 }
@@ -520,12 +520,12 @@ fn what_the_apps_own_span_counts_is_not_counted_again() {
 #[test]
 fn a_failure_is_an_event_of_its_own_as_well() {
     let records = |call: &CallRecord| {
-        let bytes = Schema::new(&settings(&[])).logs([Entry::Call(call)].into_iter());
+        let bytes = Schema::new(&settings(&[])).logs([Entry::Call(call)].into_iter(), Content::Whole);
         let mut request = ExportLogsServiceRequest::decode(bytes).unwrap();
         std::mem::take(&mut request.resource_logs[0].scope_logs[0].log_records)
     };
     for call in [answered(), failed()] {
-        assert_eq!(records(&call).len() as u64, log_count(&call));
+        assert_eq!(records(&call).len() as u64, log_count(&call, false));
     }
     let event = &records(&failed())[1];
     assert_eq!(event.event_name, "gen_ai.client.operation.exception");
@@ -774,7 +774,7 @@ proptest! {
 
         let mut all = spans(&call, &variables).into_iter().flat_map(|span| span.attributes).collect::<Vec<_>>();
         let schema = Schema::new(&settings(&variables));
-        let logs = ExportLogsServiceRequest::decode(schema.logs([Entry::Call(&call)].into_iter())).unwrap();
+        let logs = ExportLogsServiceRequest::decode(schema.logs([Entry::Call(&call)].into_iter(), Content::Whole)).unwrap();
         let resource = logs.resource_logs[0].resource.clone().unwrap();
         let records = logs.resource_logs[0].scope_logs[0].log_records.iter();
         all.extend(records.flat_map(|record| record.attributes.clone()));
@@ -815,7 +815,7 @@ fn spans_may_have_a_bound_of_their_own() {
     let variables =
         [("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "50"), ("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "7")];
     assert_eq!(model(&spans(&call, &variables)[0].attributes), r#"gen_ai.response.model = """#.len() + 7);
-    let logs = Schema::new(&settings(&variables)).logs([Entry::Call(&call)].into_iter());
+    let logs = Schema::new(&settings(&variables)).logs([Entry::Call(&call)].into_iter(), Content::Whole);
     let logs = ExportLogsServiceRequest::decode(logs).unwrap();
     let record = &logs.resource_logs[0].scope_logs[0].log_records[0];
     assert_eq!(model(&record.attributes), r#"gen_ai.response.model = """#.len() + 50);

@@ -6,6 +6,7 @@
 
 use crate::settings::LONGEST_VALUE;
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
+use serde_json::Value;
 
 /// Fields of `KeyValue`.
 const KEY: u32 = 1;
@@ -135,6 +136,13 @@ impl<'a> Attributes<'a> {
         self.put(key, delimited_len(array.len()), |out| delimited(out, ARRAY, &array));
     }
 
+    /// JSON as OTLP's own structure; what lies deeper than readers follow is text.
+    pub(super) fn structure(&mut self, key: &str, value: &Value) {
+        let mut bytes = Vec::new();
+        any(value, DEPTH, &mut bytes);
+        self.put(key, bytes.len(), |out| out.extend_from_slice(&bytes));
+    }
+
     #[expect(clippy::cast_sign_loss, reason = "protobuf writes a negative integer as its two's complement")]
     fn int(&mut self, key: &str, value: i64) {
         let value = value as u64;
@@ -157,6 +165,56 @@ impl<'a> Attributes<'a> {
         encode_key(VALUE, WireType::LengthDelimited, self.out);
         encode_varint(length as u64, self.out);
         value(self.out);
+    }
+}
+
+/// Levels of a structure. Common decoders stop at a hundred messages inside one another, and an object takes three.
+const DEPTH: usize = 16;
+
+/// Writes an `AnyValue`.
+#[expect(clippy::cast_sign_loss, reason = "protobuf writes a negative integer as its two's complement")]
+fn any(value: &Value, depth: usize, out: &mut Vec<u8>) {
+    match value {
+        Value::Null => {}
+        Value::String(text) => delimited(out, TEXT, text.as_bytes()),
+        Value::Bool(truth) => {
+            encode_key(TRUTH, WireType::Varint, out);
+            out.push((*truth).into());
+        }
+        Value::Number(number) => match (number.as_i64(), number.as_f64()) {
+            (Some(int), _) => {
+                encode_key(INT, WireType::Varint, out);
+                encode_varint(int as u64, out);
+            }
+            (None, double) => {
+                encode_key(DOUBLE, WireType::SixtyFourBit, out);
+                out.extend_from_slice(&double.unwrap_or_default().to_le_bytes());
+            }
+        },
+        Value::Array(_) | Value::Object(_) if depth == 0 => {
+            delimited(out, TEXT, value.to_string().as_bytes());
+        }
+        Value::Array(items) => {
+            let (mut array, mut bytes) = (Vec::new(), Vec::new());
+            for item in items {
+                bytes.clear();
+                any(item, depth - 1, &mut bytes);
+                delimited(&mut array, VALUES, &bytes);
+            }
+            delimited(out, ARRAY, &array);
+        }
+        Value::Object(members) => {
+            let (mut object, mut bytes, mut member) = (Vec::new(), Vec::new(), Vec::new());
+            for (name, value) in members {
+                bytes.clear();
+                any(value, depth - 1, &mut bytes);
+                member.clear();
+                delimited(&mut member, KEY, name.as_bytes());
+                delimited(&mut member, VALUE, &bytes);
+                delimited(&mut object, VALUES, &member);
+            }
+            delimited(out, OBJECT, &object);
+        }
     }
 }
 

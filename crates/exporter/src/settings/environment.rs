@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::capture;
 use super::endpoint::Written;
 use super::error::SettingsError;
 use super::limits;
@@ -77,6 +78,8 @@ pub(super) fn read(
         modality_attributes: modality_attributes(&variables)?,
         app_telemetry: app_telemetry(&variables)?,
         app_instrumented: app_instrumented(&variables)?,
+        capture: capture::capture(&variables)?,
+        redaction: capture::redaction(&variables)?,
         spool: None,
     })
 }

@@ -1,5 +1,6 @@
 //! What the exporter is told: the standard `OTEL_*` variables, read once through a getter, into checked values.
 
+mod capture;
 mod endpoint;
 mod environment;
 mod error;
@@ -12,8 +13,9 @@ use std::time::Duration;
 
 use http::HeaderMap;
 
-use crate::{Sampler, SpoolSettings};
+use crate::{Redaction, Sampler, SpoolSettings};
 
+pub use capture::Capture;
 pub use endpoint::Endpoint;
 pub use error::SettingsError;
 pub use pod::Pod;
@@ -289,6 +291,10 @@ pub struct Settings {
     pub app_telemetry: AppTelemetry,
     /// Which of the app's spans do.
     pub app_instrumented: AppInstrumented,
+    /// Where prompts and answers are shown.
+    pub capture: Capture,
+    /// What is taken out of them first.
+    pub redaction: Redaction,
     /// What is kept on disk while an endpoint is away; `None` is nothing.
     pub spool: Option<SpoolSettings>,
 }

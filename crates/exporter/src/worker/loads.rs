@@ -24,6 +24,8 @@ pub(super) struct Call {
     /// What has become of it so far: it arrived if any lane brought it through; else its record says why it is lost, or
     /// its spans where no record was wanted.
     pub(super) fate: Cell<Option<Fate>>,
+    /// Whether it has an event of its details.
+    pub(super) details: bool,
     pub(super) tallies: Arc<Tallies>,
 }
 
@@ -130,7 +132,7 @@ impl Log {
 impl Freight for Log {
     fn weight(&self) -> u64 {
         match self {
-            Log::Call(call, _) => schema::log_count(&call.record),
+            Log::Call(call, _) => schema::log_count(&call.record, call.details),
             Log::Verdict(_) => 1,
         }
     }

@@ -84,7 +84,8 @@ async fn play_all(
     let tallies = Arc::new(Tallies::default());
     let traces_wanted = settings.traces.as_ref().map(|_| Tracing::of(&settings));
     let spool = directory.map(|directory| spool(directory, &tallies, 1 << 20));
-    let wanted = Wanted { traces: traces_wanted, logs: settings.logs.is_some() };
+    let wanted =
+        Wanted { traces: traces_wanted, logs: settings.logs.is_some(), details: settings.capture.emits };
     let (slot, inbox) = inbox(ROOM, wanted, Arc::clone(&tallies));
     let (announcer, announced) = announcer(About::default(), wanted.logs, &tallies);
     let (end, ends) = watch::channel(None);
@@ -222,7 +223,7 @@ async fn a_delay_that_the_user_set_is_honoured_for_failed_calls_too() {
 async fn calls_that_end_close_together_wake_the_thread_once() {
     let (slot, mut inbox) = inbox(
         ROOM,
-        Wanted { traces: Some(Tracing::of(&settings(&[]))), logs: true },
+        Wanted { traces: Some(Tracing::of(&settings(&[]))), logs: true, details: false },
         Arc::new(Tallies::default()),
     );
     let local = LocalSet::new();
@@ -515,7 +516,7 @@ proptest! {
                 ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "4"),
             ]);
             let tallies = Arc::new(Tallies::default());
-            let wanted = Wanted { traces: Some(Tracing::of(&settings)), logs: true };
+            let wanted = Wanted { traces: Some(Tracing::of(&settings)), logs: true, details: false };
             let (slot, inbox) = inbox(4, wanted, Arc::clone(&tallies));
             let (_announcer, announced) = announcer(About::default(), true, &tallies);
             let (end, ends) = watch::channel(None);

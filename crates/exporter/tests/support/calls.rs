@@ -127,6 +127,7 @@ pub(crate) fn answered() -> CallRecord {
         attempts: vec![attempt],
         logical: Logical::alone(CallId([0xab; 16])),
         chain: None,
+        content: None,
         marks: Marks::default(),
     }
 }

@@ -254,6 +254,7 @@ impl About {
             attempts,
             logical: Logical::alone(self.id),
             chain: None,
+            content: None,
             marks,
         }
     }

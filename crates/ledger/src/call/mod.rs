@@ -25,7 +25,8 @@ use crate::decode::{Consumer, Decoder};
 use crate::guard::{FAULT, guarded};
 use crate::join::BodyHash;
 use crate::{
-    CallId, CallRecord, Deployments, IdentityRules, Marks, Mode, Times, Timestamp, Transport, cause,
+    CallId, CallRecord, Captured, Deployments, IdentityRules, Marks, Mode, Room, Times, Timestamp, Transport,
+    cause,
 };
 
 /// What is known when a request's head has been read.
@@ -85,6 +86,7 @@ pub struct Call {
     about: About,
     request: Decoder<Facts>,
     body: BodyHash,
+    captured: Option<Box<Captured>>,
     response: Option<Response>,
     times: Times,
     transport: Transport,
@@ -130,6 +132,7 @@ impl Call {
     #[must_use]
     pub fn begin(start: CallStart<'_>) -> Call {
         Call {
+            captured: None,
             body: BodyHash::new(),
             request: Decoder::new(
                 start.headers,
@@ -156,11 +159,22 @@ impl Call {
         self
     }
 
+    /// Keeps the bodies, of a format whose content can be read. `headers` are the request's.
+    #[must_use]
+    pub fn with_room(mut self, room: Option<&Arc<Room>>, headers: &HeaderMap) -> Call {
+        let reader = room.zip(self.about.recognised.dialect.canonical());
+        self.captured = reader.map(|(room, reader)| Box::new(Captured::new(reader, headers, room)));
+        self
+    }
+
     /// The next bytes of the request body, as the app sent them.
     pub fn request_chunk(&mut self, bytes: &[u8]) {
         self.transport.request_bytes += bytes.len() as u64;
         self.request.push(bytes);
         self.body.take(bytes);
+        if let Some(captured) = &mut self.captured {
+            captured.request_chunk(bytes);
+        }
     }
 
     /// An upstream connection carries the call.
@@ -195,6 +209,9 @@ impl Call {
             texts: TextScan::of_answer(members),
         };
         self.body.finish();
+        if let Some(captured) = &mut self.captured {
+            captured.response_head(headers);
+        }
         self.response = Some(Response {
             head: Head::new(self.about.service, status, headers, at),
             body: Decoder::new(headers, metered),
@@ -205,6 +222,9 @@ impl Call {
     pub fn response_chunk(&mut self, bytes: &[u8], at: Timestamp) {
         self.transport.response_bytes += bytes.len() as u64;
         let Some(response) = &mut self.response else { return };
+        if let Some(captured) = &mut self.captured {
+            captured.response_chunk(bytes);
+        }
         response.body.push(bytes);
         if self.times.first_content.is_none()
             && self.about.hung_up.is_none()
@@ -234,7 +254,7 @@ impl Call {
             tool_calls: metered.map(|metered| metered.emitted.ids()).unwrap_or_default(),
             resent: Some(self.about.resent.with_body(self.body.finish())),
         };
-        self.about.record(
+        let mut record = self.about.record(
             Seen {
                 operation: self.about.recognised.operation,
                 facts: tidied(facts.flatten().unwrap_or_default()),
@@ -248,7 +268,9 @@ impl Call {
                 end,
             },
             book,
-        )
+        );
+        record.content = self.captured.map(|captured| Arc::from(captured));
+        record
     }
 }
 

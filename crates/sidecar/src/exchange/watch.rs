@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 use outrigger_ledger::{
-    Calibrations, Call, CallId, CallRecord, CallStart, Deployments, End, IdentityRules, Recorder, Socket,
+    Calibrations, Call, CallId, CallRecord, CallStart, Deployments, End, IdentityRules, Recorder, Room, Socket,
     Timestamp, Trail,
 };
 use outrigger_pricing::PriceBook;
@@ -21,6 +21,8 @@ use crate::seen::Counters;
 /// Where finished records go.
 pub(crate) struct Records {
     recorder: Arc<dyn Recorder>,
+    /// Where bodies are kept, if anybody asked for content.
+    room: Option<Arc<Room>>,
     book: Arc<PriceBook>,
     pub(crate) deployments: Arc<Deployments>,
     /// Which names of users, sessions and steps are believed.
@@ -43,6 +45,7 @@ impl Records {
         counters: Arc<Counters>,
     ) -> Records {
         Records {
+            room: recorder.room(),
             recorder,
             book,
             deployments,
@@ -138,7 +141,11 @@ impl Watch {
         records.counters.calls.begin();
         let id = start.id;
         let call = catch_unwind(AssertUnwindSafe(|| {
-            Call::begin(start).with_deployments(&records.deployments).with_calibrations(&records.calibrations)
+            let headers = start.headers;
+            Call::begin(start)
+                .with_room(records.room.as_ref(), headers)
+                .with_deployments(&records.deployments)
+                .with_calibrations(&records.calibrations)
         }))
         .ok();
         if call.is_none() {
