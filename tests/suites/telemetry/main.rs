@@ -7,6 +7,7 @@
 )]
 
 mod alerts;
+mod content;
 mod control;
 mod dashboards;
 mod environment;

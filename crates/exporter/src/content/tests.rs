@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use outrigger_ledger::{OF_ONE_CALL, Room};
 use proptest::prelude::*;
@@ -9,8 +9,9 @@ use super::*;
 
 const LIMIT: usize = 2047;
 
-fn redaction() -> Redaction {
-    Redaction::with("").unwrap()
+fn redaction() -> &'static Redaction {
+    static RULES: LazyLock<Redaction> = LazyLock::new(|| Redaction::with("").unwrap());
+    &RULES
 }
 
 fn asked(content: &Value) -> Value {
@@ -67,7 +68,7 @@ fn messages_have_the_conventions_form() {
     });
     let told = Told::of(
         &captured(&request, &answered(&json!({ "role": "assistant", "content": "A cat." }))),
-        &redaction(),
+        redaction(),
     );
     assert_eq!(
         Value::Array(told.input),
@@ -101,7 +102,7 @@ fn what_was_not_kept_is_said() {
     let told = |request: &str, room: usize| {
         let room = Arc::new(Room::new(room));
         let record = call(request.as_bytes(), answer.as_bytes(), &room);
-        let told = Told::of(record.content.as_ref().unwrap(), &redaction());
+        let told = Told::of(record.content.as_ref().unwrap(), redaction());
         drop(record);
         assert_eq!(room.used(), 0, "what was taken is given back");
         (told.lacks, told.input.len(), told.output.len())
@@ -205,7 +206,7 @@ proptest! {
             3 => (asked(&json!("Hi")), tool_call(json!({ "deep": [{ "in": text }] }))),
             _ => (asked(&json!("Hi")), tool_call(json!({ text.as_str(): 1 }))),
         };
-        let told = Told::of(&captured(&request, &answered(&message)), &redaction());
+        let told = Told::of(&captured(&request, &answered(&message)), redaction());
         for items in [&told.input, &told.output] {
             for shown in [Value::Array(items.clone()), fit(items, limit).map(Value::Array).unwrap_or_default()] {
                 prop_assert!(!shown.to_string().contains(core(secret)), "{shown}");

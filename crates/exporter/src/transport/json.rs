@@ -45,7 +45,8 @@ mod tests {
     #[test]
     fn ids_are_hexadecimal_and_names_as_the_standard_writes_them() {
         let settings = Settings::read(None, |_| None).unwrap();
-        let body = Schema::new(&settings).traces([Traced::Call(&answered())].into_iter(), crate::lane::Content::Whole);
+        let body = Schema::new(&settings)
+            .traces([Traced::Call(&answered())].into_iter(), crate::lane::Content::Whole);
         let text: Value = serde_json::from_slice(&of(Signal::Traces, &body).unwrap()).unwrap();
         let span = &text["resourceSpans"][0]["scopeSpans"][0]["spans"][0];
         assert_eq!(span["traceId"], "01".repeat(16));

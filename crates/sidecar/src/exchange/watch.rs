@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 use outrigger_ledger::{
-    Calibrations, Call, CallId, CallRecord, CallStart, Deployments, End, IdentityRules, Recorder, Room, Socket,
-    Timestamp, Trail,
+    Calibrations, Call, CallId, CallRecord, CallStart, Deployments, End, IdentityRules, Recorder, Room,
+    Socket, Timestamp, Trail,
 };
 use outrigger_pricing::PriceBook;
 use outrigger_providers::Peer;
