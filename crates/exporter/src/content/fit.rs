@@ -25,8 +25,8 @@ pub(crate) fn fit(items: &[Value], limit: usize) -> Option<Vec<Value>> {
 /// The items that fit, with a word in the place of the others, and how many there are.
 fn from_both_ends(items: Vec<Value>, limit: usize) -> Option<(Vec<Value>, usize)> {
     let sizes: Vec<usize> = items.iter().map(|item| size(item) + 1).collect();
-    // Two brackets, and one comma less than there are items.
-    if 1 + sizes.iter().sum::<usize>() <= limit || items.is_empty() {
+    // With the brackets there is one byte more: commas are one less than items.
+    if sizes.iter().sum::<usize>() < limit || items.is_empty() {
         let count = items.len();
         return (limit >= 2).then_some((items, count));
     }

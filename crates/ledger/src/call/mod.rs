@@ -269,7 +269,7 @@ impl Call {
             },
             book,
         );
-        record.content = self.captured.map(|captured| Arc::from(captured));
+        record.content = self.captured.map(Arc::from);
         record
     }
 }
