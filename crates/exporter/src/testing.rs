@@ -2,6 +2,8 @@
 
 #[path = "../tests/support/calls.rs"]
 pub(crate) mod calls;
+#[path = "../tests/support/said.rs"]
+pub(crate) mod said;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;

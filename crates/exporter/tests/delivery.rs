@@ -7,6 +7,7 @@
     reason = "a test may end at the first surprise; the lints spare test functions but not their helpers"
 )]
 
+#[allow(dead_code, reason = "they serve other suites as well")]
 mod support;
 
 use std::net::{Ipv4Addr, TcpListener};

@@ -95,6 +95,12 @@ impl Body {
         self.bytes.extend_from_slice(bytes);
     }
 
+    /// Lets go what was kept, and gives the room back.
+    fn clear(&mut self, room: &Room) {
+        self.bytes = Vec::new();
+        room.give_back(std::mem::take(&mut self.taken));
+    }
+
     /// The body decoded, and whether it is all there.
     fn decoded(&self) -> (Vec<u8>, bool) {
         let mut decoder = Decoder::new(&self.coding, Kept::default());
@@ -145,11 +151,17 @@ impl Captured {
 
     pub(crate) fn request_chunk(&mut self, bytes: &[u8]) {
         self.request.push(bytes, OF_ONE_CALL, &self.room);
+        if self.request.lack.is_some() {
+            // A part of a request cannot be read; of an answer what came first can.
+            self.request.clear(&self.room);
+        }
     }
 
     /// A response begins; what came of an earlier one is let go.
     pub(crate) fn response_head(&mut self, headers: &HeaderMap) {
-        self.room.give_back(self.response.take().map_or(0, |(_, body)| body.taken));
+        if let Some((_, earlier)) = &mut self.response {
+            earlier.clear(&self.room);
+        }
         self.response = Some((framed(headers), Body::new(headers)));
     }
 

@@ -26,7 +26,7 @@ fn a_frame_is_shown_without_an_allocation() {
         let service = services::by_host(script.host).unwrap();
         let mut headers = HeaderMap::new();
         headers.insert("content-type", "text/event-stream".parse().unwrap());
-        let mut call = Call::begin(CallStart {
+        let call = Call::begin(CallStart {
             id: CallId([7; 16]),
             service,
             recognised: (service.recognise)(&Method::POST, script.path),
@@ -41,6 +41,8 @@ fn a_frame_is_shown_without_an_allocation() {
             identity: &Arc::default(),
             at: Timestamp(START),
         });
+        // Nobody asks for content.
+        let mut call = call.with_room(None, &headers);
         script.request.iter().for_each(|bytes| call.request_chunk(bytes));
         call.response_head(StatusCode::OK, &headers, Timestamp(START));
         call.response_chunk(&body.as_bytes()[..begin], Timestamp(START));

@@ -78,6 +78,12 @@ impl Operation {
     pub const fn is_inference(self) -> bool {
         !matches!(self, Operation::FetchResponse | Operation::CountTokens | Operation::Other)
     }
+
+    /// Whether a text is asked for: the inference of the conventions, which have other words for all else.
+    #[must_use]
+    pub const fn generates_text(self) -> bool {
+        matches!(self, Operation::Chat | Operation::GenerateContent | Operation::TextCompletion)
+    }
 }
 
 /// What a request says of itself: everything the span and the record need, no content.

@@ -100,6 +100,8 @@ impl Drop for Bell {
 impl Recorder for Shown {
     fn try_record(&self, record: Arc<CallRecord>) {
         let sign = is_sign(&record);
+        // The bodies take far more memory than the record.
+        let heavy = record.content.is_some();
         if sign {
             // Who has no room for it, or has ended, hands nothing on.
             if let Err(TrySendError::Full(sight) | TrySendError::Closed(sight)) =
@@ -113,7 +115,7 @@ impl Recorder for Shown {
             self.recorder.try_record(record);
         }
         // Calls that are well wait for one that is not, or for some company: each holds its record in memory.
-        if sign || self.shown.capacity() <= WAITING - TOGETHER {
+        if sign || heavy || self.shown.capacity() <= WAITING - TOGETHER {
             self.bell.0.notify_one();
         }
     }
@@ -232,6 +234,10 @@ fn say(change: &Change) {
 
 #[cfg(test)]
 mod tests {
+    use http::{HeaderMap, Method, StatusCode};
+    use outrigger_ledger::{Call, CallId, CallStart, End, Mode};
+    use outrigger_providers::services;
+
     use super::*;
 
     #[derive(Default)]
@@ -243,10 +249,7 @@ mod tests {
         }
     }
 
-    fn refused() -> Arc<CallRecord> {
-        use http::{HeaderMap, Method, StatusCode};
-        use outrigger_ledger::{Call, CallId, CallStart, End, Mode};
-        use outrigger_providers::services;
+    fn call(status: StatusCode, room: Option<&Arc<Room>>) -> Arc<CallRecord> {
         let service = services::by_host("api.openai.com").unwrap();
         let path = "/v1/chat/completions";
         let mut call = Call::begin(CallStart {
@@ -263,8 +266,10 @@ mod tests {
             http_version: "1.1",
             identity: &Arc::default(),
             at: now(),
-        });
-        call.response_head(StatusCode::UNAUTHORIZED, &HeaderMap::new(), now());
+        })
+        .with_room(room, &HeaderMap::new());
+        call.request_chunk(br#"{"model":"gpt-5"}"#);
+        call.response_head(status, &HeaderMap::new(), now());
         Arc::new(call.finish(End::Complete, now(), PriceBook::builtin()))
     }
 
@@ -274,7 +279,7 @@ mod tests {
         let (recorder, diagnostician) = diagnosed(Arc::clone(&kept) as _, None);
         let verdicts = diagnostician.verdicts();
         for _ in 0..2 * WAITING {
-            recorder.try_record(refused());
+            recorder.try_record(call(StatusCode::UNAUTHORIZED, None));
         }
         assert_eq!(*kept.0.lock().unwrap(), WAITING, "what has no room does not wait");
         drop(recorder);
@@ -282,5 +287,19 @@ mod tests {
         assert_eq!(*kept.0.lock().unwrap(), 2 * WAITING);
         let held: Vec<_> = verdicts.now().iter().map(|verdict| verdict.kind.as_str()).collect();
         assert_eq!(held, ["missing_key"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn bodies_are_not_held_until_other_calls_come() {
+        let (recorder, diagnostician) = diagnosed(Arc::new(Kept::default()), None);
+        let running = tokio::spawn(diagnostician.run());
+        let room = Arc::new(Room::new(1 << 20));
+        recorder.try_record(call(StatusCode::OK, Some(&room)));
+        assert!(room.used() > 0);
+        // Paused time passes only when nobody has anything to do.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        assert_eq!(room.used(), 0);
+        drop(recorder);
+        running.await.unwrap();
     }
 }

@@ -132,6 +132,9 @@ fn run(
     let telemetry = if port.is_some() { telemetry.scraped() } else { telemetry };
     let sends = telemetry.sends();
     let telemetry = telemetry.with_spool(settings.spool().filter(|_| sends));
+    if let Some(places) = telemetry.content() {
+        tracing::info!("prompts and answers are sent {places}, redacted: docs/content.md");
+    }
     if spans.is_some() && telemetry.traces.is_none() {
         tracing::warn!(
             "spans of the control plane are asked for, but traces are sent nowhere; set OTEL_EXPORTER_OTLP_ENDPOINT"

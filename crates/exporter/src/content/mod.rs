@@ -45,13 +45,11 @@ impl Told {
         told
     }
 
-    /// Of a call whose content had no room in the request to the endpoint.
-    pub(crate) fn left_out() -> Told {
-        Told { lacks: vec!["export full"], ..Told::default() }
+    /// Of a call whose content is left out of the request to the endpoint.
+    pub(crate) fn left_out(why: &'static str) -> Told {
+        Told { lacks: vec![why], ..Told::default() }
     }
 }
 
-#[cfg(test)]
-pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

@@ -21,9 +21,10 @@ const RULES: [(&str, &str); 7] = [
     (
         "key",
         concat!(
-            r"(?:sk-[A-Za-z0-9_-]{16,}|sk_(?:live|test)_[A-Za-z0-9]{16,}|AIza[A-Za-z0-9_-]{30,}|AQ\.[A-Za-z0-9_-]{20,}|gsk_[A-Za-z0-9]{20,}",
+            // Behind a letter it is the end of a word (`task-`, `risk-`), unless that is an escape's or digits follow.
+            r"(?:(?:(?-u:\b)|\\[a-z])sk-[A-Za-z0-9_-]{16,}|sk-[A-Za-z_-]*[0-9][A-Za-z0-9_-]{15,}|sk_(?:live|test)_[A-Za-z0-9]{16,}|AIza[A-Za-z0-9_-]{30,}|AQ\.[A-Za-z0-9_-]{20,}|gsk_[A-Za-z0-9]{20,}",
             r"|xai-[A-Za-z0-9]{20,}|pplx-[A-Za-z0-9]{20,}|hf_[A-Za-z0-9]{20,}|r8_[A-Za-z0-9]{20,}|nvapi-[A-Za-z0-9_-]{20,}|fw_[A-Za-z0-9]{20,}",
-            r"|csk-[A-Za-z0-9]{20,}|gh[oprsu]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|glpat-[A-Za-z0-9_-]{20,}|xox[abeoprs]-[A-Za-z0-9-]{10,})",
+            r"|csk-[A-Za-z0-9]{20,}|tgp_v1_[A-Za-z0-9_-]{20,}|gh[oprsu]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|glpat-[A-Za-z0-9_-]{20,}|xox[abeoprs]-[A-Za-z0-9-]{10,})",
         ),
     ),
     ("aws_key", r"(?:AKIA|ASIA)[A-Z0-9]{16}|ABSK[A-Za-z0-9+/=]{40,}"),
@@ -31,7 +32,8 @@ const RULES: [(&str, &str); 7] = [
         "aws_secret",
         r#"(?i:secret_?access_?key|aws_?secret(?:_?key)?|session_?token)["'\s]{0,4}[:=]["'\s]{0,4}[A-Za-z0-9/+=]{40,}"#,
     ),
-    ("bearer", r"(?i:bearer)\s+[A-Za-z0-9._~+/=-]{8,}"),
+    // A word behind it that is short and has no digit is English.
+    ("bearer", r"(?i:bearer)\s+(?:[A-Za-z._~+/=-]*[0-9][A-Za-z0-9._~+/=-]{7,}|[A-Za-z0-9._~+/=-]{20,})"),
     ("email", r"[\pL\pN._%+'-]+@[\pL\pN-]+(?:\.[\pL\pN-]+)+"),
 ];
 
@@ -63,7 +65,7 @@ impl Redaction {
     pub fn with(patterns: &str) -> Result<Redaction, PatternError> {
         let compiled = |line: usize, pattern: &str| {
             let built = RegexBuilder::new(pattern).size_limit(PATTERN).dfa_size_limit(4 * PATTERN).build();
-            built.map_err(|error| PatternError { line, why: error.to_string() })
+            built.map_err(|error| PatternError { line, why: why(&error) })
         };
         let mut rules = Vec::new();
         for (name, pattern) in RULES {
@@ -160,6 +162,18 @@ fn is_base64(text: &str) -> bool {
     let start = text.strip_prefix("data:").and_then(|rest| rest.split_once(";base64,"));
     let data = start.map_or(text, |(_, data)| data);
     data.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=_-\r\n".contains(&byte))
+}
+
+/// What is wrong with a pattern, in a line that does not repeat it.
+fn why(error: &regex::Error) -> String {
+    match error {
+        regex::Error::CompiledTooBig(limit) => format!("it takes more than {limit} bytes"),
+        error => {
+            let text = error.to_string();
+            let word = text.rsplit_once("error: ").map_or("its syntax is not regex's", |(_, word)| word);
+            word.to_owned()
+        }
+    }
 }
 
 impl fmt::Debug for Redaction {

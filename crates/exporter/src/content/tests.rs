@@ -4,14 +4,20 @@ use outrigger_ledger::{OF_ONE_CALL, Room};
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::testing::{call, captured};
 use super::*;
+use crate::testing::said::call;
 
 const LIMIT: usize = 2047;
 
 fn redaction() -> &'static Redaction {
     static RULES: LazyLock<Redaction> = LazyLock::new(|| Redaction::with("").unwrap());
     &RULES
+}
+
+/// Content of these two bodies.
+fn captured(request: &Value, answer: &Value) -> Arc<Captured> {
+    let room = Arc::new(Room::new(1 << 20));
+    call(request.to_string().as_bytes(), answer.to_string().as_bytes(), &room).content.unwrap()
 }
 
 fn asked(content: &Value) -> Value {
@@ -120,10 +126,26 @@ fn what_is_no_secret_stays() {
         "at 3 of 14 in 2026-01-02T03:04:05Z, call 1732588800000",
         "a task-list, sk- alone, user@host and 4111 1111 1111 1112",
         "order 978-3-16-148410-0",
+        "a risk-management-for-companies that asks the bearer politely",
     ] {
         let mut value = json!(plain);
         redaction().apply(&mut value);
         assert_eq!(value, json!(plain));
+    }
+}
+
+#[test]
+fn a_secret_is_seen_within_words_and_escapes_as_well() {
+    for (text, clean) in [
+        (r#"{\"key\":\"x\nsk-Abcdefghijklmnop0123456789\"}"#, r#"{\"key\":\"x[redacted:key]\"}"#),
+        ("密钥sk-abcdefghijklmnopqrstuvwxyz", "密钥[redacted:key]"),
+        ("OPENAI_API_KEY=sk-abcdefghijklmnopqrstuvwxyz", "OPENAI_API_KEY=[redacted:key]"),
+        ("\\u000ask-proj-0bcdefghijklmnopqrstuvwxyz", "\\u000a[redacted:key]"),
+        ("authorization: bearer 0a1b2c3d4e", "authorization: [redacted:bearer]"),
+    ] {
+        let mut value = json!(text);
+        redaction().apply(&mut value);
+        assert_eq!(value, json!(clean));
     }
 }
 
@@ -135,8 +157,9 @@ fn patterns_of_ones_own_hold_beside_the_others_and_a_bad_one_is_named() {
     assert_eq!(value, json!({ "[redacted:custom]": ["[redacted:custom] for [redacted:email]"] }));
     let error = Redaction::with("fine\n(open").unwrap_err();
     assert_eq!(error.line, 2);
-    assert!(error.to_string().contains("unclosed group"), "{error}");
-    assert_eq!(Redaction::with("\\w{5000}{50}").unwrap_err().line, 1);
+    assert_eq!(error.to_string(), "pattern 2 is no regular expression that can be used: unclosed group");
+    let huge = Redaction::with("\\w{5000}{50}").unwrap_err();
+    assert_eq!((huge.line, huge.why.as_str()), (1, "it takes more than 262144 bytes"));
 }
 
 #[test]

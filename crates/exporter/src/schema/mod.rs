@@ -58,7 +58,8 @@ pub(crate) struct Schema {
     /// Of records.
     bounds: Bounds,
     capture: Capture,
-    redaction: Redaction,
+    /// Without it no content is shown.
+    redaction: Option<Redaction>,
 }
 
 /// What has log records.
@@ -151,7 +152,7 @@ impl Schema {
                     if log::exception(call, self.bounds, &mut item) {
                         delimited(&mut items, ITEMS, &item);
                     }
-                    if self.capture.emits {
+                    if has_details(call, self.capture.emits) {
                         item.clear();
                         let told = self.told(call, self.capture.events, content, items.len());
                         details::event(call, self.form, told.as_ref(), &mut item);
@@ -169,8 +170,13 @@ impl Schema {
 
     /// What a call said, where it is to be shown in a request that is so large already.
     fn told(&self, call: &CallRecord, wanted: bool, content: Content, size: usize) -> Option<Told> {
-        let captured = call.content.as_ref().filter(|_| wanted && content == Content::Whole)?;
-        Some(if size < CONTENT_UP_TO { Told::of(captured, &self.redaction) } else { Told::left_out() })
+        let captured = call.content.as_ref().filter(|_| wanted)?;
+        let redaction = self.redaction.as_ref()?;
+        Some(match content {
+            Content::Left => Told::left_out("export spooled"),
+            Content::Whole if size >= CONTENT_UP_TO => Told::left_out("export full"),
+            Content::Whole => Told::of(captured, redaction),
+        })
     }
 
     /// Collected metrics, with our resource on them so that all signals name the same origin.
@@ -208,9 +214,15 @@ pub(crate) fn span_count(call: &CallRecord) -> u64 {
     1 + call.attempts.len() as u64
 }
 
+/// Whether a call has an event of its details, where there are such: the conventions have it for the making of texts alone.
+fn has_details(call: &CallRecord, details: bool) -> bool {
+    details && call.operation.generates_text()
+}
+
 /// How many log records a call has: its own, the event of its failure, and that of its details where there are such.
 pub(crate) fn log_count(call: &CallRecord, details: bool) -> u64 {
-    1 + u64::from(details) + u64::from(call.outcome == Outcome::Failed && call.cause.is_some())
+    1 + u64::from(has_details(call, details))
+        + u64::from(call.outcome == Outcome::Failed && call.cause.is_some())
 }
 
 /// How many points are in collected metrics.

@@ -16,8 +16,8 @@ use outrigger_providers::Who;
 
 use super::tests::{settings, spans};
 use super::*;
-use crate::content::testing::talkative;
 use crate::testing::calls::{answered, failed, named};
+use crate::testing::said::talkative;
 
 const CAPTURE: (&str, &str) = ("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "SPAN_AND_EVENT");
 
@@ -38,7 +38,7 @@ fn everything() -> Vec<CallRecord> {
     for who in Who::ALL {
         call.identity.set(who, named(Source::Header, "x", "p"));
     }
-    call.content = Some(talkative());
+    call.content = talkative().content;
     call.instrumented = Some(Instrumented::AnthropicSdk);
     call.deployed_model = Some("gpt-5".to_owned());
     call.otel_provider = "openai";

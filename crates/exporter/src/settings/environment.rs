@@ -44,6 +44,7 @@ pub(super) fn read(
     let traces = reader.call_signal(Signal::Traces, "OTEL_BSP")?;
     let logs = reader.call_signal(Signal::Logs, "OTEL_BLRP")?;
     let metrics = reader.metric_signal()?;
+    let capture = capture::capture(&variables)?;
 
     let mut resource = match variables.find("OTEL_RESOURCE_ATTRIBUTES") {
         Some(found) => attributes(&found)?,
@@ -78,8 +79,8 @@ pub(super) fn read(
         modality_attributes: modality_attributes(&variables)?,
         app_telemetry: app_telemetry(&variables)?,
         app_instrumented: app_instrumented(&variables)?,
-        capture: capture::capture(&variables)?,
-        redaction: capture::redaction(&variables)?,
+        capture,
+        redaction: capture::redaction(&variables, capture)?,
         spool: None,
     })
 }

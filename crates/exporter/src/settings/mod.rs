@@ -293,8 +293,8 @@ pub struct Settings {
     pub app_instrumented: AppInstrumented,
     /// Where prompts and answers are shown.
     pub capture: Capture,
-    /// What is taken out of them first.
-    pub redaction: Redaction,
+    /// What is taken out of them first; without it none is shown.
+    pub redaction: Option<Redaction>,
     /// What is kept on disk while an endpoint is away; `None` is nothing.
     pub spool: Option<SpoolSettings>,
 }
@@ -331,6 +331,12 @@ impl Settings {
     #[must_use]
     pub const fn sends(&self) -> bool {
         self.traces.is_some() || self.logs.is_some() || self.metrics.is_some()
+    }
+
+    /// Where prompts and answers are sent, in plain words; `None` is nowhere.
+    #[must_use]
+    pub const fn content(&self) -> Option<&'static str> {
+        self.capture.places(self.traces.is_some(), self.logs.is_some())
     }
 
     /// The same with metrics that can be scraped, unless the variables forbid it; [`crate::Exporter::scrape`] gives them.

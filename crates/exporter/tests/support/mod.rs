@@ -3,3 +3,4 @@
 pub(crate) mod calls;
 pub(crate) mod certificates;
 pub(crate) mod receiver;
+pub(crate) mod said;

@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use outrigger_pricing::estimate::{Calibration, Estimate, Side, TextCount};
 use outrigger_pricing::{Atto, Capability, Kind, Meter, ModelFacts, TokenUsage};
-use outrigger_providers::{Operation, StreamEnd};
+use outrigger_providers::StreamEnd;
 
 use crate::call::End;
 use crate::call::about::Seen;
@@ -57,13 +57,12 @@ impl Calibrations {
     /// Learns from a call whose tokens were reported, or estimates those that were not.
     pub(super) fn settle(&self, tokens: &mut Accounted, seen: &Seen<'_>, model: &Model<'_>) {
         let Some(texts) = &seen.texts else { return };
-        let in_texts = matches!(
-            seen.operation,
-            Operation::Chat | Operation::GenerateContent | Operation::TextCompletion
-        );
         // What we gave up, or what a recording lacks, went on unseen.
         let followed = !seen.fault && !matches!(seen.end, End::Abandoned);
-        if !in_texts || !followed || !seen.head.is_some_and(|head| is_good(head.status)) {
+        if !seen.operation.generates_text()
+            || !followed
+            || !seen.head.is_some_and(|head| is_good(head.status))
+        {
             return;
         }
         if tokens.provenance.is_reported() {

@@ -159,11 +159,14 @@ impl Call {
         self
     }
 
-    /// Keeps the bodies, of a format whose content can be read. `headers` are the request's.
+    /// Keeps the bodies where there is room, of a call that asks for a text in a format that can be read. `headers` are the request's.
     #[must_use]
     pub fn with_room(mut self, room: Option<&Arc<Room>>, headers: &HeaderMap) -> Call {
-        let reader = room.zip(self.about.recognised.dialect.canonical());
-        self.captured = reader.map(|(room, reader)| Box::new(Captured::new(reader, headers, room)));
+        let Some(room) = room.filter(|_| self.about.recognised.operation.generates_text()) else {
+            return self;
+        };
+        let reader = self.about.recognised.dialect.canonical();
+        self.captured = reader.map(|reader| Box::new(Captured::new(reader, headers, room)));
         self
     }
 
