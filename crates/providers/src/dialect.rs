@@ -188,6 +188,10 @@ pub trait Dialect: Sync {
     fn answers(&self) -> Option<&'static dyn crate::canonical::AnswerWriter> {
         None
     }
+    /// What writes requests out of the canonical form; `None` where nothing does yet.
+    fn requests(&'static self) -> Option<&'static dyn crate::canonical::RequestWriter> {
+        None
+    }
     /// A reader for one request body.
     fn request_reader(&self) -> Box<dyn RequestReader>;
     /// A meter for one response with this head.

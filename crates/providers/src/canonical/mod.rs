@@ -6,6 +6,7 @@
 //! body of an answer   Reader::answer    Answer    choices of parts, why each ended
 //! events of a stream  StreamReader      Event     what opens, grows and closes; Fold makes an Answer of them
 //! an answer back      AnswerWriter      Said      blocks one after another, as every format can say them
+//! and back            RequestWriter     Request   once it is fitted to what the format can say
 //! ```
 //!
 //! What has no word here is kept beside under its own name (`rest`), or whole ([`Body::Generic`]); nothing is dropped in silence.
@@ -18,6 +19,8 @@ mod fault;
 mod fields;
 mod part;
 mod request;
+mod turns;
+mod writing;
 
 use serde_json::Value;
 
@@ -32,6 +35,11 @@ pub(crate) use fault::Within;
 pub(crate) use fields::{Fields, one_or_more};
 pub use part::{Arguments, Body, CacheHint, Call, Modality, Part, Role, Seal};
 pub use request::{Effort, Format, Message, Request, Sampling, Tool, ToolChoice, ToolKind};
+pub(crate) use turns::{By, Turn, joined, turns};
+pub(crate) use writing::{
+    Fate, IdRule, Mark, NameRule, STEPS, Schemas, SomeTools, StrictTools, Thinking, fates,
+};
+pub use writing::{Form, Manner, RequestWriter};
 
 /// Reads a wire format into the canonical form.
 pub trait Reader: Sync {

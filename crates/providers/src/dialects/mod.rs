@@ -17,10 +17,12 @@ pub mod openai_completions;
 pub mod openai_embeddings;
 mod openai_errors;
 pub mod openai_media;
+mod openai_models;
 mod openai_names;
 pub mod openai_realtime;
 pub mod openai_responses;
 mod openai_sockets;
+pub(crate) mod openai_strict;
 mod peek;
 
 use crate::Dialect;

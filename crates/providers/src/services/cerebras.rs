@@ -1,6 +1,6 @@
 //! Cerebras: OpenAI's format, with times beside the usage.
 
-use crate::dialects::openai_chat::OpenAiChat;
+use crate::dialects::openai_chat::{OpenAiChat, TakenEffort, Takes};
 use crate::services::compatible::recognised;
 use crate::{FailureClass, Service};
 
@@ -10,6 +10,14 @@ static CHAT: OpenAiChat = OpenAiChat {
         ("too_many_requests_error", FailureClass::RateLimit),
         ("wrong_api_key", FailureClass::Authentication),
     ],
+    takes: &Takes {
+        newest_bound: true,
+        parallel: true,
+        strict: true,
+        effort: TakenEffort::Steps(&["low", "medium", "high"]),
+        image_urls: false,
+        ..Takes::COMMON
+    },
     ..OpenAiChat::PLAIN
 };
 

@@ -3,11 +3,22 @@
 use serde::Deserialize;
 
 use crate::Service;
-use crate::dialects::openai_chat::{ChatUsage, OpenAiChat};
+use crate::dialects::openai_chat::{ChatUsage, OpenAiChat, Takes};
 use crate::services::compatible::recognised;
 
-static CHAT: OpenAiChat =
-    OpenAiChat { amend, finish: &[("insufficient_system_resource", "error")], ..OpenAiChat::PLAIN };
+static CHAT: OpenAiChat = OpenAiChat {
+    amend,
+    finish: &[("insufficient_system_resource", "error")],
+    takes: &Takes {
+        seed: None,
+        penalties: true,
+        stops: 16,
+        image_urls: false,
+        wants_thoughts: true,
+        ..Takes::COMMON
+    },
+    ..OpenAiChat::PLAIN
+};
 
 pub(super) static SERVICE: Service = Service {
     id: "deepseek",

@@ -1,8 +1,20 @@
 //! Fireworks (wire formats, section 1.10): OpenAI's format and Anthropic's under a prefix.
 
 use crate::Service;
-use crate::dialects::openai_chat::OPENAI_CHAT;
+use crate::dialects::openai_chat::{OpenAiChat, TakenEffort, Takes};
 use crate::services::compatible::recognised;
+
+static CHAT: OpenAiChat = OpenAiChat {
+    takes: &Takes {
+        parallel: true,
+        schema: true,
+        effort: TakenEffort::Steps(&["low", "medium", "high"]),
+        penalties: true,
+        top_k: true,
+        ..Takes::COMMON
+    },
+    ..OpenAiChat::PLAIN
+};
 
 pub(super) static SERVICE: Service = Service {
     id: "fireworks",
@@ -10,6 +22,6 @@ pub(super) static SERVICE: Service = Service {
     hosts: &["api.fireworks.ai"],
     key_variable: "FIREWORKS_API_KEY",
     key_headers: &["authorization", "x-api-key"],
-    recognise: |method, path| recognised(&OPENAI_CHAT, method, path),
+    recognise: |method, path| recognised(&CHAT, method, path),
     ..Service::ROW
 };

@@ -1,7 +1,7 @@
 //! Groq (wire formats, section 1.10). Its streams carry the usage in a member of their own, whether or not it was asked
 //! for.
 
-use crate::dialects::openai_chat::{OpenAiChat, chunk_with};
+use crate::dialects::openai_chat::{OpenAiChat, TakenEffort, Takes, chunk_with};
 use crate::services::compatible::recognised;
 use crate::{FailureClass, Service, StreamedUsage};
 
@@ -14,6 +14,13 @@ static CHAT: OpenAiChat = OpenAiChat {
     ],
     // Flex capacity is used up; the client called the request off.
     statuses: &[(498, FailureClass::Overloaded), (499, FailureClass::Other)],
+    takes: &Takes {
+        newest_bound: true,
+        parallel: true,
+        schema: true,
+        effort: TakenEffort::Steps(&["low", "medium", "high"]),
+        ..Takes::COMMON
+    },
     ..OpenAiChat::PLAIN
 };
 

@@ -4,11 +4,28 @@
 use outrigger_pricing::Meter;
 use serde::Deserialize;
 
-use crate::dialects::openai_chat::{ChatUsage, Details, OpenAiChat};
+use crate::canonical::IdRule;
+use crate::dialects::openai_chat::{ChatUsage, Details, OpenAiChat, Takes};
 use crate::services::compatible::recognised;
 use crate::{Service, StreamedUsage};
 
-static CHAT: OpenAiChat = OpenAiChat { amend, finish: &[("model_length", "length")], ..OpenAiChat::PLAIN };
+static CHAT: OpenAiChat = OpenAiChat {
+    amend,
+    finish: &[("model_length", "length")],
+    // It refuses members that it does not know.
+    takes: &Takes {
+        parallel: true,
+        strict: true,
+        seed: Some("random_seed"),
+        penalties: true,
+        required: "any",
+        lists: true,
+        usage: false,
+        ids: IdRule::Exactly(9),
+        ..Takes::COMMON
+    },
+    ..OpenAiChat::PLAIN
+};
 
 pub(super) static SERVICE: Service = Service {
     id: "mistral",

@@ -4,9 +4,14 @@
 use http::Method;
 
 use crate::dialects::ollama::Ollama;
-use crate::dialects::openai_chat::OPENAI_CHAT;
+use crate::dialects::openai_chat::{OpenAiChat, Takes};
 use crate::services::compatible::recognised;
 use crate::{Addressed, Operation, Recognised, Service};
+
+static CHAT: OpenAiChat = OpenAiChat {
+    takes: &Takes { schema: true, penalties: true, image_urls: false, ..Takes::COMMON },
+    ..OpenAiChat::PLAIN
+};
 
 pub(super) static SERVICE: Service = Service {
     id: "ollama",
@@ -38,7 +43,7 @@ pub(super) fn addressed(path: &str) -> Addressed {
 
 fn recognise(method: &Method, path: &str) -> Recognised {
     if path.starts_with("/v1/") {
-        return recognised(&OPENAI_CHAT, method, path);
+        return recognised(&CHAT, method, path);
     }
     let operation = if method == Method::POST { operation(path) } else { Operation::Other };
     Recognised { dialect: &Ollama, operation }

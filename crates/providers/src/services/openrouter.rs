@@ -5,7 +5,7 @@ use outrigger_pricing::Meter;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::dialects::openai_chat::{ChatUsage, OpenAiChat};
+use crate::dialects::openai_chat::{ChatUsage, OpenAiChat, TakenEffort, Takes};
 use crate::services::compatible::recognised;
 use crate::services::dollars;
 use crate::{FailureClass, Service, StreamedUsage};
@@ -19,6 +19,16 @@ static CHAT: OpenAiChat = OpenAiChat {
     ],
     // A refusal by moderation.
     statuses: &[(403, FailureClass::ContentPolicy)],
+    takes: &Takes {
+        parallel: true,
+        strict: true,
+        effort: TakenEffort::Steps(&["minimal", "low", "medium", "high"]),
+        penalties: true,
+        top_k: true,
+        lists: true,
+        documents: true,
+        ..Takes::COMMON
+    },
     ..OpenAiChat::PLAIN
 };
 

@@ -5,12 +5,27 @@ use outrigger_pricing::Meter;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::dialects::openai_chat::{ChatUsage, OpenAiChat};
+use crate::dialects::openai_chat::{ChatUsage, OpenAiChat, Takes};
 use crate::services::compatible::recognised;
 use crate::services::dollars;
 use crate::{Service, StreamedUsage};
 
-static CHAT: OpenAiChat = OpenAiChat { amend, ends_at_finish: true, ..OpenAiChat::PLAIN };
+static CHAT: OpenAiChat = OpenAiChat {
+    amend,
+    ends_at_finish: true,
+    // The user and the model speak in turns, and nothing is called.
+    takes: &Takes {
+        tools: false,
+        system_anywhere: false,
+        schema: true,
+        seed: None,
+        penalties: true,
+        top_k: true,
+        usage: false,
+        ..Takes::COMMON
+    },
+    ..OpenAiChat::PLAIN
+};
 
 pub(super) static SERVICE: Service = Service {
     id: "perplexity",

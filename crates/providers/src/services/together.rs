@@ -1,10 +1,14 @@
 //! Together (wire formats, section 1.10).
 
 use crate::Service;
-use crate::dialects::openai_chat::OpenAiChat;
+use crate::dialects::openai_chat::{OpenAiChat, Takes};
 use crate::services::compatible::recognised;
 
-static CHAT: OpenAiChat = OpenAiChat { finish: &[("eos", "stop")], ..OpenAiChat::PLAIN };
+static CHAT: OpenAiChat = OpenAiChat {
+    finish: &[("eos", "stop")],
+    takes: &Takes { schema: true, penalties: true, top_k: true, ..Takes::COMMON },
+    ..OpenAiChat::PLAIN
+};
 
 pub(super) static SERVICE: Service = Service {
     id: "together",

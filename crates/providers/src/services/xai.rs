@@ -4,14 +4,27 @@
 use outrigger_pricing::{Atto, Meter, Region};
 use serde::Deserialize;
 
-use crate::dialects::openai_chat::{ChatUsage, OpenAiChat};
+use crate::dialects::openai_chat::{ChatUsage, OpenAiChat, TakenEffort, Takes};
 use crate::services::compatible::{recognised, recognised_socket};
 use crate::{Addressed, Service};
 
 /// A tick is 1e-10 dollars.
 const ATTO_PER_TICK: u64 = 100_000_000;
 
-static CHAT: OpenAiChat = OpenAiChat { amend, ..OpenAiChat::PLAIN };
+static CHAT: OpenAiChat = OpenAiChat {
+    amend,
+    // Its reasoning models take neither penalties nor texts that end the answer.
+    takes: &Takes {
+        newest_bound: true,
+        parallel: true,
+        strict: true,
+        effort: TakenEffort::Steps(&["low", "high"]),
+        stops: 0,
+        lists: true,
+        ..Takes::COMMON
+    },
+    ..OpenAiChat::PLAIN
+};
 
 pub(super) static SERVICE: Service = Service {
     id: "xai",

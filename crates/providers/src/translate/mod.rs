@@ -1,10 +1,25 @@
-//! From one wire format to another, through the canonical form: what a backup answers, in the format that the app speaks.
+//! A call in another wire format than the app's, and its answer in the app's again. The gate says what of it cannot be said there;
+//! what passes is written anew, with every loss told. Per translated call, never for one that goes where the app sent it.
+//!
+//! ```text
+//! the app's body      request_from         Request
+//! Request             gate: fit            what the place can say, the losses, or every reason against it
+//! what fits           RequestWriter        the place's body, path and headers
+//! the place's answer  answer, Stream       the app's format, through the canonical form
+//! ```
 
 mod answer;
 mod blocks;
 mod error;
+mod gate;
+mod head;
+mod request;
+mod same;
 mod stream;
 
 pub use answer::{Translated, answer};
 pub use error::{Failed, Told, error};
+pub use gate::{Loss, Lost, Reason};
+pub use request::{App, Outgoing, Place, Refused, request};
+pub use same::same_dialect;
 pub use stream::{End, Stream};

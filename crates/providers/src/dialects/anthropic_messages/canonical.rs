@@ -1,7 +1,9 @@
 //! Messages into the canonical form. The blocks of an answer, streamed or whole, are read by what reads those of a request.
 
 mod answer;
+mod form;
 mod stream;
+mod write;
 
 use serde_json::Value;
 
@@ -12,6 +14,7 @@ use crate::canonical::{
 };
 
 pub(crate) use answer::MessagesWriter;
+pub(crate) use write::manner;
 
 /// Reads Messages.
 pub(crate) struct MessagesReader;

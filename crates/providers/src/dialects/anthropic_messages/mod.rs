@@ -4,6 +4,8 @@ mod canonical;
 mod coding_agent;
 mod errors;
 mod meter;
+pub(crate) mod models;
+pub(crate) mod schema;
 mod usage;
 
 use http::{HeaderMap, StatusCode};
@@ -15,6 +17,8 @@ use crate::{
     AnswerTexts, Dialect, Failure, FailureClass, OwnError, Reading, RequestFacts, RequestReader,
     ResponseMeter, ToolCallMark, Who,
 };
+
+pub(crate) use canonical::manner;
 
 /// The wire format.
 pub struct AnthropicMessages;
@@ -72,6 +76,10 @@ impl Dialect for AnthropicMessages {
 
     fn answers(&self) -> Option<&'static dyn crate::canonical::AnswerWriter> {
         Some(&canonical::MessagesWriter)
+    }
+
+    fn requests(&'static self) -> Option<&'static dyn crate::canonical::RequestWriter> {
+        Some(self)
     }
 
     fn request_reader(&self) -> Box<dyn RequestReader> {

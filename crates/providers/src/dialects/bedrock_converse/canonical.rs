@@ -1,7 +1,9 @@
 //! Converse into the canonical form. A block is told by the one member that it has; a cache point belongs to what stands before it.
 
 mod answer;
+mod form;
 mod stream;
+mod write;
 
 use serde_json::Value;
 

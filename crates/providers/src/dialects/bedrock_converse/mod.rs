@@ -68,6 +68,10 @@ impl Dialect for BedrockConverse {
         Some(&canonical::ConverseWriter)
     }
 
+    fn requests(&'static self) -> Option<&'static dyn crate::canonical::RequestWriter> {
+        Some(self)
+    }
+
     fn request_reader(&self) -> Box<dyn RequestReader> {
         FactsReader::with_history(FACTS, facts)
     }

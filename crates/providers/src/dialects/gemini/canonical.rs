@@ -2,6 +2,8 @@
 //! chunk.
 
 mod answer;
+mod form;
+mod write;
 
 use std::collections::BTreeMap;
 

@@ -3,6 +3,8 @@
 
 mod canonical;
 mod meter;
+mod models;
+pub(crate) mod schema;
 mod usage;
 
 use http::{HeaderMap, StatusCode};
@@ -122,6 +124,10 @@ impl Dialect for Gemini {
 
     fn answers(&self) -> Option<&'static dyn crate::canonical::AnswerWriter> {
         Some(&canonical::GeminiWriter)
+    }
+
+    fn requests(&'static self) -> Option<&'static dyn crate::canonical::RequestWriter> {
+        Some(self)
     }
 
     fn request_reader(&self) -> Box<dyn RequestReader> {

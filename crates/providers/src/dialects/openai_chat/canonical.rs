@@ -2,7 +2,9 @@
 //! thought, said, refused, called.
 
 mod answer;
+mod form;
 mod stream;
+mod write;
 
 use serde_json::{Map, Value};
 
@@ -13,6 +15,7 @@ use crate::canonical::{
 };
 
 pub(crate) use answer::ChatWriter;
+pub(crate) use write::{Effort as TakenEffort, Takes, address, written};
 
 /// Reads Chat Completions.
 pub(crate) struct ChatReader;

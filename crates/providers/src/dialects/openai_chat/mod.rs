@@ -16,6 +16,7 @@ use crate::{
     ResponseMeter, ToolCallMark,
 };
 
+pub(crate) use canonical::{TakenEffort, Takes, address, written};
 pub(crate) use meter::chunk_with;
 pub(crate) use usage::{ChatUsage, Details, tier};
 
@@ -33,6 +34,8 @@ pub struct OpenAiChat {
     pub(crate) codes: &'static [(&'static str, FailureClass)],
     /// Statuses that mean something else than they do elsewhere.
     pub(crate) statuses: &'static [(u16, FailureClass)],
+    /// What is taken of a request.
+    pub(crate) takes: &'static Takes,
 }
 
 impl OpenAiChat {
@@ -44,6 +47,7 @@ impl OpenAiChat {
         finish: &[],
         codes: &[],
         statuses: &[],
+        takes: &Takes::ALL,
     };
 }
 
@@ -123,6 +127,10 @@ impl Dialect for OpenAiChat {
 
     fn answers(&self) -> Option<&'static dyn crate::canonical::AnswerWriter> {
         Some(&canonical::ChatWriter)
+    }
+
+    fn requests(&'static self) -> Option<&'static dyn crate::canonical::RequestWriter> {
+        Some(self)
     }
 
     fn request_reader(&self) -> Box<dyn RequestReader> {

@@ -1,7 +1,9 @@
 //! Responses into the canonical form. Items are messages here; those of an answer are its parts, and each knows its place.
 
 mod answer;
+mod form;
 mod stream;
+mod write;
 
 use serde_json::{Map, Value};
 

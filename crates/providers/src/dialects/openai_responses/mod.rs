@@ -87,6 +87,10 @@ impl Dialect for OpenAiResponses {
         Some(&canonical::ResponsesWriter)
     }
 
+    fn requests(&'static self) -> Option<&'static dyn crate::canonical::RequestWriter> {
+        Some(self)
+    }
+
     fn request_reader(&self) -> Box<dyn RequestReader> {
         FactsReader::with_history(FACTS, facts)
     }

@@ -1,0 +1,180 @@
+//! A request for another place than the one that the app asked. Per call that is moved.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method};
+use outrigger_pricing::ModelFacts;
+
+use super::gate::{self, Fitted, Loss, Reason};
+use super::head::{self, Head};
+use super::same::{same_dialect, with_member};
+use crate::canonical::{Request, RequestWriter, request_from};
+use crate::{Addressed, Dialect, Operation, Service};
+
+/// What the app asked, apart from its body.
+#[derive(Clone, Copy)]
+pub struct App<'a> {
+    /// Whom it asked.
+    pub service: &'static Service,
+    /// In which format.
+    pub dialect: &'static dyn Dialect,
+    /// For what.
+    pub operation: Operation,
+    /// What host and path say of the call.
+    pub addressed: &'a Addressed,
+}
+
+/// Where the call is to go.
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
+    /// Whose place it is.
+    pub service: &'static Service,
+    /// The format that is spoken there.
+    pub dialect: &'static dyn Dialect,
+    /// The model that is to answer, by its provider's name.
+    pub model: &'a str,
+    /// Azure's deployment.
+    pub deployment: Option<&'a str>,
+    /// The region that answers.
+    pub region: Option<&'a str>,
+    /// The project that is billed.
+    pub project: Option<&'a str>,
+    /// What the price book knows of the model.
+    pub facts: Option<ModelFacts<'a>>,
+}
+
+impl<'a> Place<'a> {
+    /// A service's place for an app of this format: in that format where it is spoken there, else in the service's own. `None` where
+    /// the service speaks none that requests are written in.
+    #[must_use]
+    pub fn at(service: &'static Service, app: &dyn Dialect, model: &'a str) -> Option<Place<'a>> {
+        let spoken = head::spoken(service.id, model);
+        let name = spoken.iter().find(|name| **name == app.name()).or_else(|| spoken.first())?;
+        let dialect = crate::dialects::ALL.into_iter().find(|dialect| dialect.name() == *name)?;
+        let (deployment, region, project, facts) = (None, None, None, None);
+        let place = Place { service, dialect, model, deployment, region, project, facts };
+        // The service's own row of the format knows what it does differently.
+        let full = Place { region: Some("r"), project: Some("p"), ..place };
+        let path = head::head(&full, false)?.path;
+        Some(Place { dialect: (service.recognise)(&Method::POST, &path).dialect, ..place })
+    }
+}
+
+/// A request for another place.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outgoing {
+    /// Path and query.
+    pub path: String,
+    /// Headers of the format. Those of the key are the sender's to add. Where the body was not written anew they add nothing: the
+    /// app's own are to be sent, without those of its account.
+    pub headers: HeaderMap,
+    /// The body, not compressed.
+    pub body: Bytes,
+    /// What is said less well than the app said it.
+    pub losses: Vec<Loss>,
+    /// Tools that are called otherwise there: by the name that was sent, the app's own.
+    pub names: BTreeMap<String, String>,
+    /// Whether the body was written anew, and the answer is to be.
+    pub rewritten: bool,
+}
+
+/// Why a call cannot go to a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// Every reason, up to a bound; never empty.
+    pub reasons: Vec<Reason>,
+}
+
+impl Refused {
+    fn because(what: &'static str) -> Refused {
+        Refused { reasons: vec![Reason { place: String::new(), what }] }
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, reason) in self.reasons.iter().enumerate() {
+            let between = if index == 0 { "" } else { "; " };
+            write!(f, "{between}{reason}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// Says a request of the app's as another place is to be asked it. The body is decoded and whole.
+///
+/// # Errors
+/// Something of it cannot be said there; every reason with its place in the body.
+pub fn request(from: &App<'_>, body: &[u8], to: &Place<'_>) -> Result<Outgoing, Refused> {
+    if !head::is_conversation(from.operation) {
+        return Err(Refused::because("it is no turn of a conversation"));
+    }
+    let (Some(reader), Some(own), Some(writer)) =
+        (from.dialect.canonical(), from.dialect.requests(), to.dialect.requests())
+    else {
+        return Err(Refused::because("its format has no translation"));
+    };
+    let mut request = request_from(reader, body)
+        .map_err(|fault| Refused { reasons: vec![Reason { place: fault.path, what: fault.reason }] })?;
+    if let Some(stream) = from.addressed.stream {
+        request.stream = stream;
+    }
+    let Some(head) = head::head(to, request.stream) else {
+        return Err(Refused::because("the place's address has a part that is not known"));
+    };
+    if from.dialect.name() == to.dialect.name() {
+        let kin = from.service.id == to.service.id;
+        let kept = gate::state(&request, own.form(), kin);
+        if !kept.reasons.is_empty() {
+            return Err(Refused { reasons: kept.reasons });
+        }
+        if writer.takes_as_it_is(&request) {
+            return as_it_is(body, head);
+        }
+    }
+    anew(request, own, writer, to, head)
+}
+
+/// The app's bytes, but for what names the model.
+fn as_it_is(body: &[u8], head: Head) -> Result<Outgoing, Refused> {
+    let Head { path, model, version } = head;
+    let edited = match (model, version) {
+        (Some(model), _) => same_dialect(body, &model),
+        (None, Some(version)) => with_member(body, "anthropic_version", format!("\"{version}\"").as_bytes()),
+        (None, None) => Some(Bytes::copy_from_slice(body)),
+    };
+    let Some(body) = edited else { return Err(Refused::because("it names a model twice, or is no object")) };
+    let (headers, losses, names) = (HeaderMap::new(), Vec::new(), BTreeMap::new());
+    Ok(Outgoing { path, headers, body, losses, names, rewritten: false })
+}
+
+/// The request in the place's words.
+fn anew(
+    request: Request,
+    own: &'static dyn RequestWriter,
+    writer: &'static dyn RequestWriter,
+    to: &Place<'_>,
+    head: Head,
+) -> Result<Outgoing, Refused> {
+    let manner = writer.manner(to.model, to.facts.as_ref());
+    let Fitted { mut request, names, notes } = gate::fit(request, own.form(), &manner);
+    if !notes.reasons.is_empty() {
+        return Err(Refused { reasons: notes.reasons });
+    }
+    let Head { path, model, version } = head;
+    request.model = model;
+    let mut body = writer.write(&request, &manner);
+    if let Some(members) = body.as_object_mut().filter(|_| request.model.is_none()) {
+        members.remove("model");
+        if let Some(version) = version {
+            members.insert("anthropic_version".to_owned(), version.into());
+        }
+    }
+    let headers = head::headers(to, version.is_some());
+    let body = body.to_string().into();
+    Ok(Outgoing { path, headers, body, losses: notes.losses, names, rewritten: true })
+}
