@@ -16,7 +16,7 @@ fn body_of(outgoing: &Outgoing) -> Value {
 
 /// What another side is asked instead of this.
 fn asked(from: Side, to: Side, body: &Value) -> (Value, Outgoing) {
-    let outgoing = translated(from, to, body, false).unwrap_or_else(|refused| panic!("{refused}: {body}"));
+    let outgoing = translated(from, to, body, false).unwrap();
     (body_of(&outgoing), outgoing)
 }
 
