@@ -137,8 +137,6 @@ impl Drop for Request {
 
 #[cfg(test)]
 mod tests {
-    use tracing_subscriber::layer::SubscriberExt as _;
-
     use super::*;
 
     fn later() -> Reply {
@@ -148,8 +146,7 @@ mod tests {
     #[test]
     fn a_request_is_one_span_however_often_it_is_sent_and_none_without_news() {
         let (tracer, mut out) = control_spans();
-        let layer = tracing_opentelemetry::layer().with_tracer(tracer);
-        let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(layer));
+        let _guard = crate::testing::trace(tracer);
         let mut request = Request::new(Signal::Logs, 7, true);
         request.answered(&later());
         request.answered(&Reply::Taken);
@@ -175,8 +172,7 @@ mod tests {
     #[test]
     fn what_finds_no_room_is_counted_and_holds_nobody_up() {
         let (tracer, out) = control_spans();
-        let layer = tracing_opentelemetry::layer().with_tracer(tracer);
-        let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(layer));
+        let _guard = crate::testing::trace(tracer);
         for _ in 0..ROOM + 3 {
             drop(Request::new(Signal::Logs, 1, true));
         }

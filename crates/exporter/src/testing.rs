@@ -9,14 +9,16 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use bytes::Bytes;
+use opentelemetry_sdk::trace::SdkTracer;
 use outrigger_diagnosis::{Change, Diagnosis};
 use outrigger_pricing::PriceBook;
 use outrigger_providers::FailureClass;
 use tokio::time::Instant;
+use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::transport::{Reply, Wire};
 
@@ -89,38 +91,62 @@ pub(crate) fn refused() -> Reply {
     Reply::Refused { why: "HTTP status 404".to_owned() }
 }
 
-/// Listens to what is said on this thread while it is held.
-pub(crate) struct Said {
-    text: Arc<Mutex<Vec<u8>>>,
-    _guard: tracing::subscriber::DefaultGuard,
+thread_local! {
+    /// What was said on this thread, while somebody listens.
+    static HEARD: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
 }
 
-impl Said {
-    pub(crate) fn listen() -> Said {
-        let text = Arc::new(Mutex::new(Vec::new()));
-        let writer = Writer(Arc::clone(&text));
+/// Makes one subscriber for all threads, once. Were a test's own the only one, a line or span that another thread came to first would
+/// be held for one that nobody wants, for the life of the process.
+fn subscribe() {
+    static SUBSCRIBED: Once = Once::new();
+    SUBSCRIBED.call_once(|| {
         let subscriber = tracing_subscriber::fmt()
-            .with_writer(move || writer.clone())
+            .with_writer(|| Ear)
             .with_ansi(false)
             .without_time()
             .with_max_level(tracing::Level::INFO)
             .finish();
-        Said { text, _guard: tracing::subscriber::set_default(subscriber) }
+        tracing::subscriber::set_global_default(subscriber).unwrap();
+        tracing::callsite::rebuild_interest_cache();
+    });
+}
+
+/// Hands this thread's spans to a tracer while the guard is held.
+pub(crate) fn trace(tracer: SdkTracer) -> tracing::subscriber::DefaultGuard {
+    subscribe();
+    let layer = tracing_opentelemetry::layer().with_tracer(tracer);
+    tracing::subscriber::set_default(tracing_subscriber::registry().with(layer))
+}
+
+/// Listens to what is said on this thread while it is held.
+pub(crate) struct Said(());
+
+impl Said {
+    pub(crate) fn listen() -> Said {
+        subscribe();
+        HEARD.set(Some(Vec::new()));
+        Said(())
     }
 
     /// The lines so far that contain these words.
     pub(crate) fn lines(&self, words: &str) -> Vec<String> {
-        let text = String::from_utf8(self.text.lock().unwrap().clone()).unwrap();
+        let text = String::from_utf8(HEARD.with_borrow(Clone::clone).unwrap()).unwrap();
         text.lines().filter(|line| line.contains(words)).map(str::to_owned).collect()
     }
 }
 
-#[derive(Clone)]
-struct Writer(Arc<Mutex<Vec<u8>>>);
+impl Drop for Said {
+    fn drop(&mut self) {
+        HEARD.take();
+    }
+}
 
-impl io::Write for Writer {
+struct Ear;
+
+impl io::Write for Ear {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
+        HEARD.with_borrow_mut(|heard| heard.iter_mut().for_each(|text| text.extend_from_slice(bytes)));
         Ok(bytes.len())
     }
 
@@ -136,4 +162,14 @@ pub(crate) fn began() -> Change {
         cause.class = FailureClass::Authentication;
     }
     Diagnosis::new(Arc::new(PriceBook::builtin().clone())).call(&refused).remove(0)
+}
+
+#[test]
+fn what_is_said_is_heard_though_another_thread_came_to_the_line_first() {
+    let say = || tracing::info!("a line of two threads");
+    let said = Said::listen();
+    std::thread::spawn(say).join().unwrap();
+    assert_eq!(said.lines("of two threads").len(), 0, "that was another thread");
+    say();
+    assert_eq!(said.lines("of two threads").len(), 1);
 }

@@ -8,7 +8,6 @@ use proptest::prelude::*;
 use prost::Message as _;
 use tempfile::TempDir;
 use tokio::task::LocalSet;
-use tracing_subscriber::layer::SubscriberExt as _;
 
 use super::*;
 use crate::announcer::{Announcer, announcer};
@@ -17,7 +16,7 @@ use crate::inbox::{ROOM, Slot, Wanted, inbox};
 use crate::metrics::{About, Kept};
 use crate::spool::testing::Volume;
 use crate::testing::calls::{answered, failed, numbered};
-use crate::testing::{Said, Script, began, busy, refused, unreachable};
+use crate::testing::{Said, Script, began, busy, refused, trace, unreachable};
 use crate::transport::Reply;
 use crate::{Count, DropCause, Drops, SpoolSettings};
 
@@ -136,8 +135,7 @@ fn scripts() -> [Script; 3] {
 #[tokio::test(start_paused = true)]
 async fn every_request_is_a_span_and_the_sending_of_those_is_none() {
     let (tracer, control) = control_spans();
-    let layer = tracing_opentelemetry::layer().with_tracer(tracer);
-    let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(layer));
+    let _guard = trace(tracer);
     let variables = [("OTEL_METRICS_EXPORTER", "none")];
     let (scene, counts) = play_all(&variables, scripts(), None, Some(control), async |scene| {
         scene.record(1);
