@@ -23,7 +23,7 @@ mod resets;
 mod told;
 mod trail;
 
-pub use call::{Calibrations, Call, CallStart, End, Socket, is_stream};
+pub use call::{Calibrations, Call, CallStart, End, Socket, UnderWay, is_stream};
 pub use capture::{Captured, Conversation, OF_ONE_CALL, Room};
 pub use chain::{Chain, ChainedBy, Confidence, Parent};
 pub use deployments::Deployments;

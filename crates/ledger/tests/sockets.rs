@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, Method, StatusCode};
 use outrigger_ledger::{
-    Call, CallId, CallRecord, CallStart, End, Mode, Outcome, Provenance, Socket, Timestamp,
+    Call, CallId, CallRecord, CallStart, End, Mode, Outcome, Provenance, Socket, Timestamp, UnderWay,
 };
 use outrigger_pricing::{Meter, PriceBook};
 use outrigger_providers::{FailureClass, Operation, Peer, Who, services};
@@ -136,6 +136,39 @@ fn each_response_is_a_call_with_its_own_times_tokens_and_dollars() {
         let attempt = &record.attempts[0];
         assert_eq!((attempt.status, attempt.method.as_str()), (Some(101), "GET"));
     }
+}
+
+#[test]
+fn a_response_is_under_way_from_its_beginning_to_its_end_and_only_messages_show_that_it_lives() {
+    let mut bench = Bench::plain("/v1/responses");
+    let under_way = |bench: &Bench| bench.socket.as_ref().unwrap().under_way();
+    let at = |step: u64| Timestamp(START + step * 1_000_000);
+    bench.client(CREATE);
+    assert_eq!(under_way(&bench), None, "asked for, not begun");
+    bench.server(CREATED);
+    let begun = under_way(&bench).unwrap();
+    assert_eq!((begun.provider, begun.heard), ("openai", at(2)));
+    bench.server(DELTA);
+    assert_eq!(under_way(&bench), Some(UnderWay { heard: at(3), ..begun }));
+    // A ping is answered whatever becomes of the response, and what the app says is no sign of the provider.
+    bench.bytes(Peer::Client, &framed(Peer::Client, 0x89, b"still there?"));
+    bench.bytes(Peer::Server, &framed(Peer::Server, 0x8a, b"still there?"));
+    bench.client(r#"{"type":"response.cancel"}"#);
+    assert_eq!(under_way(&bench), Some(UnderWay { heard: at(3), ..begun }));
+    // The first frame of a message is a sign of life.
+    let delta = DELTA.as_bytes();
+    bench.bytes(Peer::Server, &framed(Peer::Server, 0x01, &delta[..9]));
+    assert_eq!(under_way(&bench), Some(UnderWay { heard: at(7), ..begun }));
+    bench.bytes(Peer::Server, &framed(Peer::Server, 0x80, &delta[9..]));
+    bench.server(COMPLETED);
+    assert_eq!(under_way(&bench), None);
+    assert_eq!(bench.records[0].id, begun.call);
+    // Frames that cannot be read say nothing more.
+    bench.client(CREATE);
+    bench.server(CREATED);
+    assert!(under_way(&bench).is_some());
+    bench.bytes(Peer::Server, &[0xff; 16]);
+    assert_eq!(under_way(&bench), None);
 }
 
 #[test]

@@ -2,7 +2,8 @@
 //! README's table and by no other; and traffic that is well, of which nothing is said.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -31,10 +32,13 @@ struct Ask {
     provider: &'static str,
     key: &'static str,
     stream: bool,
+    /// Whether it is a response over a WebSocket.
+    socket: bool,
 }
 
-const OPENAI: Ask = Ask { provider: "openai", key: KEY, stream: false };
+const OPENAI: Ask = Ask { provider: "openai", key: KEY, stream: false, socket: false };
 const STREAM: Ask = Ask { stream: true, ..OPENAI };
+const SOCKET: Ask = Ask { socket: true, ..OPENAI };
 const ANTHROPIC: Ask = Ask { provider: "anthropic", ..OPENAI };
 const GEMINI: Ask = Ask { provider: "gemini", ..OPENAI };
 const GROQ: Ask = Ask { provider: "groq", ..OPENAI };
@@ -61,6 +65,9 @@ impl Ask {
 
     /// Makes the call; its status, 0 where none came.
     fn call(&self, sidecar: SocketAddr) -> u16 {
+        if self.socket {
+            return self.over_socket(sidecar).unwrap_or(0);
+        }
         let text = "When does the tide turn?";
         let messages = json!([{"role": "user", "content": text}]);
         let bearer = format!("Bearer {}", self.key);
@@ -92,6 +99,32 @@ impl Ask {
         };
         let headers = if self.key.is_empty() { &[][..] } else { headers };
         post(sidecar, path, headers, &body).map_or(0, |(status, _)| status)
+    }
+
+    /// Makes the call on a WebSocket of its own; 200 once its response is over.
+    fn over_socket(&self, sidecar: SocketAddr) -> std::io::Result<u16> {
+        let mut app = TcpStream::connect(sidecar)?;
+        app.set_read_timeout(Some(DEADLINE))?;
+        write!(
+            app,
+            "GET /openai/v1/responses HTTP/1.1\r\nHost: {sidecar}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nAuthorization: Bearer {}\r\n\r\n",
+            self.key
+        )?;
+        let event =
+            json!({"type": "response.create", "model": "gpt-5-mini", "input": "Which tide?"}).to_string();
+        let length = u8::try_from(event.len()).expect("a short message");
+        // An app's messages are masked, this one by zeros.
+        app.write_all(&[&[0x81, 0x80 | length, 0, 0, 0, 0], event.as_bytes()].concat())?;
+        let (mut heard, mut buffer) = (Vec::<u8>::new(), [0; 4096]);
+        let over = b"\"response.completed\"";
+        while !heard.windows(over.len()).any(|words| words == over) {
+            match app.read(&mut buffer)? {
+                0 => return Err(std::io::ErrorKind::UnexpectedEof.into()),
+                read => heard.extend(&buffer[..read]),
+            }
+        }
+        Ok(200)
     }
 }
 
@@ -301,6 +334,15 @@ fn catalogue() -> Vec<Fault> {
                 "stalled_streams",
                 Answer { gated: true, ..Answer::default() },
                 &[STREAM],
+            )
+        },
+        Fault {
+            silent: true,
+            ..fault(
+                "response on a WebSocket that falls silent",
+                "stalled_streams",
+                Answer { gated: true, ..Answer::default() },
+                &[SOCKET],
             )
         },
         with(

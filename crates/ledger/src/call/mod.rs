@@ -19,7 +19,7 @@ use self::about::{About, Head, Seen, tidied};
 pub use self::estimate::Calibrations;
 use self::estimate::Texts;
 pub(crate) use self::estimate::reported;
-pub use self::socket::Socket;
+pub use self::socket::{Socket, UnderWay};
 use crate::chain::Emitted;
 use crate::decode::{Consumer, Decoder};
 use crate::guard::{FAULT, guarded};

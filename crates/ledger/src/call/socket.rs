@@ -27,14 +27,28 @@ pub struct Socket {
     open: Vec<Open>,
     /// Responses that have been begun.
     begun: u64,
+    /// When the provider last said something: control frames, which answer whatever becomes of a response, do not count.
+    heard: Timestamp,
     /// Who took their leave first, by a close frame.
     leaving: Option<Peer>,
     fault: Option<&'static str>,
 }
 
+/// A response that the provider is in the middle of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnderWay {
+    /// Its call.
+    pub call: CallId,
+    /// Provider id.
+    pub provider: &'static str,
+    /// When the provider last said something on this socket.
+    pub heard: Timestamp,
+}
+
 /// A response under way.
 struct Open {
     number: u64,
+    call: CallId,
     times: Times,
     transport: Transport,
 }
@@ -80,6 +94,7 @@ impl Call {
             book: Arc::clone(book),
             open: Vec::new(),
             begun: 0,
+            heard: Timestamp::default(),
             leaving: None,
             fault,
         })
@@ -110,6 +125,7 @@ impl Socket {
             book: &self.book,
             open: &mut self.open,
             begun: &mut self.begun,
+            heard: &mut self.heard,
             leaving: &mut self.leaving,
             at,
             sink,
@@ -128,6 +144,14 @@ impl Socket {
     #[must_use]
     pub const fn begun(&self) -> u64 {
         self.begun
+    }
+
+    /// The oldest response that the provider has begun and not ended, as far as frames can be read.
+    #[must_use]
+    pub fn under_way(&self) -> Option<UnderWay> {
+        let begun = |one: &&Open| one.times.responded.is_some();
+        let oldest = self.open.iter().find(begun).filter(|_| self.fault.is_none())?;
+        Some(UnderWay { call: oldest.call, provider: self.about.service.id, heard: self.heard })
     }
 
     /// Which side took its leave first.
@@ -159,6 +183,7 @@ impl Socket {
         if fault.is_some() && self.begun == 0 {
             open.push(Open {
                 number: 1,
+                call: of_response(about, 1),
                 times: Times { started: at, ..Times::default() },
                 transport: Transport::default(),
             });
@@ -181,17 +206,28 @@ struct Passing<'a> {
     book: &'a PriceBook,
     open: &'a mut Vec<Open>,
     begun: &'a mut u64,
+    heard: &'a mut Timestamp,
     leaving: &'a mut Option<Peer>,
     at: Timestamp,
     sink: &'a mut dyn FnMut(CallRecord),
 }
 
+impl Passing<'_> {
+    fn hear(&mut self) {
+        if self.from == Peer::Server {
+            *self.heard = self.at;
+        }
+    }
+}
+
 impl Messages for Passing<'_> {
     fn begin(&mut self, text: bool) {
+        self.hear();
         self.meter.begin(self.from, text);
     }
 
     fn part(&mut self, bytes: &[u8]) -> bool {
+        self.hear();
         self.meter.part(self.from, bytes)
     }
 
@@ -203,6 +239,7 @@ impl Messages for Passing<'_> {
                 **begun += 1;
                 open.push(Open {
                     number,
+                    call: of_response(about, number),
                     times: Times { started: at, ..Times::default() },
                     transport: Transport::default(),
                 });
@@ -230,6 +267,11 @@ impl Messages for Passing<'_> {
     }
 }
 
+/// Every response of a socket is a call of its own.
+fn of_response(socket: &About, number: u64) -> CallId {
+    CallId(socket.id.derived(&format!("response {number}")))
+}
+
 fn find(open: &mut [Open], number: u64) -> Option<&mut Open> {
     open.iter_mut().find(|one| one.number == number)
 }
@@ -246,7 +288,7 @@ fn record(
     book: &PriceBook,
 ) -> CallRecord {
     let mut about = socket.clone();
-    about.id = CallId(socket.id.derived(&format!("response {}", ended.number)));
+    about.id = one.call;
     about.span = SpanContext::for_call(about.id, trace, about.identity.propagators());
     let times = Times { ended: at, ..one.times };
     let Ended { operation, facts, reading, .. } = ended;

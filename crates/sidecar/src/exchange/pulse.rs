@@ -1,11 +1,12 @@
-//! Streams that fall silent, seen while they do: their records come only when somebody gives them up. Per frame: a few cells are
-//! set; per stream one small allocation. A look at all of them every few seconds, while there are any.
+//! Streams that fall silent, and responses on WebSockets that do, seen while it lasts: their records come only when somebody gives
+//! them up. Per frame: a few cells are set; per stream one small allocation. A look at all of them every few seconds, while there
+//! are any.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use outrigger_ledger::{CallId, Recorder, SilentStream, Timestamp};
+use outrigger_ledger::{CallId, Recorder, SilentStream, Timestamp, UnderWay};
 use tokio::sync::Notify;
 
 /// Nothing for so long in the middle of a stream is silence: between two tokens no model thinks so long.
@@ -91,6 +92,39 @@ impl Pulses {
     }
 }
 
+/// The response that the provider is in the middle of on one WebSocket, if there is one.
+pub(crate) struct SocketPulse {
+    pulses: Rc<Pulses>,
+    current: Option<Rc<Pulse>>,
+}
+
+impl SocketPulse {
+    pub(crate) fn new(pulses: &Rc<Pulses>) -> SocketPulse {
+        SocketPulse { pulses: Rc::clone(pulses), current: None }
+    }
+
+    /// Something passed, and this is under way now.
+    pub(crate) fn passed(&mut self, under_way: Option<UnderWay>) {
+        let Some(UnderWay { call, provider, heard }) = under_way else {
+            self.current = None;
+            return;
+        };
+        if self.current.as_ref().is_none_or(|pulse| pulse.call != call) {
+            self.current = Some(self.pulses.follow(call, provider));
+        }
+        if let Some(pulse) = &self.current {
+            pulse.last.set(heard);
+        }
+    }
+
+    /// Whether it is the provider that is waited for: the app has taken all there was.
+    pub(crate) fn waits(&self, waiting: bool) {
+        if let Some(pulse) = &self.current {
+            pulse.waiting.set(waiting);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
@@ -131,6 +165,38 @@ mod tests {
         drop(begun);
         assert_eq!(pulses.look(at(60)), [], "what is over is not silent");
         assert_eq!(pulses.open.borrow().len(), 2);
+    }
+
+    #[test]
+    fn on_a_socket_the_response_that_is_under_way_is_followed_until_it_is_over() {
+        let pulses = Rc::new(Pulses::default());
+        let at = |seconds: u64| Timestamp(1000 * SECOND + seconds * SECOND);
+        let silent = |seconds| {
+            let silent = pulses.look(at(seconds)).into_iter();
+            silent.map(|stream| (stream.call.0[0], stream.since)).collect::<Vec<_>>()
+        };
+        let under_way =
+            |call, heard| Some(UnderWay { call: CallId([call; 16]), provider: "openai", heard: at(heard) });
+        let mut socket = SocketPulse::new(&pulses);
+        socket.passed(None);
+        socket.waits(true);
+        assert_eq!(silent(1000), [], "between responses a socket may be silent");
+        socket.passed(under_way(1, 1000));
+        socket.waits(false);
+        assert_eq!(silent(1030), [], "the app does not read");
+        socket.waits(true);
+        assert_eq!(silent(1030), [(1, at(1000))]);
+        // The app, or a control frame, says something; the provider does not.
+        socket.passed(under_way(1, 1000));
+        assert_eq!(silent(1030), [(1, at(1000))]);
+        socket.passed(under_way(1, 1035));
+        assert_eq!(silent(1040), []);
+        socket.passed(under_way(2, 1041));
+        socket.waits(true);
+        assert_eq!(silent(1061), [(2, at(1041))]);
+        socket.passed(None);
+        assert_eq!(silent(1061), []);
+        assert!(pulses.open.borrow().is_empty());
     }
 
     #[tokio::test(start_paused = true)]

@@ -126,6 +126,9 @@ where
             up.poll(cx, Pin::new(&mut *app), Pin::new(&mut *server), &mut show),
             down.poll(cx, Pin::new(server), Pin::new(app), &mut show),
         ];
+        if let Some(watch) = watch {
+            watch.waits(down.left.is_empty());
+        }
         for (end, from) in ends.iter().zip([Peer::Client, Peer::Server]) {
             match end {
                 Poll::Ready(Ok(())) => {
@@ -282,92 +285,4 @@ impl Direction {
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
-
-    use super::*;
-
-    /// An app and a server with a tunnel between them whose ends hold `size` bytes.
-    fn joined(
-        size: usize,
-        early: &'static [u8],
-        answered: &'static [u8],
-    ) -> (DuplexStream, DuplexStream, tokio::task::JoinHandle<io::Result<()>>) {
-        let (app, app_side) = duplex(size);
-        let (server_side, server) = duplex(size);
-        let task = tokio::task::spawn_local(join(
-            app_side,
-            server_side,
-            Bytes::from_static(early),
-            Bytes::from_static(answered),
-            None,
-        ));
-        (app, server, task)
-    }
-
-    #[tokio::test(flavor = "local")]
-    async fn what_came_early_comes_first_and_each_half_closes_on_its_own() {
-        for app_first in [true, false] {
-            let (app, server, task) = joined(16, b"early ", b"answered ");
-            let (mut one, mut other, of_other, of_one) = if app_first {
-                (app, server, "answered ", "early ")
-            } else {
-                (server, app, "early ", "answered ")
-            };
-            one.write_all(b"question").await.unwrap();
-            one.shutdown().await.unwrap();
-            let mut heard = String::new();
-            other.read_to_string(&mut heard).await.unwrap();
-            assert_eq!(heard, format!("{of_one}question"));
-            other.write_all(b"an answer after the end").await.unwrap();
-            other.shutdown().await.unwrap();
-            heard.clear();
-            one.read_to_string(&mut heard).await.unwrap();
-            assert_eq!(heard, format!("{of_other}an answer after the end"));
-            task.await.unwrap().unwrap();
-        }
-    }
-
-    #[tokio::test(flavor = "local")]
-    async fn a_slow_reader_loses_nothing_and_holds_its_sender_back() {
-        let (mut app, mut server, task) = joined(100, b"", b"");
-        let sent: Vec<u8> = (0..3_000_000u32).map(|at| (at % 251) as u8).collect();
-        let whole = sent.clone();
-        let writing = tokio::task::spawn_local(async move {
-            app.write_all(&whole).await.unwrap();
-            app.shutdown().await.unwrap();
-            app
-        });
-        // Two pipes and one read's worth is all that is under way.
-        let mut first = vec![0; 10];
-        server.read_exact(&mut first).await.unwrap();
-        assert!(!writing.is_finished());
-        let mut rest = Vec::new();
-        server.read_to_end(&mut rest).await.unwrap();
-        assert!([first, rest].concat() == sent);
-        drop((writing.await.unwrap(), server));
-        task.await.unwrap().unwrap();
-    }
-
-    #[tokio::test(flavor = "local")]
-    async fn an_end_that_breaks_ends_both() {
-        let (mut app, server, task) = joined(16, b"", b"");
-        drop(server);
-        // The end is passed on, and writing to who is gone fails.
-        let mut heard = Vec::new();
-        app.read_to_end(&mut heard).await.unwrap();
-        assert!(heard.is_empty());
-        app.write_all(b"anyone?").await.unwrap();
-        assert_eq!(task.await.unwrap().unwrap_err().kind(), io::ErrorKind::BrokenPipe);
-    }
-
-    #[tokio::test(flavor = "local", start_paused = true)]
-    async fn a_half_that_stays_open_in_silence_is_given_up_and_a_whole_one_is_not() {
-        let (mut app, server, task) = joined(16, b"", b"");
-        tokio::time::sleep(HALF_CLOSED * 3).await;
-        assert!(!task.is_finished(), "a WebSocket may be silent");
-        app.shutdown().await.unwrap();
-        assert_eq!(task.await.unwrap().unwrap_err().kind(), io::ErrorKind::TimedOut);
-        drop((app, server));
-    }
-}
+mod tests;

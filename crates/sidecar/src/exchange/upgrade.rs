@@ -78,7 +78,7 @@ pub(crate) async fn forward(
         let query = route.path_and_query.query();
         let socket = watch
             .filter(|_| is_websocket(&head.headers))
-            .and_then(|watch| watch.take_socket(query, &asked, &head.headers));
+            .and_then(|watch| watch.take_socket(query, &asked, &head.headers, &connection.shared.pulses));
         connection.tunnel.replace(Some(Tunnel::new(upstream, socket)));
         return Response::from_parts(head, RelayedBody::Own(None));
     }

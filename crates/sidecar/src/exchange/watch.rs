@@ -15,7 +15,7 @@ use outrigger_pricing::PriceBook;
 use outrigger_providers::Peer;
 
 use crate::clock::CallClock;
-use crate::exchange::pulse::Pulses;
+use crate::exchange::pulse::{Pulses, SocketPulse};
 use crate::seen::Counters;
 
 /// Where finished records go.
@@ -178,12 +178,15 @@ impl Watch {
         query: Option<&str>,
         request: &HeaderMap,
         response: &HeaderMap,
+        pulses: &Rc<Pulses>,
     ) -> Option<SocketWatch> {
         let call = self.call.borrow_mut().take()?;
         match call.into_socket(query, request, response, &self.records.book) {
             Ok(socket) => {
                 self.records.counters.calls.upgraded();
-                Some(SocketWatch::new(socket, self.clock, Rc::clone(&self.records)))
+                let accounts = SocketAccounts { records: Rc::clone(&self.records), begun: 0, over: 0 };
+                let pulse = SocketPulse::new(pulses);
+                Some(SocketWatch { socket: Some(socket), accounts, pulse, clock: self.clock })
             }
             Err(call) => {
                 *self.call.borrow_mut() = Some(*call);
@@ -220,6 +223,7 @@ impl Drop for Watch {
 pub(crate) struct SocketWatch {
     socket: Option<Socket>,
     accounts: SocketAccounts,
+    pulse: SocketPulse,
     clock: CallClock,
 }
 
@@ -257,10 +261,6 @@ impl SocketAccounts {
 }
 
 impl SocketWatch {
-    const fn new(socket: Socket, clock: CallClock, records: Rc<Records>) -> SocketWatch {
-        SocketWatch { socket: Some(socket), accounts: SocketAccounts { records, begun: 0, over: 0 }, clock }
-    }
-
     /// Shows bytes that have been handed on.
     pub(crate) fn bytes(&mut self, from: Peer, bytes: &[u8]) {
         let Some(socket) = self.socket.as_mut() else { return };
@@ -268,11 +268,17 @@ impl SocketWatch {
         let look = || {
             socket.bytes(from, bytes, at, &mut |record| accounts.take(record));
             accounts.begin(socket.begun());
+            self.pulse.passed(socket.under_way());
         };
         if catch_unwind(AssertUnwindSafe(look)).is_err() {
             Counters::count(&self.accounts.records.counters.panics);
             self.finish(&End::Abandoned);
         }
+    }
+
+    /// Whether the app has taken all that the provider has sent.
+    pub(crate) fn waits(&self, waiting: bool) {
+        self.pulse.waits(waiting);
     }
 
     /// Which side took its leave first.
@@ -283,6 +289,7 @@ impl SocketWatch {
     /// What is still open ends so; further ends are ignored.
     pub(crate) fn finish(&mut self, end: &End) {
         let Some(socket) = self.socket.take() else { return };
+        self.pulse.passed(None);
         let (at, accounts) = (self.clock.now(), &mut self.accounts);
         accounts.begin(socket.begun());
         let finish = || socket.finish(end, at, &mut |record| accounts.take(record));

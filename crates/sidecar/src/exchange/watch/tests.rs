@@ -401,8 +401,8 @@ proptest! {
                         1 => Some("unknown"),
                         _ => None,
                     };
-                    let none = HeaderMap::new();
-                    let socket = call(&at).and_then(|watch| watch.take_socket(query, &none, &none));
+                    let (none, pulses) = (HeaderMap::new(), Rc::default());
+                    let socket = call(&at).and_then(|watch| watch.take_socket(query, &none, &none, &pulses));
                     if let Some(socket) = socket {
                         held.insert(at, Held::Socket(Box::new(socket)));
                     }
