@@ -121,10 +121,11 @@ impl<W: Wire, F: Freight> Lane<W, F> {
         tokio::time::timeout(patience, send).await.ok()
     }
 
-    /// Puts what was set aside into the spool, or its first half where that is all the disk takes at once; `divide` says whether
-    /// it may. Nothing when it stays set aside.
+    /// Puts what was set aside into the spool, or as much of it as the disk takes at once, from the front; `divide` says whether it
+    /// may. Nothing when all of it stays set aside.
     pub(super) async fn keep_request(&self, divide: bool) -> Option<Place> {
         let spool = self.parts.spool.as_ref()?;
+        let whole = self.state.borrow().sending.len();
         loop {
             match spool.append(self.parts.signal, self.entry(spool)).await {
                 Ok(place) => {
@@ -140,7 +141,9 @@ impl<W: Wire, F: Freight> Lane<W, F> {
                     }
                 }
                 Err(Refusal::Gone | Refusal::TooLong(_)) => return None,
-                Err(Refusal::NoRoom(why)) => {
+                Err(Refusal::NoRoom(_)) if divide && self.state.borrow_mut().divide() => {}
+                Err(Refusal::NoRoom(why) | Refusal::Faulty(why)) => {
+                    self.state.borrow_mut().rejoin(whole);
                     self.parts.herald.unspooled(&why);
                     return None;
                 }

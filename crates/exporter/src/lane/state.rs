@@ -74,6 +74,15 @@ impl<F> State<F> {
         half > 0
     }
 
+    /// Makes the request of so many pieces again that it was before it was divided.
+    pub(super) fn rejoin(&mut self, pieces: usize) {
+        let missing = pieces.saturating_sub(self.sending.len()).min(self.waiting.len());
+        self.sending.extend(self.waiting.drain(..missing));
+        if self.waiting.is_empty() {
+            self.due = None;
+        }
+    }
+
     /// Puts back what was set aside, from there on.
     pub(super) fn put_back(&mut self, from: usize) {
         for piece in self.sending.drain(from..).rev() {

@@ -1,6 +1,7 @@
 //! The spool's directory: one process at a time, one log per signal, bounded in size and age. Blocking; on the spool's thread only.
 
 use std::fs::{self, DirBuilder, File, TryLockError};
+use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -123,9 +124,10 @@ impl Disk {
             }
         }
         let label = Label { items: entry.items, calls: entry.calls, at: now() };
-        self.logs[index(signal)]
-            .append(label, &entry.body)
-            .map_err(|error| Refusal::NoRoom(error.to_string()))
+        self.logs[index(signal)].append(label, &entry.body).map_err(|error| match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Refusal::NoRoom(error.to_string()),
+            _ => Refusal::Faulty(error.to_string()),
+        })
     }
 
     fn head(&mut self, signal: Signal, most: Most) -> Option<Batch> {

@@ -84,8 +84,10 @@ pub(crate) enum Refusal {
     Gone,
     /// A request of so many bytes is longer than it takes.
     TooLong(u64),
-    /// The disk does not take it now.
+    /// There is too little room for it now; for less there may be.
     NoRoom(String),
+    /// The disk does not take anything now.
+    Faulty(String),
 }
 
 /// What a lane asks of the disk. Answered in the order of asking.

@@ -43,13 +43,14 @@ impl Volume {
 
     pub(super) fn make(&self) -> Make {
         let (volume, files) = (self.clone(), files());
-        Box::new(move |path| Ok(Box::new(Filling { sink: files(path)?, volume: volume.clone() })))
+        Box::new(move |path| Ok(Box::new(Filling { sink: files(path)?, volume: volume.clone(), length: 0 })))
     }
 }
 
 struct Filling {
     sink: Box<dyn Sink>,
     volume: Volume,
+    length: u64,
 }
 
 impl Sink for Filling {
@@ -60,12 +61,20 @@ impl Sink for Filling {
         }
         // Half of it at a time: a write may be short.
         let written = self.sink.write(&bytes[..room.div_ceil(2)])?;
+        self.length += written as u64;
         self.volume.room.fetch_sub(i64::try_from(written).unwrap(), Ordering::Relaxed);
         Ok(written)
     }
 
     fn cut(&mut self, length: u64) -> io::Result<()> {
-        if self.volume.cuts { self.sink.cut(length) } else { Err(io::ErrorKind::Other.into()) }
+        if !self.volume.cuts {
+            return Err(io::ErrorKind::Other.into());
+        }
+        self.sink.cut(length)?;
+        let freed = self.length.saturating_sub(length);
+        self.volume.room.fetch_add(i64::try_from(freed).unwrap(), Ordering::Relaxed);
+        self.length = length;
+        Ok(())
     }
 
     fn sync(&mut self) -> io::Result<()> {

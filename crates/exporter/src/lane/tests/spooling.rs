@@ -211,6 +211,45 @@ async fn on_a_full_disk_telemetry_stays_in_memory_until_there_is_room() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_a_request_that_is_larger_than_the_room_on_the_disk_what_fits_is_kept() {
+    let (ground, script) = (Ground::new(), away(8));
+    let said = Said::listen();
+    let scene = play_in(ground.scene(&script), async |scene| {
+        // The header of a segment and an entry of two pieces.
+        ground.volume.has_room(24 + 34 + 1);
+        b"abcd".iter().for_each(|mark| scene.push(*mark));
+        pass(1).await;
+        assert_eq!(scene.count(), Count { spooled: 2, ..count(4, 0, 2, []) });
+        assert_eq!(ground.volume.room(), 1, "what was tried in vain was taken back");
+        ground.volume.has_room(33);
+        pass(1000).await;
+        assert_eq!(scene.count(), Count { spooled: 3, ..count(4, 0, 1, []) }, "one, where one fits");
+        ground.volume.has_room(ROOM);
+        pass(1000).await;
+        assert_eq!(scene.spooled(), 4);
+        pass(600_000).await;
+    })
+    .await;
+    let taken: Vec<u8> = script.taken().into_iter().flat_map(|(body, _)| body.to_vec()).collect();
+    assert_eq!(taken, b"abcd", "in order, each once");
+    assert_eq!(scene.count(), count(4, 4, 0, []));
+    assert_eq!(said.lines("does not take telemetry").len(), 1, "said once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_of_which_nothing_fits_on_the_disk_is_repeated_as_it_was() {
+    let (ground, script) = (Ground::new(), away(3));
+    ground.volume.has_room(24 + 32);
+    let scene = play_in(ground.scene(&script), async |scene| {
+        b"abcdef".iter().for_each(|mark| scene.push(*mark));
+        pass(60_000).await;
+    })
+    .await;
+    assert_eq!(scene.marks(&script), ["abcd", "abcd", "abcd", "abcd", "ef"]);
+    assert_eq!(scene.count(), count(6, 6, 0, []));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_on_disk_is_not_given_up_for_a_refusal() {
     let (ground, script) = (Ground::new(), away(2).reply(refused()));
     let scene = play_in(ground.scene(&script), async |scene| {
