@@ -1,14 +1,19 @@
 //! HTTP of the app over a connection that is read: served request by request, or turned into a tunnel. Per connection.
 
+use std::convert::Infallible;
 use std::io;
 use std::rc::Rc;
 
+use http::{Request, Response};
+use hyper::body::{Body, Incoming};
+use hyper::rt::bounds::Http2ServerConnExec;
 use hyper::server::conn::{http1, http2};
-use hyper::service::service_fn;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 use crate::downstream::framing::Framed;
+use crate::downstream::preface::Prefaced;
 use crate::drain::Token;
 use crate::exchange::after_flush::FlushNoted;
 use crate::exchange::{self, Connection};
@@ -57,12 +62,23 @@ where
 }
 
 /// Serves HTTP/2.
-pub(crate) async fn serve_h2<I>(connection: Rc<Connection>, io: I, mut token: Token) -> io::Result<()>
+pub(crate) async fn serve_h2<I>(connection: Rc<Connection>, io: I, token: Token) -> io::Result<()>
 where
     I: AsyncRead + AsyncWrite + Unpin + 'static,
 {
-    let io = TokioIo::new(FlushNoted::new(io, Rc::clone(&connection.after)));
+    let io = FlushNoted::new(io, Rc::clone(&connection.after));
     let serving = connection;
+    speak_h2(io, service_fn(move |request| exchange::serve(Rc::clone(&serving), request)), token).await
+}
+
+async fn speak_h2<I, S, B>(io: I, service: S, mut token: Token) -> io::Result<()>
+where
+    I: AsyncRead + AsyncWrite + Unpin + 'static,
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+    B: Body + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    LocalExecutor: Http2ServerConnExec<S::Future, B>,
+{
     let http = http2::Builder::new(LocalExecutor)
         .timer(TokioTimer::new())
         .auto_date_header(false)
@@ -70,7 +86,7 @@ where
         .max_concurrent_streams(H2_STREAMS)
         .initial_stream_window_size(H2_STREAM_WINDOW)
         .initial_connection_window_size(H2_CONNECTION_WINDOW)
-        .serve_connection(io, service_fn(move |request| exchange::serve(Rc::clone(&serving), request)));
+        .serve_connection(TokioIo::new(Prefaced::new(io)), service);
     tokio::pin!(http);
     let ended = tokio::select! {
         ended = http.as_mut() => ended,
@@ -80,4 +96,37 @@ where
         }
     };
     ended.map_err(io::Error::other)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use http_body_util::Empty;
+
+    use super::*;
+    use crate::downstream::preface::PATIENCE;
+    use crate::drain;
+
+    /// And an empty SETTINGS frame.
+    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
+    #[tokio::test(flavor = "local", start_paused = true)]
+    async fn who_does_not_begin_is_given_up_and_who_has_begun_may_be_idle() {
+        for (said, is_given_up) in [(&b""[..], true), (&PREFACE[..23], true), (PREFACE, false)] {
+            let (mut app, side) = tokio::io::duplex(1024);
+            let (_drain, token) = drain::new();
+            let service = service_fn(|_| async { Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new())) });
+            let served = tokio::task::spawn_local(speak_h2(side, service, token));
+            app.write_all(said).await.unwrap();
+            tokio::time::sleep(PATIENCE - Duration::from_secs(1)).await;
+            assert!(!served.is_finished());
+            tokio::time::sleep(Duration::from_secs(24 * 3600)).await;
+            assert_eq!(served.is_finished(), is_given_up, "{} bytes", said.len());
+            if is_given_up {
+                assert!(served.await.unwrap().is_err());
+            }
+        }
+    }
 }

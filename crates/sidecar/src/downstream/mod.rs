@@ -9,4 +9,5 @@ mod http;
 pub(crate) mod learned;
 pub(crate) mod listener;
 pub(crate) mod passthrough;
+mod preface;
 pub(crate) mod transparent;
