@@ -37,7 +37,8 @@ pub struct Settings {
     pub hosts: Vec<String>,
     /// Hosts that always pass through undecrypted.
     pub passthrough_hosts: Vec<String>,
-    /// How many connections may be read at a time; what comes on top passes through.
+    /// How many connections may be read at a time; what comes on top passes through, whatever `failure_policy` says: it is a bound on
+    /// what we take, not a fault, and a busy app is not cut off for it.
     pub max_intercepted: usize,
     /// Whether CONNECT may lead to loopback, link-local addresses and the API server.
     pub connect_to_local: bool,

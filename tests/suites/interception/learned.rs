@@ -130,8 +130,9 @@ fn an_end_without_a_word_is_a_refusal_too() {
 }
 
 #[test]
-fn past_the_budget_calls_go_through_unread() {
-    let pod = Pod::new(&[("OUTRIGGER_MAX_INTERCEPTED", "1")]);
+fn past_the_budget_calls_go_through_unread_and_the_log_says_so() {
+    // Under the policy that lets nothing else go, too.
+    let pod = Pod::new(&[("OUTRIGGER_MAX_INTERCEPTED", "1"), ("OUTRIGGER_FAILURE_POLICY", "closed")]);
     let config = client(default_provider(), Some(&pod.ours()), &["http/1.1"]);
     for to in PROVIDER {
         let mut held = handshake(&config, HOST, connect(&pod.network, to)).expect("a handshake");
@@ -140,6 +141,11 @@ fn past_the_budget_calls_go_through_unread() {
         let answer = pod.curl(&pod.pinned(), &[]);
         assert_eq!(answer.status, 200, "{}", answer.error);
         assert!(answer.issuer.contains(UNREAD), "{}", answer.issuer);
+        let said = pod
+            .sidecar
+            .program
+            .error_line(outrigger_tests::DEADLINE, |line| line.contains("passes through unobserved"));
+        assert!(said.is_some_and(|line| line.contains("OUTRIGGER_MAX_INTERCEPTED")));
         drop(held);
         let begun = std::time::Instant::now();
         while !pod.curl(&pod.ours(), &["--http1.1"]).issuer.contains(READ) {

@@ -341,6 +341,13 @@ async fn dial(edge: &Edge, app: &TcpStream, arrival: &Arrival) -> io::Result<Tcp
 async fn pass(edge: &Edge, through: Passthrough, to: &Destination) -> io::Result<()> {
     let Passthrough { mut app, mut server, first, reason } = through;
     edge.counters.passed_through(&to.host, reason);
+    if reason == Reason::Budget {
+        tracing::warn!(
+            host = %to.host, reason = reason.as_str(),
+            "as many connections are read as may be: this one passes through unobserved, and no rule holds for it; raise \
+             max_intercepted (OUTRIGGER_MAX_INTERCEPTED)"
+        );
+    }
     tracing::debug!(host = %to.host, port = to.port, reason = reason.as_str(), "a connection passes through");
     let ended = passthrough::splice(&mut app, &mut server, first).await;
     if ended.is_err() {
