@@ -325,6 +325,8 @@ impl Diagnosis {
         let (cause, next_step) = words::of(verdict.kind, record, other, &self.book);
         verdict.cause = cause;
         verdict.next_step = next_step;
+        let is_limit = matches!(verdict.kind, Kind::RateLimited | Kind::QuotaExhausted);
+        verdict.resets = record.cause.as_ref().filter(|_| is_limit).and_then(|cause| cause.resets);
     }
 }
 
@@ -372,6 +374,7 @@ fn opened(place: &Place, at: Timestamp) -> Verdict {
         since: at,
         last: at,
         calls: 1,
+        resets: None,
         cause: String::new(),
         evidence: String::new(),
         next_step: String::new(),

@@ -135,6 +135,8 @@ pub struct Verdict {
     pub last: Timestamp,
     /// Calls that showed it.
     pub calls: u64,
+    /// Of a limit: when it resets, as the call told by which the verdict began.
+    pub resets: Option<Timestamp>,
     /// What happens, in plain words.
     pub cause: String,
     /// What that is concluded from.

@@ -170,6 +170,7 @@ pub(crate) fn silent(stream: &SilentStream, streams: u64, now: Timestamp) -> Ver
         since: stream.since,
         last: now,
         calls: streams,
+        resets: None,
         cause,
         evidence: format!(
             "of call {} nothing has come for {seconds} s ({streams} such streams)",

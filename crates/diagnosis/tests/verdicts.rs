@@ -245,6 +245,7 @@ fn a_limit_is_said_with_the_time_at_which_it_resets() {
         assert_eq!(verdict.kind, kind);
         let until = format!("until 2026-11-25T08:01:3{calls}Z (90 s)");
         assert!(verdict.next_step.contains(&until), "{until} is missing in: {verdict}");
+        assert_eq!(verdict.resets.unwrap().since(verdict.last), 90_000_000_000);
     }
 }
 

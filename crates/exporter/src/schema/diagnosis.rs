@@ -47,6 +47,7 @@ fn attributes(attributes: &mut Attributes<'_>, change: &Change, verdict: &Verdic
     attributes.text_if(keys::KEY_FINGERPRINT, verdict.key.as_deref());
     attributes.count(keys::DIAGNOSIS_SINCE, verdict.since.0);
     attributes.count(keys::DIAGNOSIS_CALLS, verdict.calls);
+    attributes.count_if(keys::DIAGNOSIS_RESETS, verdict.resets.map(|resets| resets.0));
     attributes.text(keys::DIAGNOSIS_CAUSE, verdict.cause.as_str());
     attributes.text(keys::DIAGNOSIS_EVIDENCE, verdict.evidence.as_str());
     attributes.text(keys::DIAGNOSIS_NEXT, verdict.next_step.as_str());

@@ -147,6 +147,7 @@ pub(super) const DIAGNOSIS_WHY: &str = "outrigger.diagnosis.why";
 pub(super) const DIAGNOSIS_PROVIDER: &str = "outrigger.diagnosis.provider";
 pub(super) const DIAGNOSIS_MODEL: &str = "outrigger.diagnosis.model";
 pub(super) const DIAGNOSIS_SINCE: &str = "outrigger.diagnosis.since";
+pub(super) const DIAGNOSIS_RESETS: &str = "outrigger.diagnosis.resets";
 pub(super) const DIAGNOSIS_CALLS: &str = "outrigger.diagnosis.calls";
 pub(super) const DIAGNOSIS_CAUSE: &str = "outrigger.diagnosis.cause";
 pub(super) const DIAGNOSIS_EVIDENCE: &str = "outrigger.diagnosis.evidence";

@@ -143,6 +143,7 @@ fn sent() -> BTreeMap<&'static str, BTreeMap<String, &'static str>> {
         since: Timestamp(1),
         last: Timestamp(2),
         calls: 3,
+        resets: Some(Timestamp(4)),
         cause: "a cause".to_owned(),
         evidence: "evidence".to_owned(),
         next_step: "a step".to_owned(),
