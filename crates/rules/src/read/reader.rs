@@ -240,7 +240,10 @@ pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
         let known = flat(known);
         let begins =
             known.len() > 3 && (meant.starts_with(&known) || (meant.len() > 3 && known.starts_with(&meant)));
-        strsim::jaro_winkler(&meant, &known).max(if begins { 0.9 } else { 0.0 })
+        // `aws.bedrock`, `gcp.vertex_ai`: conventions put the company before what is meant.
+        let holds = word.split(['.', '-', '_', ' ']).any(|part| part.eq_ignore_ascii_case(&known));
+        let told = if begins { 0.9 } else { f64::from(u8::from(holds)) * 0.85 };
+        strsim::jaro_winkler(&meant, &known).max(told)
     };
     known
         .into_iter()
