@@ -5,7 +5,9 @@ use std::cell::Cell;
 use std::io::{Read, Write};
 use std::time::Duration;
 
+use outrigger_simulator::Config;
 use outrigger_tests::app::{NAME, Pod, answer};
+use outrigger_tests::h2;
 use proptest::prelude::*;
 use proptest::test_runner::{Config as Cases, RngSeed, TestRunner};
 
@@ -446,4 +448,20 @@ fn well_framed_requests_in_one_go_all_arrive() {
     for ((sent, _), got) in expected.iter().zip(&got) {
         assert_eq!(sent.essence(), got.essence());
     }
+}
+
+/// No target has a fragment. Over HTTP/1 one is refused; the reader of HTTP/2 below us cuts it off before we see it, as docs/limits.md
+/// says, so that at least nothing else is changed by it.
+#[test]
+fn a_fragment_over_http2_is_cut_off_and_what_stands_before_it_arrives() {
+    let pod = Pod::before_simulator(Config::default());
+    let mut app = h2::open(&pod, &[]);
+    let targets = ["/v1/models#a", "/v1/models?limit=2#a?b", "/v1/models"];
+    for (count, target) in (0..).zip(targets) {
+        app.write_all(&h2::get(h2::stream(count), target)).expect("it reads");
+        assert_eq!(h2::answered(&mut app, h2::stream(count)).0, h2::OK);
+    }
+    let received = pod.simulator.as_ref().expect("a simulator").received();
+    let paths: Vec<&str> = received.iter().map(|received| received.path.as_str()).collect();
+    assert_eq!(paths, ["/v1/models", "/v1/models?limit=2", "/v1/models"]);
 }
