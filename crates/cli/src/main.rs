@@ -5,6 +5,7 @@ mod cost;
 mod demo;
 mod doctor;
 mod exec;
+mod inject;
 mod input;
 mod output;
 mod rules;
@@ -42,6 +43,8 @@ enum Command {
     Cost(cost::Arguments),
     /// Check rules, explain what they do for a call, and test them.
     Rules(rules::Arguments),
+    /// Print manifests with the sidecar in their pods, as the cluster's webhook would put it there.
+    Inject(inject::Arguments),
     /// Print the version and the date of the prices.
     Version,
     /// Print a completion script for a shell.
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Cost(arguments) => cost::run(&arguments),
         Command::Rules(arguments) => rules::run(&arguments),
+        Command::Inject(arguments) => inject::run(&arguments),
         Command::Version => {
             let book = outrigger_pricing::PriceBook::builtin();
             output::line(&format!("outrigger {}, prices of {}", env!("CARGO_PKG_VERSION"), book.date()));

@@ -9,6 +9,7 @@ mod containers;
 mod environment;
 mod inject;
 mod keys;
+mod manifest;
 mod options;
 mod owner;
 mod patch;
@@ -19,5 +20,6 @@ mod wishes;
 
 pub use annotations::reference;
 pub use inject::{Outcome, Reason, Status, patch};
+pub use manifest::{ManifestError, Manifests, Told, manifests};
 pub use options::{FailurePolicy, Mode, Options, Resources};
 pub use owner::{Context, Owner};

@@ -1,0 +1,123 @@
+//! `outrigger inject -f FILE`: manifests with what pods under admission get, for those who want no webhook.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use outrigger_injector::{Manifests, Mode, Options, Status, manifests};
+use outrigger_providers::services;
+use serde_json::json;
+
+use crate::input;
+use crate::output::{self, Output};
+
+/// Manifests.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Manifests with any number of documents; - for standard input. Repeat it for more.
+    #[arg(short, long = "filename", value_name = "FILE", required = true)]
+    filenames: Vec<PathBuf>,
+    /// How calls are led to the sidecar: transparent, base-url or proxy; a pod's annotation may choose another.
+    #[arg(long, default_value = "transparent", value_parser = mode)]
+    mode: Mode,
+    /// Image of the sidecar and the redirection; pin it by its digest.
+    #[arg(long)]
+    image: Option<String>,
+    /// OTLP endpoint of the telemetry.
+    #[arg(long, value_name = "URL")]
+    otlp: Option<String>,
+    /// Namespace of the objects that name none.
+    #[arg(short, long)]
+    namespace: Option<String>,
+    /// A provider that rules may name as a backup; repeat it for more. Left out, they may name any.
+    #[arg(long = "allowed-provider", value_name = "PROVIDER", value_parser = provider)]
+    allowed_providers: Vec<String>,
+    /// How to print: YAML, in which documents without pods stay as they are, or one List as JSON.
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    output: Output,
+}
+
+fn mode(word: &str) -> Result<Mode, String> {
+    Mode::parse(word).ok_or_else(|| format!("the modes are {}", Mode::ALL.map(Mode::as_str).join(", ")))
+}
+
+fn provider(word: &str) -> Result<String, String> {
+    let known = services::ALL.map(|service| service.id);
+    if known.contains(&word) {
+        Ok(word.to_owned())
+    } else {
+        Err(format!("the providers are {}", known.join(", ")))
+    }
+}
+
+/// Prints nothing unless everything could be read: what is printed is piped on.
+pub(crate) fn run(arguments: &Arguments) -> ExitCode {
+    let mut options =
+        Options { mode: arguments.mode, otlp_endpoint: arguments.otlp.clone(), ..Options::default() };
+    if let Some(image) = &arguments.image {
+        options.image.clone_from(image);
+    }
+    if !arguments.allowed_providers.is_empty() {
+        options.allowed_providers = Some(arguments.allowed_providers.clone());
+    }
+    let mut all = Vec::new();
+    for file in &arguments.filenames {
+        let read = input::read(file).and_then(|text| {
+            manifests(&text, arguments.namespace.as_deref(), &options)
+                .map_err(|fault| format!("{}:{fault}", file.display()))
+        });
+        match read {
+            Ok(done) => all.push(done),
+            Err(fault) => {
+                output::note(&fault);
+                return ExitCode::FAILURE;
+            }
+        }
+    }
+    match arguments.output {
+        Output::Text => output::bytes(joined(&all).as_bytes()),
+        Output::Json => {
+            let items: Vec<_> = all.iter().flat_map(|one| &one.documents).collect();
+            output::line(&json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string());
+        }
+    }
+    all.iter().for_each(tell);
+    ExitCode::SUCCESS
+}
+
+/// Several files become one stream of documents.
+fn joined(all: &[Manifests]) -> String {
+    let mut text = String::new();
+    for one in all {
+        if !text.is_empty() && !one.text.starts_with("---") {
+            if !text.ends_with('\n') {
+                text.push('\n');
+            }
+            text.push_str("---\n");
+        }
+        text.push_str(&one.text);
+    }
+    text
+}
+
+/// What became of each pod, on standard error.
+fn tell(done: &Manifests) {
+    for pod in &done.pods {
+        let outcome = &pod.outcome;
+        match outcome.status {
+            Status::Injected => output::note(&format!("{}: injected; {}", pod.of, outcome.sends_to)),
+            Status::Kept if outcome.patch.is_empty() => {
+                output::note(&format!("{}: has its sidecar already", pod.of))
+            }
+            Status::Kept => {
+                output::note(&format!("{}: has its sidecar already; new containers are led to it", pod.of))
+            }
+            Status::Skipped(_) => output::note(&format!("{}: no sidecar, {}", pod.of, outcome.reason)),
+        }
+        if !matches!(outcome.status, Status::Skipped(_)) {
+            outcome.warnings.iter().for_each(|warning| output::note(&format!("{}: {warning}", pod.of)));
+        }
+    }
+    if done.pods.is_empty() {
+        output::note("no pod and no workload is in it, so nothing was changed");
+    }
+}

@@ -1,0 +1,94 @@
+//! `outrigger inject`: what is printed, what is said, and the exit codes. What a pod gets is held by the injector's own tests.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
+
+mod support;
+
+use serde_json::Value;
+use support::outrigger;
+
+const SERVICE: &str = "# the door\napiVersion: v1\nkind: Service\nmetadata: {name:   shop}\n";
+const DEPLOYMENT: &str = "---\napiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: shop\nspec:\n  template:\n    metadata:\n      annotations:\n        \
+                          outrigger.dev/mode: porxy\n    spec:\n      containers:\n      - name: app\n        image: shop:1\n";
+const AGENT: &str = "---\napiVersion: apps/v1\nkind: DaemonSet\nmetadata: {name: agent}\nspec: {template: {spec: {hostNetwork: true, containers: [{name: a}]}}}\n";
+
+#[test]
+fn workloads_are_injected_and_the_rest_stays_as_it_is() {
+    let text = format!("{SERVICE}{DEPLOYMENT}{AGENT}");
+    let ended = outrigger(&["inject", "-f", "-", "--image", "mirror.example/outrigger@sha256:01"], &text);
+    assert_eq!(ended.status, Some(0), "{}", ended.errors);
+    assert!(ended.output.starts_with(SERVICE), "{}", ended.output);
+    for part in [
+        "      initContainers:\n      - name: outrigger-redirect\n",
+        "image: \"mirror.example/outrigger@sha256:01\"",
+        "image: shop:1",
+    ] {
+        assert!(ended.output.contains(part), "{part}: {}", ended.output);
+    }
+    for part in [
+        "Deployment shop: injected; prompts: where the app sends them",
+        "Deployment shop: annotation outrigger.dev/mode is `porxy`",
+        "DaemonSet agent: no sidecar, host-network",
+    ] {
+        assert!(ended.errors.contains(part), "{part}: {}", ended.errors);
+    }
+    let again = outrigger(&["inject", "-f", "-"], &ended.output);
+    assert_eq!(again.output, ended.output);
+    assert!(again.errors.contains("Deployment shop: has its sidecar already"), "{}", again.errors);
+}
+
+#[test]
+fn files_become_one_stream_and_json_one_list() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (service, deployment) = (file("a.yaml", SERVICE.trim_end()), file("b.yaml", DEPLOYMENT));
+    let both = [
+        "inject",
+        "-f",
+        &service,
+        "-f",
+        &deployment,
+        "-f",
+        &service,
+        "--mode",
+        "base-url",
+        "--otlp",
+        "http://c:4317",
+    ];
+    let ended = outrigger(&both, "");
+    assert!(
+        ended.output.starts_with(SERVICE) && ended.output.ends_with(&format!("---\n{}", SERVICE.trim_end())),
+        "{}",
+        ended.output
+    );
+    assert!(
+        !ended.output.contains("redirect") && ended.output.contains("value: \"http://c:4317\""),
+        "{}",
+        ended.output
+    );
+
+    let json: Value =
+        serde_json::from_str(&outrigger(&[&both[..], &["--output", "json"]].concat(), "").output).unwrap();
+    assert_eq!(json["items"].as_array().unwrap().len(), 3);
+    let environment = &json["items"][1]["spec"]["template"]["spec"]["containers"][0]["env"];
+    assert!(environment.to_string().contains("http://127.0.0.1:19003/openai/v1"), "{environment}");
+}
+
+#[test]
+fn what_cannot_be_read_prints_nothing_and_names_the_place() {
+    let ended = outrigger(&["inject", "-f", "-"], &format!("{DEPLOYMENT}---\na: [\n"));
+    assert_eq!((ended.status, ended.output.as_str()), (Some(1), ""));
+    assert!(ended.errors.contains("-:1"), "{}", ended.errors);
+    assert_eq!(outrigger(&["inject"], "").status, Some(2));
+    let wrong = outrigger(&["inject", "-f", "-", "--mode", "tproxy"], "");
+    assert!(
+        wrong.status == Some(2) && wrong.errors.contains("transparent, base-url, proxy"),
+        "{}",
+        wrong.errors
+    );
+    assert!(outrigger(&["inject", "-f", "-"], SERVICE).errors.contains("nothing was changed"));
+}
