@@ -88,10 +88,10 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 fn joined(all: &[Manifests]) -> String {
     let mut text = String::new();
     for one in all {
+        if !text.is_empty() && !text.ends_with('\n') {
+            text.push('\n');
+        }
         if !text.is_empty() && !one.text.starts_with("---") {
-            if !text.ends_with('\n') {
-                text.push('\n');
-            }
             text.push_str("---\n");
         }
         text.push_str(&one.text);
