@@ -84,6 +84,8 @@ pub struct Service {
     pub key_parameter: Option<&'static str>,
     /// Further headers that name or prove the account that pays: to another provider they mean nothing, or too much.
     pub account_headers: &'static [&'static str],
+    /// The service's name in AWS's signatures, by host; `None` where such signatures are not taken.
+    pub signing_name: fn(&str) -> Option<&'static str>,
     /// Response header that carries the provider's request id.
     pub request_id_header: &'static str,
     /// When its streams tell what they used.
@@ -114,6 +116,7 @@ impl Service {
         key_headers: &["authorization"],
         key_parameter: None,
         account_headers: &[],
+        signing_name: |_| None,
         request_id_header: "x-request-id",
         streamed_usage: StreamedUsage::WhenAsked,
         bills_after_hang_up: false,

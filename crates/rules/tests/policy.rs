@@ -162,10 +162,11 @@ fn the_backups_are_all_places_a_prompt_may_go_each_with_its_address_and_credenti
         "version: 1
 backups:
   frankfurt: { provider: bedrock, region: eu-central-1, model: anthropic.claude-sonnet-5-5, credential: { file: aws } }
+  endpoint: { provider: bedrock, host: bedrock-runtime.us-east-1.amazonaws.com, model: anthropic.claude-sonnet-5-5, credential: { file: aws } }
   iowa: { provider: vertex, region: us-central1, project: shop, credential: { file: google.json } }
   eu: { provider: openai, host: EU.api.openai.com, credential: { env: KEY } }
 rules:
-  - { name: all, match: {}, failover: { to: [frankfurt, iowa, eu] } }
+  - { name: all, match: {}, failover: { to: [frankfurt, endpoint, iowa, eu] } }
 ",
     );
     let told: Vec<_> = policy
@@ -177,11 +178,15 @@ rules:
         told,
         [
             ("frankfurt", "bedrock-runtime.eu-central-1.amazonaws.com", "aws_sigv4"),
+            ("endpoint", "bedrock-runtime.us-east-1.amazonaws.com", "aws_sigv4"),
             ("iowa", "us-central1-aiplatform.googleapis.com", "google_service_account"),
             ("eu", "eu.api.openai.com", "api_key"),
         ]
     );
-    assert_eq!(policy.targets[2].credential.source, CredentialSource::Variable("KEY".into()));
+    // A signature names it.
+    let region = |at: usize| policy.targets[at].region.as_deref();
+    assert_eq!((region(0), region(1), region(3)), (Some("eu-central-1"), Some("us-east-1"), None));
+    assert_eq!(policy.targets[3].credential.source, CredentialSource::Variable("KEY".into()));
 }
 
 fn refused(text: &str, site: &Site<'_>) -> Refused {

@@ -52,6 +52,11 @@ pub(super) static SERVICE: Service = Service {
     },
     key_variable: "AWS_ACCESS_KEY_ID or AWS_BEARER_TOKEN_BEDROCK",
     key_headers: &["authorization", "x-api-key"],
+    // A private endpoint has its own label before the service's.
+    signing_name: |host| match host.split('.').any(|label| label == "bedrock-mantle") {
+        true => Some("bedrock-mantle"),
+        false => Some("bedrock"),
+    },
     request_id_header: "x-amzn-requestid",
     bills_after_hang_up: true,
     recognise,
@@ -131,6 +136,18 @@ pub(super) fn addressed(_host: &str, path: &str) -> Addressed {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_signature_names_the_service_of_its_host() {
+        for (host, name) in [
+            ("bedrock-runtime.eu-central-1.amazonaws.com", "bedrock"),
+            ("bedrock-runtime-fips.us-east-1.amazonaws.com", "bedrock"),
+            ("vpce-0a1b.bedrock-runtime.us-east-1.vpce.amazonaws.com", "bedrock"),
+            ("bedrock-mantle.us-east-1.api.aws", "bedrock-mantle"),
+        ] {
+            assert_eq!((SERVICE.signing_name)(host), Some(name), "{host}");
+        }
+    }
 
     #[test]
     fn the_path_tells_format_operation_model_stream_and_region() {

@@ -54,3 +54,16 @@ pub(super) fn host_in(service: &Service, region: &str) -> Option<&'static str> {
         labels.clone().any(|label| label == region) || labels.next().is_some_and(begins)
     })
 }
+
+/// The region that a host says it stands in, as AWS's do: a label of its own that ends in a number.
+pub(super) fn region_of(host: &str) -> Option<&str> {
+    let is_region = |label: &str| {
+        label.split('-').count() >= 3
+            && label
+                .rsplit('-')
+                .next()
+                .is_some_and(|last| !last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit()))
+            && label.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+    };
+    host.split('.').skip(1).find(|label| is_region(label))
+}

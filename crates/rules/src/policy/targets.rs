@@ -5,7 +5,7 @@ use std::sync::Arc;
 use outrigger_providers::services;
 
 use super::compile::Findings;
-use super::needs::{Needs, host_in};
+use super::needs::{Needs, host_in, region_of};
 use super::{Credential, CredentialSource, Site, Target};
 use crate::document::{self, CredentialKind, Draft};
 
@@ -89,13 +89,19 @@ fn target(
     }
     let credential =
         credential(&backup.credential, &path("credential"), &needs, provider.id, site, findings)?;
+    let host = host?;
+    let region = backup.region.as_ref().map(|region| region.0.as_str()).or_else(|| region_of(&host));
+    if needs.region && credential.kind == CredentialKind::AwsSigv4 && region.is_none() {
+        let text = format!("`region` is missing: {host} does not say it");
+        findings.wrong(&path("region"), text, "add `region: …`: the signature of each request names it");
+    }
     let text = |text: &str| Arc::from(text);
     Some(Target {
         name: name.into(),
         provider,
-        host: host?.into(),
+        region: region.filter(|_| needs.region).map(text),
+        host: text(&host),
         deployment: backup.deployment.as_ref().map(|deployment| text(&deployment.0)),
-        region: backup.region.as_ref().map(|region| text(&region.0)),
         project: backup.project.as_ref().map(|project| text(&project.0)),
         model: backup.model.as_ref().map(|model| text(&model.0)),
         credential,

@@ -3,25 +3,29 @@
 //! The app's own key never goes along: whatever proves or names its account is taken out first. The credential is put into
 //! the request's head only; it leaves with the request, on a connection whose certificate was verified by the backup's name.
 
+mod aws;
+mod clock;
 mod mounted;
 mod secret;
 mod strip;
 
 use bytes::Bytes;
 use http::header::HOST;
-use http::{HeaderName, HeaderValue, request};
+use http::{HeaderMap, HeaderName, HeaderValue, request};
 use outrigger_providers::FailureClass;
 use outrigger_rules::document::CredentialKind;
 use outrigger_rules::{CredentialSource, Target};
 use zeroize::Zeroizing;
 
 use crate::Settings;
+use clock::Clocks;
 use mounted::{Found, Mounted};
 use secret::Secret;
 
 /// The credentials of all backups.
 pub(crate) struct Credentials {
     mounted: Mounted,
+    clocks: Clocks,
 }
 
 /// Why a backup cannot be paid; the call cannot go there.
@@ -37,7 +41,8 @@ impl Credentials {
     /// Those below the folder of the settings; it is read when they are asked for.
     pub(crate) fn open(settings: &Settings) -> Credentials {
         let mount = || outrigger_contract::mounts::CREDENTIALS.into();
-        Credentials { mounted: Mounted::new(settings.credentials.clone().unwrap_or_else(mount)) }
+        let mounted = Mounted::new(settings.credentials.clone().unwrap_or_else(mount));
+        Credentials { mounted, clocks: Clocks::default() }
     }
 
     /// Makes a request one that this backup's account pays: takes out what belongs to the app's account and puts in the
@@ -57,8 +62,8 @@ impl Credentials {
         let place = match target.credential.kind {
             CredentialKind::ApiKey => target.provider.key_place(),
             CredentialKind::Bearer => ("authorization", "Bearer "),
-            kind @ (CredentialKind::AwsSigv4 | CredentialKind::GoogleServiceAccount) => {
-                let _signed = body;
+            CredentialKind::AwsSigv4 => return self.sign(target, head, body),
+            kind @ CredentialKind::GoogleServiceAccount => {
                 return Err(unpaid(target, &format!("this version cannot pay by {}", kind.as_str())));
             }
         };
@@ -84,6 +89,36 @@ impl Credentials {
                 put(&mounted::trimmed(&value).map_err(|why| self.unpaid_by(target, &why))?)
             }
         }
+    }
+
+    /// Learns from the head of a backup's answer how far the clock here is off: a signature carries the time, and is good for
+    /// five minutes.
+    pub(crate) fn answered(&self, target: &Target, headers: &HeaderMap) {
+        self.clocks.compare(&target.host, headers);
+    }
+
+    fn sign(&self, target: &Target, head: &mut request::Parts, body: &Bytes) -> Result<(), Unpaid> {
+        let scope =
+            match (&target.credential.source, &target.region, (target.provider.signing_name)(&target.host)) {
+                (CredentialSource::File(file), Some(region), Some(service)) => {
+                    (file, aws::Scope { host: &target.host, region, service })
+                }
+                // The rules' own check refuses what is missing here.
+                _ => {
+                    return Err(unpaid(
+                        target,
+                        "AWS keys need a file, a region and a provider that takes their signature",
+                    ));
+                }
+            };
+        let (file, scope) = scope;
+        let found = self.found(target, file)?;
+        let keys = aws::Keys::read(&found).map_err(|why| self.unpaid_by(target, &why))?;
+        let now = self.clocks.now(&target.host);
+        if keys.expired(now) {
+            return Err(self.unpaid_by(target, "the keys in it have expired by their own word"));
+        }
+        aws::sign(&keys, &scope, now, head, body).map_err(|why| unpaid(target, &why))
     }
 
     fn found(&self, target: &Target, file: &str) -> Result<std::rc::Rc<Found>, Unpaid> {

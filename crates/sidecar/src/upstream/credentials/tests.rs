@@ -155,3 +155,81 @@ async fn what_cannot_be_paid_names_the_place_and_the_mend() {
     authorise(&credentials, &targets(backup)[0], &mut head).await.unwrap();
     assert_eq!(said(&head, "x-api-key"), std::env::var("PATH").ok());
 }
+
+const AWS: &str = "  nova: { provider: bedrock, region: eu-central-1, model: eu.amazon.nova-pro-v1:0, credential: { file: aws } }\n";
+
+#[tokio::test(start_paused = true)]
+async fn aws_keys_sign_in_each_form_and_new_ones_count_from_the_next_call_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("aws");
+    let credentials = credentials(folder.path());
+    let nova = &targets(AWS)[0];
+    let request = || {
+        let app = "AWS4-HMAC-SHA256 Credential=AKIAAPP/20261126/us-east-1/bedrock/aws4_request, SignedHeaders=host, Signature=ab";
+        head(
+            "https://bedrock-runtime.eu-central-1.amazonaws.com/model/eu.amazon.nova-pro-v1:0/converse",
+            &[
+                ("authorization", app),
+                ("x-amz-security-token", "mistyped-5566778899"),
+                ("x-amz-date", "20261126T000000Z"),
+            ],
+        )
+    };
+    let signed = async || {
+        // What was seen is believed for a second.
+        tokio::time::advance(std::time::Duration::from_secs(1)).await;
+        let mut head = request();
+        credentials
+            .authorise(nova, &mut head, &Bytes::from_static(b"{}"))
+            .await
+            .map_err(|unpaid| unpaid.text)?;
+        assert_eq!(head.uri.path(), "/model/eu.amazon.nova-pro-v1%3A0/converse");
+        let key = said(&head, "authorization").unwrap();
+        let id = key.strip_prefix("AWS4-HMAC-SHA256 Credential=").unwrap().split_once('/').unwrap();
+        assert!(id.1.contains("/eu-central-1/bedrock/aws4_request, "), "{key}");
+        Ok::<_, String>((id.0.to_owned(), said(&head, "x-amz-security-token")))
+    };
+    std::fs::write(
+        &path,
+        "[default]\naws_access_key_id = AKIAONE\naws_secret_access_key = harbour-987654321\n",
+    )
+    .unwrap();
+    assert_eq!(signed().await, Ok(("AKIAONE".to_owned(), None)));
+    let json = |expires: &str| {
+        format!(
+            "{{\"accessKeyId\": \"AKIATWO\", \"secretAccessKey\": \"harbour-987654321\", \"sessionToken\": \"t\", \"expiration\": \"{expires}\"}}"
+        )
+    };
+    std::fs::write(&path, json("2126-11-26T00:00:00Z")).unwrap();
+    assert_eq!(signed().await, Ok(("AKIATWO".to_owned(), Some("t".to_owned()))));
+    std::fs::write(&path, json("2016-11-26T00:00:00Z")).unwrap();
+    let error = signed().await.unwrap_err();
+    assert!(error.contains("the keys in it have expired"), "{error}");
+    std::fs::remove_file(&path).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    std::fs::write(path.join("accessKeyId"), "AKIATHREE\n").unwrap();
+    let error = signed().await.unwrap_err();
+    assert!(
+        error.contains("it has no secret access key") && error.contains(&*path.to_string_lossy()),
+        "{error}"
+    );
+    std::fs::write(path.join("secretAccessKey"), "harbour-987654321\n").unwrap();
+    assert_eq!(signed().await, Ok(("AKIATHREE".to_owned(), None)));
+}
+
+#[tokio::test]
+async fn a_signature_carries_the_time_of_the_place_it_goes_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = "[default]\naws_access_key_id = AKIAONE\naws_secret_access_key = harbour-987654321\n";
+    std::fs::write(folder.path().join("aws"), keys).unwrap();
+    let credentials = credentials(folder.path());
+    let nova = &targets(AWS)[0];
+    let answer = HeaderMap::from_iter([(
+        http::header::DATE,
+        HeaderValue::from_static("Sun, 06 Nov 1994 08:49:37 GMT"),
+    )]);
+    credentials.answered(nova, &answer);
+    let mut head = head("/model/m/converse", &[]);
+    authorise(&credentials, nova, &mut head).await.unwrap();
+    assert!(said(&head, "x-amz-date").unwrap().starts_with("19941106T08"), "{:?}", head.headers);
+}
