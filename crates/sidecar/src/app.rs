@@ -284,7 +284,8 @@ impl Bound {
         let deployments = Arc::new(deployments::table(&self.settings.deployments));
         let records =
             Rc::new(Records::new(recorder, self.book, deployments, self.identity, Arc::clone(&counters)));
-        let client = Rc::new(Client::new(self.dialer, self.connector));
+        let (dialer, connector) = (Rc::new(self.dialer), Rc::new(self.connector));
+        let client = Rc::new(Client::new(Rc::clone(&dialer), Rc::clone(&connector)));
         let pulses = Rc::new(Pulses::default());
         let shared = Rc::new(Shared {
             client: Rc::clone(&client),
@@ -293,7 +294,7 @@ impl Bound {
             hang_ups: Rc::new(HangUps::new(&self.settings)),
             pulses: Rc::clone(&pulses),
             policies: Arc::clone(&self.policies),
-            credentials: Credentials::open(&self.settings),
+            credentials: Credentials::open(&self.settings, dialer, connector),
         });
         let leaves = self.leaves;
         let classifier = Classifier::new(

@@ -18,7 +18,7 @@ use crate::providers::Provider;
 use crate::received::{Received, Reported};
 use crate::script::{Answer, Asked, Cut, ErrorKind};
 use crate::server::Shared;
-use crate::{other, sigv4, socket};
+use crate::{google_tokens, other, sigv4, socket};
 
 /// Answers one request.
 pub(crate) async fn respond(
@@ -53,6 +53,9 @@ pub(crate) async fn respond(
     }
     let path = request.uri().path().to_owned();
     let name = server_name.as_deref().unwrap_or(&host);
+    if name == google_tokens::HOST {
+        return google_tokens::respond(&shared, at, request).await;
+    }
     let provider = Provider::of(name, &path, shared.gateways.iter().any(|gateway| gateway == name));
     if let Some(provider) = provider.filter(|provider| socket::is_asked_for(provider, &request)) {
         let asked = Asked { provider: provider.name, path: &path, model: "", stream: true, handshake: true };
@@ -151,7 +154,11 @@ pub(crate) fn refused_key(
     uri: &Uri,
 ) -> Option<String> {
     match (provider.key)(headers, uri) {
-        Some(key) if shared.valid_keys.is_empty() || shared.valid_keys.iter().any(|valid| valid == key) => {
+        Some(key)
+            if shared.valid_keys.is_empty()
+                || shared.valid_keys.iter().any(|valid| valid == key)
+                || shared.desk.gave(key) =>
+        {
             None
         }
         other => Some(other.unwrap_or_default().to_owned()),

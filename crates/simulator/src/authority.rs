@@ -7,7 +7,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, 
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 
-use crate::{Config, providers};
+use crate::{Config, google_tokens, providers};
 
 /// What certificate to show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -38,7 +38,7 @@ impl Authority {
             _ => providers::ALL
                 .into_iter()
                 .flat_map(|provider| provider.hosts)
-                .chain(&["localhost"])
+                .chain(&["localhost", google_tokens::HOST])
                 .map(|name| (*name).to_owned())
                 .chain(config.extra_names.iter().chain(&config.gateways).cloned())
                 .collect(),

@@ -8,6 +8,7 @@ mod ask;
 mod authority;
 mod body;
 mod formats;
+mod google_tokens;
 mod other;
 pub mod presets;
 mod providers;
@@ -46,6 +47,9 @@ pub struct Config {
     pub valid_keys: Vec<String>,
     /// AWS access keys, ids with their secrets: what is signed with one of them is verified.
     pub aws_keys: Vec<(String, String)>,
+    /// Keys of Google's service accounts, as they are downloaded: who signs with one of them is given a token at Google's endpoint, which
+    /// is then a key that is accepted.
+    pub service_accounts: Vec<String>,
     /// What to answer; a good answer where nothing matches.
     pub script: Script,
     /// Names served beside the providers' own.

@@ -16,6 +16,7 @@ use tokio_rustls::server::TlsStream;
 
 use crate::answer;
 use crate::authority::Authority;
+use crate::google_tokens::Desk;
 use crate::received::Log;
 use crate::script::{Answer, Asked};
 use crate::{Config, Script};
@@ -24,6 +25,7 @@ use crate::{Config, Script};
 pub(crate) struct Shared {
     pub(crate) valid_keys: Vec<String>,
     pub(crate) aws_keys: Vec<(String, String)>,
+    pub(crate) desk: Desk,
     /// With the calls seen per rule.
     script: Mutex<(Script, Vec<u64>)>,
     pub(crate) gateways: Vec<String>,
@@ -36,6 +38,7 @@ impl Shared {
         Shared {
             valid_keys: config.valid_keys,
             aws_keys: config.aws_keys,
+            desk: Desk::new(&config.service_accounts),
             script: Mutex::new((config.script, Vec::new())),
             gateways: config.gateways,
             log,

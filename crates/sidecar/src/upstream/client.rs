@@ -50,8 +50,8 @@ impl<B: Body<Data = bytes::Bytes, Error = hyper::Error> + Unpin + 'static> Reque
 
 /// Sends requests.
 pub(crate) struct Client<B> {
-    dialer: Dialer,
-    connector: Connector,
+    dialer: Rc<Dialer>,
+    connector: Rc<Connector>,
     pool: Pool<B>,
     // What a host chose when it could choose, so that the app is offered no more than that.
     protocols: RefCell<HashMap<Target, Protocol>>,
@@ -118,7 +118,7 @@ impl<B> Lease<B> {
 }
 
 impl<B: RequestBody> Client<B> {
-    pub(crate) fn new(dialer: Dialer, connector: Connector) -> Client<B> {
+    pub(crate) fn new(dialer: Rc<Dialer>, connector: Rc<Connector>) -> Client<B> {
         Client { dialer, connector, pool: Pool::new(), protocols: RefCell::default() }
     }
 

@@ -24,21 +24,30 @@ impl Clocks {
         here().saturating_add(self.0.borrow().get(host).copied().unwrap_or_default())
     }
 
-    /// Compares the clock here with the date of an answer.
-    pub(super) fn compare(&self, host: &str, headers: &HeaderMap) {
+    /// Compares the clock here with the date of an answer. Whether it turned out to be off.
+    pub(super) fn compare(&self, host: &str, headers: &HeaderMap) -> bool {
         let date = headers.get(DATE).and_then(|value| value.to_str().ok());
-        let Some(there) = date.and_then(|date| OffsetDateTime::parse(date, &Rfc2822).ok()) else { return };
+        let Some(there) = date.and_then(|date| OffsetDateTime::parse(date, &Rfc2822).ok()) else {
+            return false;
+        };
         let ahead = there.unix_timestamp().saturating_sub(here());
         let mut known = self.0.borrow_mut();
         if ahead.abs() < MEANT {
             known.remove(host);
-        } else if known.len() < MOST && known.insert(host.to_owned(), ahead).is_none() {
+            return false;
+        }
+        if known.len() >= MOST && !known.contains_key(host) {
+            return false;
+        }
+        let news = known.insert(host.to_owned(), ahead).is_none();
+        if news {
             tracing::warn!(
                 host,
                 seconds = ahead,
-                "the clock here is off that of a backup; its signatures carry the backup's time"
+                "the clock here is off; what is signed for this host carries its time"
             );
         }
+        news
     }
 }
 

@@ -5,9 +5,12 @@
 
 mod aws;
 mod clock;
+mod google;
 mod mounted;
 mod secret;
 mod strip;
+
+use std::rc::Rc;
 
 use bytes::Bytes;
 use http::header::HOST;
@@ -18,31 +21,36 @@ use outrigger_rules::{CredentialSource, Target};
 use zeroize::Zeroizing;
 
 use crate::Settings;
+use crate::upstream::dial::Dialer;
+use crate::upstream::tls::Connector;
 use clock::Clocks;
+use google::{TokenClient, Tokens, Ungranted};
 use mounted::{Found, Mounted};
 use secret::Secret;
 
 /// The credentials of all backups.
 pub(crate) struct Credentials {
     mounted: Mounted,
-    clocks: Clocks,
+    clocks: Rc<Clocks>,
+    tokens: Tokens,
+    google: Rc<TokenClient>,
 }
 
 /// Why a backup cannot be paid; the call cannot go there.
 #[derive(Debug, Clone)]
 pub(crate) struct Unpaid {
-    /// As a failed attempt there would be called.
-    pub(crate) class: FailureClass,
     /// The place and the mend, for log and record. Never the secret.
     pub(crate) text: String,
 }
 
 impl Credentials {
-    /// Those below the folder of the settings; it is read when they are asked for.
-    pub(crate) fn open(settings: &Settings) -> Credentials {
+    /// Those below the folder of the settings; it is read when they are asked for. Tokens are asked for by the ways that calls take.
+    pub(crate) fn open(settings: &Settings, dialer: Rc<Dialer>, connector: Rc<Connector>) -> Credentials {
         let mount = || outrigger_contract::mounts::CREDENTIALS.into();
         let mounted = Mounted::new(settings.credentials.clone().unwrap_or_else(mount));
-        Credentials { mounted, clocks: Clocks::default() }
+        let clocks = Rc::new(Clocks::default());
+        let google = Rc::new(TokenClient { dialer, connector, clocks: Rc::clone(&clocks) });
+        Credentials { mounted, clocks, tokens: Tokens::default(), google }
     }
 
     /// Makes a request one that this backup's account pays: takes out what belongs to the app's account and puts in the
@@ -63,8 +71,9 @@ impl Credentials {
             CredentialKind::ApiKey => target.provider.key_place(),
             CredentialKind::Bearer => ("authorization", "Bearer "),
             CredentialKind::AwsSigv4 => return self.sign(target, head, body),
-            kind @ CredentialKind::GoogleServiceAccount => {
-                return Err(unpaid(target, &format!("this version cannot pay by {}", kind.as_str())));
+            CredentialKind::GoogleServiceAccount => {
+                let token = self.token(target).await?;
+                return put(head, "authorization", "Bearer ", &token).map_err(|why| unpaid(target, &why));
             }
         };
         self.key(target, place, head)
@@ -83,11 +92,7 @@ impl Credentials {
                 Found::Text(key) => put(key),
                 Found::Folder(_) => Err(self.unpaid_by(target, "it is a folder, and a key is one file")),
             },
-            CredentialSource::Variable(variable) => {
-                let value = std::env::var(&**variable).map(Zeroizing::new);
-                let value = value.map_err(|_| self.unpaid_by(target, "it is not set"))?;
-                put(&mounted::trimmed(&value).map_err(|why| self.unpaid_by(target, &why))?)
-            }
+            CredentialSource::Variable(variable) => put(&self.variable(target, variable)?),
         }
     }
 
@@ -121,28 +126,71 @@ impl Credentials {
         aws::sign(&keys, &scope, now, head, body).map_err(|why| unpaid(target, &why))
     }
 
-    fn found(&self, target: &Target, file: &str) -> Result<std::rc::Rc<Found>, Unpaid> {
+    /// A token for a service account: by its file, or by a variable that holds its JSON or, as Google's own programs take it, the
+    /// path of the file.
+    async fn token(&self, target: &Target) -> Result<Rc<Secret>, Unpaid> {
+        let (place, found) = match &target.credential.source {
+            CredentialSource::File(file) => (file, self.found(target, file)?),
+            CredentialSource::Variable(variable) => {
+                let text = self.variable(target, variable)?;
+                let found = match text.expose().starts_with('{') {
+                    true => Rc::new(Found::Text(text)),
+                    false => self.found(target, text.expose())?,
+                };
+                (variable, found)
+            }
+        };
+        let Found::Text(text) = &*found else {
+            return Err(self.unpaid_by(target, "it is a folder, and a service account is one file"));
+        };
+        let ask = || {
+            let account = google::Account::read(text.expose());
+            let client = Rc::clone(&self.google);
+            async move {
+                let account =
+                    account.map_err(|text| Ungranted { class: FailureClass::Authentication, text })?;
+                client.token(&account).await
+            }
+        };
+        let told = |why: Ungranted| {
+            unpaid(target, &format!("{}: {} ({})", self.place(target), why.text, why.class.as_str()))
+        };
+        self.tokens.token(place, &found, ask).await.map_err(told)
+    }
+
+    fn variable(&self, target: &Target, variable: &str) -> Result<Secret, Unpaid> {
+        let value = std::env::var(variable).map(Zeroizing::new);
+        let value = value.map_err(|_| self.unpaid_by(target, "it is not set"))?;
+        mounted::trimmed(&value).map_err(|why| self.unpaid_by(target, &why))
+    }
+
+    fn found(&self, target: &Target, file: &str) -> Result<Rc<Found>, Unpaid> {
         self.mounted.read(file).map_err(|why| self.unpaid_by(target, &why))
     }
 
-    /// `backup claude: the file /…/key: it is empty; …`.
+    /// The place, why it pays nothing, and the mend.
     fn unpaid_by(&self, target: &Target, why: &str) -> Unpaid {
-        let (place, mend) = match &target.credential.source {
-            CredentialSource::File(file) => (
-                format!("the file {}", self.mounted.path(file).display()),
-                "mount the Secret with it there, or correct `credential.file` or the setting `credentials`",
-            ),
-            CredentialSource::Variable(variable) => {
-                (format!("the variable {variable}"), "set it where Outrigger is started")
+        let mend = match &target.credential.source {
+            CredentialSource::File(_) => {
+                "mount the Secret with it there, or correct `credential.file` or the setting `credentials`"
             }
+            CredentialSource::Variable(_) => "set it where Outrigger is started",
         };
-        unpaid(target, &format!("{place}: {why}; {mend}"))
+        unpaid(target, &format!("{}: {why}; {mend}", self.place(target)))
+    }
+
+    /// Where a backup's credential lies.
+    fn place(&self, target: &Target) -> String {
+        match &target.credential.source {
+            CredentialSource::File(file) => format!("the file {}", self.mounted.path(file).display()),
+            CredentialSource::Variable(variable) => format!("the variable {variable}"),
+        }
     }
 }
 
 fn unpaid(target: &Target, why: &str) -> Unpaid {
     let text = format!("the backup {} cannot be paid: {why}", target.name);
-    Unpaid { class: FailureClass::Authentication, text }
+    Unpaid { text }
 }
 
 /// A credential goes into a request for its own host only.
@@ -174,3 +222,5 @@ fn put(head: &mut request::Parts, header: &'static str, scheme: &str, secret: &S
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod wire_tests;

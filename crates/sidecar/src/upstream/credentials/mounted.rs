@@ -107,7 +107,8 @@ impl Mounted {
 }
 
 impl Found {
-    fn is(&self, other: &Found) -> bool {
+    /// Whether it is the same, word for word.
+    pub(super) fn is(&self, other: &Found) -> bool {
         match (self, other) {
             (Found::Text(one), Found::Text(other)) => one.expose() == other.expose(),
             (Found::Folder(one), Found::Folder(other)) => {

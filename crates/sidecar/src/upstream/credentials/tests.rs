@@ -2,9 +2,11 @@ use outrigger_pricing::PriceBook;
 use outrigger_rules::{Policy, SameKind, Site};
 
 use super::*;
+use crate::upstream::reach::Reach;
+use crate::upstream::resolve::Resolver;
 
 /// The backups of a document, in its order.
-fn targets(backups: &str) -> Vec<std::sync::Arc<Target>> {
+pub(super) fn targets(backups: &str) -> Vec<std::sync::Arc<Target>> {
     let document = format!("version: 1\nbackups:\n{backups}");
     let site = Site {
         book: PriceBook::builtin(),
@@ -17,7 +19,7 @@ fn targets(backups: &str) -> Vec<std::sync::Arc<Target>> {
     policy.targets.to_vec()
 }
 
-fn head(uri: &str, headers: &[(&str, &str)]) -> request::Parts {
+pub(super) fn head(uri: &str, headers: &[(&str, &str)]) -> request::Parts {
     let mut builder = http::Request::post(uri);
     for (name, value) in headers {
         builder = builder.header(*name, *value);
@@ -25,8 +27,18 @@ fn head(uri: &str, headers: &[(&str, &str)]) -> request::Parts {
     builder.body(()).unwrap().into_parts().0
 }
 
+pub(super) fn open(settings: &Settings) -> (Credentials, Rc<Dialer>, Rc<Connector>) {
+    let dialer = Rc::new(Dialer {
+        resolver: Resolver::new(&settings.upstreams),
+        proxy: None,
+        reach: Reach::new(true),
+    });
+    let connector = Rc::new(Connector::new(settings, crate::tls::provider()).unwrap());
+    (Credentials::open(settings, Rc::clone(&dialer), Rc::clone(&connector)), dialer, connector)
+}
+
 fn credentials(folder: &std::path::Path) -> Credentials {
-    Credentials::open(&Settings { credentials: Some(folder.to_owned()), ..Settings::default() })
+    open(&Settings { credentials: Some(folder.to_owned()), ..Settings::default() }).0
 }
 
 async fn authorise(
