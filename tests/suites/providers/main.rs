@@ -22,9 +22,16 @@ mod second_opinion;
 mod secrets;
 mod sockets;
 mod threads;
+mod translated;
 mod tunnels;
 mod unasked;
 mod wire;
+
+// Answers as every wire format writes them.
+#[path = "../../../crates/providers/tests/events/mod.rs"]
+mod events;
+#[path = "../../../crates/providers/tests/said/mod.rs"]
+mod said;
 
 use std::collections::BTreeMap;
 

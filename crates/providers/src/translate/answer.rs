@@ -1,11 +1,14 @@
 //! An answer that is not streamed, from a backup's format into the app's. Per answered call.
 
-use http::{HeaderMap, StatusCode};
+use http::header::{CONTENT_TYPE, HeaderName};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use outrigger_pricing::TokenUsage;
 
 use super::blocks::{Blocks, Step};
 use super::error::Failed;
-use crate::canonical::{Asked, Block, Finish, Framed, Said, Stop, StopReason, Whole, answer_from};
+use crate::canonical::{
+    AnswerWriter, Asked, Block, Finish, Framed, Said, Stop, StopReason, Whole, answer_from,
+};
 use crate::{Dialect, Failure, FailureClass, Reading, StreamEnd};
 
 /// An answer in the app's format.
@@ -15,6 +18,21 @@ pub struct Translated {
     pub body: Vec<u8>,
     /// What the backup said that has no place in it: `reasoning`, `citations`.
     pub left_out: Vec<&'static str>,
+}
+
+/// The headers of an answer in the app's format, the length aside: what the backup's own say is of another provider, and stays behind.
+#[must_use]
+pub fn headers(to: &dyn Dialect, asked: &Asked, streamed: bool) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    let writer = to.answers();
+    let kind = writer.filter(|_| streamed).map_or("application/json", AnswerWriter::stream_type);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    if let Some((name, prefix)) = writer.and_then(AnswerWriter::request_id)
+        && let Ok(id) = HeaderValue::from_str(&asked.id(prefix, "request"))
+    {
+        headers.insert(HeaderName::from_static(name), id);
+    }
+    headers
 }
 
 /// Translates the (decoded) body that a backup answered with this head.

@@ -17,7 +17,7 @@ mod request;
 mod same;
 mod stream;
 
-pub use answer::{Translated, answer};
+pub use answer::{Translated, answer, headers};
 pub use error::{Failed, Told, error};
 pub use gate::{Loss, Lost, Reason};
 pub use request::{App, Outgoing, Place, Refused, request};

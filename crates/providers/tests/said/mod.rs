@@ -99,7 +99,7 @@ pub(crate) fn formats() -> [Format; 6] {
             kind: "application/vnd.amazon.eventstream",
             write: Said::converse,
         },
-        Format { name: "bare responses", dialect: responses, kind: SSE, write: |said| said.responses(true) },
+        Format { name: "bare_responses", dialect: responses, kind: SSE, write: |said| said.responses(true) },
     ]
 }
 
