@@ -4,8 +4,8 @@ the app learned, or the error that it got.
 Usage: translated.py BASE_URL API MODEL...   with API one of APIS, and the model naming what the server is to answer
 """
 
+import functools
 import json
-import os
 import sys
 
 import pydantic
@@ -26,6 +26,7 @@ def learned(text, calls, stop, usage, parsed=None):
 
 # OpenAI
 
+@functools.cache
 def openai_client():
     import openai
 
@@ -108,6 +109,7 @@ def responses_events(model):
 
 # Anthropic
 
+@functools.cache
 def anthropic_client():
     import anthropic
 
@@ -144,6 +146,7 @@ def messages_stream(model):
 
 # Google
 
+@functools.cache
 def genai_client():
     from google import genai
 
@@ -178,11 +181,12 @@ def gemini_stream(model):
 
 # AWS
 
+@functools.cache
 def converse_client():
     import boto3
 
-    os.environ["AWS_BEARER_TOKEN_BEDROCK"] = "loopback"
-    return boto3.client("bedrock-runtime", region_name="us-east-1", endpoint_url=BASE)
+    return boto3.client("bedrock-runtime", region_name="us-east-1", endpoint_url=BASE,
+                        aws_access_key_id="loopback", aws_secret_access_key="loopback")
 
 
 ASKED = {"messages": [{"role": "user", "content": [{"text": QUESTION}]}]}

@@ -175,6 +175,14 @@ fn asked(mut words: Vec<String>, api: &str, address: SocketAddr) -> Vec<Value> {
     ended.output.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
 }
 
+/// Python's helpers know an answer that was cut short as an error, whoever wrote it.
+const SHORT: [(&str, &str, &str); 4] = [
+    ("chat_stream", "long", "LengthFinishReasonError"),
+    ("chat_stream", "filtered", "ContentFilterFinishReasonError"),
+    ("responses_stream", "long", "RuntimeError"),
+    ("responses_stream", "filtered", "RuntimeError"),
+];
+
 fn check(api: &str, seen: &Value) {
     let (model, call) =
         (seen["model"].as_str().unwrap_or_default(), seen["call"].as_str().unwrap_or_default());
@@ -188,6 +196,9 @@ fn check(api: &str, seen: &Value) {
     if scenario == "cut" && streams {
         assert!(seen["error"].is_string(), "what was cut is an error to every SDK: {seen}");
         assert!(seen["message"].as_str().is_some_and(|text| text.contains("outrigger: ")), "{seen}");
+        return;
+    }
+    if SHORT.iter().any(|(of, one, error)| *of == call && *one == scenario && seen["error"] == *error) {
         return;
     }
     let said = said(scenario);
