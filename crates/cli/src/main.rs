@@ -56,7 +56,11 @@ enum Command {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let logging = outrigger_sidecar::logging::start("warn");
+    let logging = outrigger_sidecar::logging::start(match arguments.command {
+        // That something is over is worth a line to who saw it begin.
+        Command::Exec(_) => "warn,outrigger_sidecar::diagnostician=info",
+        _ => "warn",
+    });
     output::share(&logging);
     outrigger_sidecar::panics::print_place_only();
     match arguments.command {

@@ -11,6 +11,7 @@ use outrigger_providers::FailureClass;
 use crate::hosts::Hosts;
 use crate::keys::Keys;
 use crate::sign::{COUNTED, PROMPT, first_content, of_failure, shows};
+use crate::sources::KeySources;
 use crate::trend::{Trend, Turn, UNSEEN, is_silent};
 use crate::verdict::{Change, Kind, Verdict};
 use crate::words;
@@ -49,6 +50,7 @@ struct Pace {
 /// Verdicts over the records of one process.
 pub struct Diagnosis {
     book: Arc<PriceBook>,
+    sources: KeySources,
     keys: Keys,
     hosts: Hosts,
     certain: BTreeMap<Place, Verdict>,
@@ -64,6 +66,7 @@ impl Diagnosis {
     pub fn new(book: Arc<PriceBook>) -> Diagnosis {
         Diagnosis {
             book,
+            sources: KeySources::Unknown,
             keys: Keys::default(),
             hosts: Hosts::default(),
             certain: BTreeMap::new(),
@@ -71,6 +74,12 @@ impl Diagnosis {
             paces: BTreeMap::new(),
             stalled: BTreeMap::new(),
         }
+    }
+
+    /// The same; verdicts on keys tell where these may come from.
+    #[must_use]
+    pub fn with_key_sources(self, sources: KeySources) -> Diagnosis {
+        Diagnosis { sources, ..self }
     }
 
     /// The verdicts that hold.
@@ -322,7 +331,7 @@ impl Diagnosis {
 
     fn explain(&self, verdict: &mut Verdict, record: &CallRecord) {
         let other = record.key.as_ref().and_then(|key| self.keys.other(record.provider, key));
-        let (cause, next_step) = words::of(verdict.kind, record, other, &self.book);
+        let (cause, next_step) = words::of(verdict.kind, record, other, &self.sources, &self.book);
         verdict.cause = cause;
         verdict.next_step = next_step;
         let is_limit = matches!(verdict.kind, Kind::RateLimited | Kind::QuotaExhausted);

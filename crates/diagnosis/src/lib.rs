@@ -5,10 +5,12 @@ mod engine;
 mod hosts;
 mod keys;
 mod sign;
+mod sources;
 mod trend;
 mod verdict;
 mod words;
 
 pub use engine::Diagnosis;
 pub use sign::is_sign;
+pub use sources::{FilledBy, Injected, KeySources};
 pub use verdict::{Change, Kind, Verdict};

@@ -2,11 +2,11 @@
 
 use outrigger_ledger::{CallRecord, KeyHint, SilentStream, Timestamp};
 use outrigger_pricing::PriceBook;
-use outrigger_providers::{Service, services};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::sign::made_for_another;
+use crate::sources::{KeySources, usual};
 use crate::trend::Share;
 use crate::{Kind, Verdict};
 
@@ -20,28 +20,35 @@ pub(crate) fn of(
     kind: Kind,
     record: &CallRecord,
     other: Option<&KeyHint>,
+    sources: &KeySources,
     book: &PriceBook,
 ) -> (String, String) {
     let provider = record.provider;
     let model = record.facts.model.as_deref().unwrap_or("the model asked for");
     let key = record.key.as_ref().map_or_else(|| "the key".to_owned(), ToString::to_string);
-    let variable = variable(provider);
+    let variable = usual(provider);
+    let place = || match &record.key {
+        Some(key) => sources.place(provider, key),
+        None => format!("{variable} of the calling process"),
+    };
     let works = other.map(|other| format!("; {other} works")).unwrap_or_default();
     let host = record.attempts.last().map_or(provider, |attempt| attempt.host.as_str());
     match kind {
         Kind::MistypedKey => (
             format!("{provider} refuses {key}, which has never worked here: it is mistyped, or of another account"),
-            format!("compare {variable} of the calling process with the key at the provider{works}"),
+            format!("compare the key in {} with the one at the provider{works}", place()),
         ),
         Kind::RevokedKey => (
             format!("{provider} refuses {key}, which worked before: it was revoked, or it has expired"),
-            format!("put a new key into {variable} of the calling process{works}"),
+            format!("put a new key into {}{works}", place()),
         ),
         Kind::KeyOfAnotherProvider => {
             let maker = made_for_another(record).unwrap_or("another provider");
+            let held = record.key.as_ref().and_then(|key| sources.holding(provider, key));
+            let held = held.map(|names| format!("; {names} holds the one that was sent")).unwrap_or_default();
             (
                 format!("{provider} refuses {key}, which is a key of {maker} by its beginning"),
-                format!("put a key of {provider} into {variable} of the calling process{works}"),
+                format!("put a key of {provider} into {variable} of the calling process{held}{works}"),
             )
         }
         Kind::MissingKey => (
@@ -222,18 +229,6 @@ fn how(record: &CallRecord) -> String {
             None => format!("ended after {seconds:.1} s"),
         },
     }
-}
-
-fn service(provider: &str) -> Option<&'static Service> {
-    services::ALL.into_iter().find(|service| service.id == provider)
-}
-
-/// The variable that usually holds the key.
-fn variable(provider: &str) -> &'static str {
-    service(provider)
-        .map(|service| service.key_variable)
-        .filter(|variable| !variable.is_empty())
-        .unwrap_or("the variable with the key")
 }
 
 /// Names of models that exist and resemble this one, the most alike first.

@@ -39,15 +39,20 @@ const BEGINNINGS: [(&str, &str); 12] = [
 ];
 
 impl KeyHint {
+    /// The fingerprint that this secret has as a key. No way leads from it back to the secret.
+    #[must_use]
+    pub fn fingerprint_of(secret: &str) -> String {
+        hex(&Sha256::digest(secret.as_bytes())[..4])
+    }
+
     /// What may be said of this one.
     #[must_use]
     pub fn of(credential: &Credential<'_>) -> KeyHint {
         let secret = credential.secret;
-        let digest = Sha256::digest(secret.as_bytes());
         let count = secret.chars().count();
         let ending = (count >= LONG).then(|| secret.chars().skip(count - ENDING).collect());
         let made_for = BEGINNINGS.iter().find(|(start, _)| secret.starts_with(start)).map(|(_, id)| *id);
-        KeyHint { fingerprint: hex(&digest[..4]), ending, made_for }
+        KeyHint { fingerprint: Self::fingerprint_of(secret), ending, made_for }
     }
 }
 

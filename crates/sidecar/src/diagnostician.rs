@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use outrigger_diagnosis::{Change, Diagnosis, Kind, Verdict, is_sign};
+use outrigger_diagnosis::{Change, Diagnosis, KeySources, Kind, Verdict, is_sign};
 use outrigger_exporter::Announcer;
 use outrigger_ledger::{CallRecord, Recorder, Room, SilentStream, Timestamp};
 use outrigger_pricing::PriceBook;
@@ -58,7 +58,11 @@ pub struct Diagnostician {
     recorder: Arc<dyn Recorder>,
     /// Who else is told.
     announcer: Option<Announcer>,
+    listener: Option<Listener>,
 }
+
+/// Hears of every change, on the diagnostician's thread.
+type Listener = Box<dyn Fn(&Change) + Send>;
 
 /// A recorder that shows every record to the diagnostician. Those that are well it hands on at once; those that may be a sign of
 /// something the diagnostician hands on, with the verdicts that they show.
@@ -77,6 +81,7 @@ pub fn diagnosed(
         verdicts: Verdicts::default(),
         recorder: Arc::clone(&recorder),
         announcer,
+        listener: None,
     };
     (Arc::new(Shown { recorder, shown, bell: Bell(bell) }), diagnostician)
 }
@@ -136,6 +141,18 @@ impl Recorder for Shown {
 }
 
 impl Diagnostician {
+    /// The same; verdicts on keys tell where these may come from.
+    #[must_use]
+    pub fn with_key_sources(self, sources: KeySources) -> Diagnostician {
+        Diagnostician { diagnosis: self.diagnosis.with_key_sources(sources), ..self }
+    }
+
+    /// The same, and this hears of every change.
+    #[must_use]
+    pub fn with_listener(self, listener: impl Fn(&Change) + Send + 'static) -> Diagnostician {
+        Diagnostician { listener: Some(Box::new(listener)), ..self }
+    }
+
     /// The verdicts that hold, also while it runs.
     #[must_use]
     pub fn verdicts(&self) -> Verdicts {
@@ -206,6 +223,9 @@ impl Diagnostician {
                 say(change);
                 if let Some(announcer) = &self.announcer {
                     announcer.say(change, now());
+                }
+                if let Some(listener) = &self.listener {
+                    listener(change);
                 }
             }
             self.verdicts.set(self.diagnosis.active().cloned().collect());

@@ -16,6 +16,7 @@ mod drain;
 mod error;
 mod exchange;
 mod identity;
+pub mod key_names;
 pub mod logging;
 mod metrics_port;
 pub mod panics;

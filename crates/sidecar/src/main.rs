@@ -12,7 +12,7 @@ use outrigger_sidecar::diagnostician::{Diagnostician, diagnosed};
 use outrigger_sidecar::doctor::finding::Output;
 use outrigger_sidecar::logging::Logging;
 use outrigger_sidecar::{
-    Admin, MetricsPort, Running, Seen, Settings, UpstreamOverride, bind, doctor, logging, panics,
+    Admin, MetricsPort, Running, Seen, Settings, UpstreamOverride, bind, doctor, key_names, logging, panics,
 };
 use rustix::process::DumpableBehavior;
 use tokio::signal::unix::{SignalKind, signal};
@@ -151,6 +151,7 @@ fn run(
     }
     let recorder = logged(settings.log_calls, exporter.as_ref().map(Exporter::recorder), sends);
     let (recorder, diagnostician) = diagnosed(recorder, exporter.as_ref().map(Exporter::announcer));
+    let diagnostician = diagnostician.with_key_sources(key_names::read(|name| std::env::var(name).ok()));
     let bound = bound.with_verdicts(diagnostician.verdicts());
     let ca = bound.custody().ca.as_str();
     let (connect, base_url) = (bound.connect_address(), bound.base_url_address());

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
+use outrigger_contract::environment::KEY_NAMES;
 use outrigger_simulator::{Config, Simulator};
 use outrigger_tests::app;
 use outrigger_tests::process::Program;
@@ -51,7 +52,8 @@ fn a_mistyped_key_is_named_within_seconds_and_a_missing_one_until_it_is_there() 
     command
         .args(["--upstream", &format!("api.openai.com={}", simulator.address())])
         .arg("--extra-ca")
-        .arg(&ca);
+        .arg(&ca)
+        .env(KEY_NAMES, r#"{"app": {"OPENAI_API_KEY": {"secret": "llm-keys", "key": "openai"}}}"#);
     let sidecar = Program::start(command);
     let says = |what: &str| sidecar.error_line(SECONDS_TO_THE_CAUSE, |line| line.contains(what));
     assert!(says("ready").is_some());
@@ -59,7 +61,8 @@ fn a_mistyped_key_is_named_within_seconds_and_a_missing_one_until_it_is_there() 
 
     assert_eq!(call(base_url, BAD_KEY), 401);
     let line = says("mistyped_key").expect("the cause within seconds");
-    for part in ["WARN", "openai", "…x7Qa", "OPENAI_API_KEY", "Next: "] {
+    let named = "OPENAI_API_KEY of container app, filled by openai of Secret llm-keys (a guess by names)";
+    for part in ["WARN", "openai", "…x7Qa", named, "Next: "] {
         assert!(line.contains(part), "{part} is missing in: {line}");
     }
     assert!(!line.contains("0123456789"), "{line}");

@@ -5,12 +5,14 @@ use std::time::Duration;
 use outrigger_simulator::{Answer, Certificate, Config, Cut, ErrorKind, Rule, Simulator};
 use outrigger_tests::otlp::{Receiver, attributes};
 use outrigger_tests::{DEADLINE, sha256};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{CALLS, KEY, OTHER_KEY, at, exec, python, refs, scripted, simulator};
 
 /// From the provider's answer to the words on the terminal and in the exported span.
 const SOON: Duration = Duration::from_secs(1);
+/// From the first refusal to the verdict.
+const SECONDS_TO_THE_CAUSE: Duration = Duration::from_secs(5);
 const MISTYPED: &str = "sk-harbour-0123456789-abcdWYXZ";
 
 #[test]
@@ -20,6 +22,7 @@ fn a_mistyped_key_is_named_within_a_second_on_the_terminal_and_in_the_span() {
     let running = exec(&simulator)
         .option("--otlp", &receiver.url())
         .variable("OPENAI_API_KEY", MISTYPED)
+        .variable("TIDE_TOKEN", KEY)
         .start(&refs(&python(CALLS, &["chat", "wait"])));
     assert!(simulator.wait_for(DEADLINE, |received| received.iter().any(|one| one.ended)));
     let line = running.program.error_line(SOON, |line| line.contains("401")).expect("a line within a second");
@@ -36,8 +39,28 @@ fn a_mistyped_key_is_named_within_a_second_on_the_terminal_and_in_the_span() {
         at(&told, "outrigger.cause.message").as_str().is_some_and(|text| text.contains("…WYXZ")),
         "{told:?}"
     );
+    // The diagnosis says so too, with the variable that holds the key: in the log, in the telemetry and under the bill.
+    let named = "OPENAI_API_KEY of the calling process (a guess: it holds this key)";
+    let line =
+        running.program.error_line(SECONDS_TO_THE_CAUSE, |line| line.contains("verdict=\"mistyped_key\""));
+    let line = line.expect("the verdict within seconds");
+    for part in ["WARN", "openai refuses", "…WYXZ", "Evidence: ", named] {
+        assert!(line.contains(part), "{part} is not in: {line}");
+    }
+    assert_eq!(at(&told, "outrigger.verdicts"), &json!(["mistyped_key"]));
+    let told = receiver.wait_for(SECONDS_TO_THE_CAUSE, |received| {
+        let mut events = received.events.iter();
+        events.any(|(name, event)| {
+            let next = at(event, "outrigger.diagnosis.next_step").as_str();
+            name == "outrigger.diagnosis" && next.is_some_and(|next| next.contains(named))
+        })
+    });
+    assert!(told.is_some(), "an event within seconds");
     let ended = running.program.end();
     assert!(ended.errors.contains("FAILED   1 × openai 401 invalid_api_key"), "{}", ended.errors);
+    let row = ended.errors.lines().find(|line| line.contains("VERDICT  mistyped_key (since "));
+    assert!(row.is_some_and(|row| row.contains(named)), "{}", ended.errors);
+    assert!(!ended.errors.contains(MISTYPED) && !ended.errors.contains(KEY), "{}", ended.errors);
 }
 
 #[test]

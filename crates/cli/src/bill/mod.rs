@@ -8,11 +8,13 @@ mod summary;
 #[cfg(test)]
 mod tests;
 mod threads;
+mod verdicts;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use outrigger_diagnosis::Change;
 use outrigger_exporter::Counts;
 use outrigger_ledger::{CallRecord, Outcome, Provenance, Recorder};
 use outrigger_pricing::{Atto, Completeness, Meter, TokenUsage};
@@ -23,6 +25,7 @@ use crate::bill::failures::Failures;
 use crate::bill::people::People;
 use crate::bill::samples::Samples;
 use crate::bill::threads::Threads;
+use crate::bill::verdicts::Verdicts;
 use crate::output;
 
 /// Names that an app makes up (models, steps) are kept apart up to this many, then together.
@@ -52,6 +55,7 @@ struct State {
     people: People,
     threads: Threads,
     failures: Failures,
+    verdicts: Verdicts,
     outcomes: BTreeMap<&'static str, u64>,
     exact: u64,
     /// Calls whose usage came after the app had left.
@@ -145,6 +149,11 @@ impl Bill {
     /// The bill of calls that took so long, from the first one's start to the last one's end.
     pub(crate) fn summary_of(&self, elapsed: Duration) -> String {
         summary::text(&self.state(), elapsed, None, None)
+    }
+
+    /// What is found to be wrong has changed.
+    pub(crate) fn changed(&self, change: &Change) {
+        self.state().verdicts.take(change);
     }
 
     /// The sums as JSON.

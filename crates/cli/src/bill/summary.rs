@@ -48,6 +48,9 @@ fn write_text(
         state.people.write(out, &state.total)?;
         state.threads.write(out)?;
         write_failures(out, state)?;
+    }
+    state.verdicts.write(out)?;
+    if state.total.calls > 0 {
         let also =
             |count: u64, what: &str| if count > 0 { format!(", {count} {what}") } else { String::new() };
         let late = also(state.late, "of them after the app had left");

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, Method, StatusCode};
+use outrigger_diagnosis::{Kind, Verdict};
 use outrigger_ledger::{
     Call, CallId, CallRecord, CallStart, Chain, End, JoinedBy, Logical, Mode, Recorder, Retried, Timestamp,
 };
@@ -200,4 +201,34 @@ fn what_is_estimated_is_never_unmarked() {
         (&1.into(), &"0.00625".into())
     );
     assert_eq!(json["tokens"]["estimated"], 1);
+}
+
+#[test]
+fn what_was_found_wrong_stands_under_the_bill_with_when_it_was_over() {
+    let bill = Bill::new(false);
+    let outage = Verdict {
+        kind: Kind::Outage,
+        provider: Some("openai"),
+        model: None,
+        key: None,
+        since: Timestamp(3_600_000_000_000),
+        last: Timestamp(3_600_000_000_000),
+        calls: 3,
+        resets: None,
+        cause: "openai has an outage".to_owned(),
+        evidence: "3 of the last 3 calls".to_owned(),
+        next_step: "see the status page".to_owned(),
+    };
+    let refused =
+        Verdict { kind: Kind::MistypedKey, cause: "openai refuses a key".to_owned(), ..outage.clone() };
+    bill.changed(&Change::Began(outage.clone()));
+    bill.changed(&Change::Began(refused));
+    let over = Verdict { calls: 7, last: Timestamp(3_660_000_000_000), ..outage };
+    bill.changed(&Change::Ended(over, "calls succeed again"));
+    let text = bill.summary(None, None);
+    let rows = "
+  VERDICT  outage (01:00:00Z to 01:01:00Z, 7 calls; over: calls succeed again): openai has an outage. Evidence: 3 of the last 3 calls. Next: see the status page
+           mistyped_key (since 01:00:00Z): openai refuses a key. Evidence: 3 of the last 3 calls. Next: see the status page
+";
+    assert!(text.contains(rows), "{text}");
 }

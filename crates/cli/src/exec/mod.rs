@@ -3,6 +3,7 @@
 //! It must not cost the program anything: whatever of ours cannot start is said, and the program runs without it.
 
 mod child;
+mod diagnosis;
 pub(crate) mod environment;
 mod metrics;
 pub(crate) mod trust;
@@ -18,9 +19,10 @@ use std::time::Duration;
 use outrigger_contract::trust_variables::Trust;
 use outrigger_exporter::Exporter;
 use outrigger_ledger::{CallRecord, Recorder, Room};
-use outrigger_sidecar::{Bound, Deployment, MetricsPort, Running, Settings, UpstreamOverride, status};
+use outrigger_sidecar::{Deployment, MetricsPort, Running, Settings, UpstreamOverride, status};
 
 use crate::bill::{Bill, Telemetry};
+use crate::exec::diagnosis::Diagnosing;
 use crate::exec::environment::{Listeners, UserEnvironment};
 use crate::output;
 
@@ -92,6 +94,8 @@ fn interval(text: &str) -> Result<Duration, String> {
 /// What runs beside the program.
 struct Aboard {
     running: Running,
+    /// `None` where it could not be started.
+    diagnosing: Option<Diagnosing>,
     exporter: Option<Exporter>,
     /// Empty where telemetry is not sent.
     telemetry_to: Vec<String>,
@@ -121,6 +125,10 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
     let Some(aboard) = aboard else { return ended.code };
 
     let seen = aboard.running.drain(GRACE);
+    // Records that may be a sign of something go on from there.
+    if let Some(diagnosing) = aboard.diagnosing {
+        diagnosing.end();
+    }
     let counts = aboard.exporter.map(|exporter| exporter.shutdown(LAST_EXPORT));
     let telemetry = counts
         .filter(|_| !aboard.telemetry_to.is_empty())
@@ -186,11 +194,17 @@ fn start(arguments: &Arguments, bill: &Arc<Bill>) -> Result<Aboard, Box<dyn std:
         Some(exporter) => bound.with_about(exporter.about()),
         None => bound,
     };
-    let running = serve(bound, bill, exporter.as_ref())?;
+    let (recorder, diagnosing) = diagnosis::start(
+        recorder(bill, exporter.as_ref()),
+        exporter.as_ref().map(Exporter::announcer),
+        &user,
+        bill,
+    );
+    let running = bound.serve(recorder)?;
     if let Some(port) = port {
         metrics::serve(port, running.observer(), exporter.as_ref().and_then(Exporter::scrape))?;
     }
-    Ok(Aboard { running, exporter, telemetry_to, variables: child.variables, _trust: directory })
+    Ok(Aboard { running, diagnosing, exporter, telemetry_to, variables: child.variables, _trust: directory })
 }
 
 /// Why none are in force.
@@ -230,17 +244,12 @@ fn without_java_unless_it_runs(mut trust: Trust, arguments: &Arguments) -> Trust
     trust
 }
 
-/// Starts the sidecar; every record goes to the bill and, where there is one, to the exporter.
-pub(crate) fn serve(
-    bound: Bound,
-    bill: &Arc<Bill>,
-    exporter: Option<&Exporter>,
-) -> Result<Running, outrigger_sidecar::StartError> {
-    let recorder: Arc<dyn Recorder> = match exporter {
+/// Every record goes to the bill and, where there is one, to the exporter.
+fn recorder(bill: &Arc<Bill>, exporter: Option<&Exporter>) -> Arc<dyn Recorder> {
+    match exporter {
         None => Arc::clone(bill) as Arc<dyn Recorder>,
         Some(exporter) => Arc::new(Both(exporter.recorder(), Arc::clone(bill))),
-    };
-    bound.serve(recorder)
+    }
 }
 
 struct Both(Arc<dyn Recorder>, Arc<Bill>);
