@@ -304,7 +304,7 @@ impl Diagnosis {
     /// Whether a name was not found that is probably nobody's: this side finds others.
     fn is_wrong_host(&self, record: &CallRecord) -> bool {
         let is_unknown = record.cause.as_ref().is_some_and(|cause| cause.class == FailureClass::Dns);
-        let attempt = record.attempts.last();
+        let attempt = record.serving();
         is_unknown
             && attempt.is_some_and(|attempt| self.hosts.is_the_odd_one(&attempt.host, record.times.ended))
     }

@@ -32,7 +32,7 @@ pub(crate) fn of(
         None => format!("{variable} of the calling process"),
     };
     let works = other.map(|other| format!("; {other} works")).unwrap_or_default();
-    let host = record.attempts.last().map_or(provider, |attempt| attempt.host.as_str());
+    let host = record.serving().map_or(provider, |attempt| attempt.host.as_str());
     match kind {
         Kind::MistypedKey => (
             format!("{provider} refuses {key}, which has never worked here: it is mistyped, or of another account"),
@@ -155,7 +155,7 @@ fn until(record: &CallRecord) -> Option<String> {
 
 /// Where else a model may be that is not found: such hosts know only those of a region or a customer.
 fn where_else(record: &CallRecord) -> Option<String> {
-    let host = &record.attempts.last()?.host;
+    let host = &record.serving()?.host;
     let of = match record.provider {
         "bedrock" | "vertex" => "region",
         "azure" => "resource",

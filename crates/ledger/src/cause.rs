@@ -151,7 +151,7 @@ pub(crate) fn cut(service: &Service, status: StatusCode, how: Cut) -> Cause {
 }
 
 /// `error.type` of failures that no provider named.
-const fn transport_word(class: FailureClass) -> &'static str {
+pub(crate) const fn transport_word(class: FailureClass) -> &'static str {
     match class {
         FailureClass::Dns => "dns_error",
         FailureClass::Connect => "connect_error",

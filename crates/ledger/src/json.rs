@@ -1,7 +1,7 @@
 //! The one JSON shape of a call, for every command that prints calls.
 
 use outrigger_pricing::estimate::{CONFIDENCE, Estimate};
-use outrigger_providers::Who;
+use outrigger_providers::{FailureClass, Who};
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -57,8 +57,10 @@ pub fn call_json(record: &CallRecord) -> Value {
                 "path": attempt.path,
                 "query": attempt.query,
                 "model": attempt.model,
+                "backup": attempt.backup.as_deref(),
                 "http_version": attempt.http_version,
                 "status": attempt.status,
+                "class": attempt.class.map(FailureClass::as_str),
                 "error_type": attempt.error_type,
                 "started": rfc3339(attempt.started),
                 "duration_ms": milliseconds(attempt.started, attempt.ended),
@@ -104,6 +106,13 @@ pub fn call_json(record: &CallRecord) -> Value {
         },
         "bytes": {"request": record.transport.request_bytes, "response": record.transport.response_bytes},
         "attempts": attempts,
+        "route": record.routed.as_ref().map(|routed| json!({
+            "rule": &*routed.rule,
+            "requested_provider": routed.requested_provider,
+            "serving": routed.serving,
+            "passed_over": routed.passed_over,
+            "hindrance": routed.hindrance,
+        })),
     });
     if let (Value::Object(members), Value::Object(placed)) = (&mut whole, place(record)) {
         members.extend(placed);

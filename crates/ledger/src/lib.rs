@@ -22,8 +22,9 @@ mod record;
 mod resets;
 mod told;
 mod trail;
+mod whole;
 
-pub use call::{Calibrations, Call, CallStart, End, Socket, UnderWay, is_stream};
+pub use call::{Calibrations, Call, CallStart, Elsewhere, End, Socket, UnderWay, is_stream};
 pub use capture::{Captured, Conversation, OF_ONE_CALL, Room};
 pub use chain::{Chain, ChainedBy, Confidence, Parent};
 pub use deployments::Deployments;
@@ -35,11 +36,14 @@ pub use join::{JoinedBy, Logical, Resent, Retried};
 pub use json::call_json;
 pub use key::KeyHint;
 pub use propagators::Propagators;
+pub use resets::resets;
 pub use record::{
-    Accounted, Attempt, CallRecord, Cause, Marks, Mode, Outcome, Provenance, Times, Timestamp, Transport,
+    Accounted, Attempt, CallRecord, Cause, Marks, Mode, Outcome, Provenance, Routed, Times, Timestamp,
+    Transport,
 };
 pub use told::{ToldCall, ToldError};
 pub use trail::Trail;
+pub use whole::{asked, failure};
 
 /// Takes finished records. Never blocks: a sink that is full counts the record as dropped.
 pub trait Recorder: Send + Sync {

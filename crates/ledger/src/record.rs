@@ -1,5 +1,7 @@
 //! The record of one logical call: everything Outrigger says about it. Content stands beside, and only where it was asked for.
 
+use std::sync::Arc;
+
 use outrigger_pricing::estimate::Estimate;
 use outrigger_pricing::{Atto, Completeness, Cost, Meter, Region, Tier, TokenUsage, reported};
 use outrigger_providers::{FailureClass, Operation, RequestFacts};
@@ -209,14 +211,33 @@ pub struct Attempt {
     pub method: String,
     /// `1.1` or `2`.
     pub http_version: &'static str,
+    /// The rules' backup that was asked; `None`: where the app addressed the call.
+    pub backup: Option<Arc<str>>,
     /// Status, if a response came.
     pub status: Option<u16>,
+    /// Its kind of failure, if it failed and that is known.
+    pub class: Option<FailureClass>,
     /// As an HTTP client sees it, if it failed: the status of an error answer, else as in [`Cause`].
     pub error_type: Option<String>,
     /// When it began.
     pub started: Timestamp,
     /// When its body ended.
     pub ended: Timestamp,
+}
+
+/// What a rule had to do with a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Routed {
+    /// The rule that decided it.
+    pub rule: Arc<str>,
+    /// Id of the provider that the app addressed.
+    pub requested_provider: &'static str,
+    /// Number of the attempt whose answer, or failure, the app got.
+    pub serving: u32,
+    /// Backups that were left out, each with the reason in plain words.
+    pub passed_over: Vec<String>,
+    /// Why the call could be neither tried again nor moved, whatever the rule says.
+    pub hindrance: Option<&'static str>,
 }
 
 /// One logical call.
@@ -273,7 +294,7 @@ pub struct CallRecord {
     /// What the provider says that the call cost. It is the charge, and ours the check.
     pub reported_cost: Option<Atto>,
     /// SHA-256 of the price book the cost was computed with, hex.
-    pub price_book: std::sync::Arc<str>,
+    pub price_book: Arc<str>,
     /// How it ended.
     pub outcome: Outcome,
     /// Why it failed, when it did.
@@ -288,6 +309,8 @@ pub struct CallRecord {
     pub transport: Transport,
     /// Every HTTP request made for this call, in order.
     pub attempts: Vec<Attempt>,
+    /// What a rule had to do with it; `None` where none acted.
+    pub routed: Option<Box<Routed>>,
     /// The logical call that it belongs to: an SDK's retry is a call of its own here.
     pub logical: Logical,
     /// Its place among the calls that go on from one another; `None` where it is no conversation.
@@ -333,6 +356,14 @@ impl CallRecord {
     #[must_use]
     pub fn disputed_cost(&self) -> Option<(Atto, Atto)> {
         self.compared_cost().filter(|(theirs, ours)| reported::differs(*ours, *theirs))
+    }
+
+    /// The attempt whose answer, or failure, the app got: the last one, unless all failed.
+    #[must_use]
+    pub fn serving(&self) -> Option<&Attempt> {
+        let number = self.routed.as_ref().map(|routed| routed.serving);
+        let named = number.and_then(|number| self.attempts.iter().find(|attempt| attempt.number == number));
+        named.or(self.attempts.last())
     }
 
     /// The model to show: the one that answered, else the one behind the deployment, else the one asked for.

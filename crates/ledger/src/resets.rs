@@ -12,8 +12,9 @@ const LONGEST: f64 = 31.0 * 24.0 * 3600.0;
 const UNIX: f64 = 1e9;
 const UNIX_MILLIS: f64 = 1e11;
 
-/// By `retry-after-ms` or `retry-after`; else the last of the limits' own resets, without those of which something is left.
-pub(crate) fn resets(headers: &HeaderMap, at: Timestamp) -> Option<Timestamp> {
+/// When a provider says that it answers again: by `retry-after-ms` or `retry-after`; else the last of the limits' own resets, without those of which something is left.
+#[must_use]
+pub fn resets(headers: &HeaderMap, at: Timestamp) -> Option<Timestamp> {
     let millis = text(headers, "retry-after-ms").and_then(|millis| millis.parse::<f64>().ok());
     let told = millis.map(|millis| millis / 1e3).or_else(|| wait(text(headers, "retry-after")?, at));
     let seconds = told.or_else(|| {

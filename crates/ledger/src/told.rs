@@ -91,9 +91,11 @@ impl ToldCall {
         ToldCall {
             id: text(record, "id"),
             provider: text(record, "provider").ok_or(member("provider", "is missing"))?,
-            host: record
-                .get("attempts")
-                .and_then(|attempts| attempts.get(0)?.get("host")?.as_str().map(str::to_owned)),
+            host: record.get("attempts").and_then(|attempts| {
+                let serving = record.get("route").and_then(|route| route.get("serving")?.as_u64());
+                let at = usize::try_from(serving.unwrap_or(1)).ok()?.checked_sub(1)?;
+                attempts.get(at)?.get("host")?.as_str().map(str::to_owned)
+            }),
             model: text(record, "deployed_model")
                 .or_else(|| text(record, "model"))
                 .ok_or(member("model", "is missing: without it there is no price"))?,

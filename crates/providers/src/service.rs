@@ -92,6 +92,10 @@ pub struct Service {
     pub streamed_usage: StreamedUsage,
     /// Whether it goes on with an answer, and bills all of it, when the app has hung up.
     pub bills_after_hang_up: bool,
+    /// The formats that it speaks, each with the path at which it answers a conversation or the like. `{model}`, `{deployment}`,
+    /// `{region}`, `{project}` and `{method}` stand for what another place is told by the path; without the first two the body names
+    /// the model.
+    pub speaks: &'static [(&'static str, &'static str)],
     /// Recognises a request by method and path (no query).
     pub recognise: fn(&Method, &str) -> Recognised,
     /// What host and path say of a call.
@@ -120,6 +124,7 @@ impl Service {
         request_id_header: "x-request-id",
         streamed_usage: StreamedUsage::WhenAsked,
         bills_after_hang_up: false,
+        speaks: &[],
         recognise: |_, _| Recognised { dialect: &openai_chat::OPENAI_CHAT, operation: Operation::Other },
         addressed: |_, _| Addressed { model: None, stream: None, region: Region::Global },
         is_deployment: |_| false,

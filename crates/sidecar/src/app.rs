@@ -25,6 +25,7 @@ use crate::exchange::hang_up::HangUps;
 use crate::exchange::include_usage::IncludeUsage;
 use crate::exchange::pulse::Pulses;
 use crate::exchange::watch::Records;
+use crate::failover::Failovers;
 use crate::policy::{Policies, Source, Watching};
 use crate::prices;
 use crate::seen::{Counters, Seen};
@@ -64,6 +65,7 @@ pub struct Bound {
     telemetry: Option<CountsReader>,
     metrics: Option<SocketAddr>,
     verdicts: Verdicts,
+    service: Option<Arc<str>>,
 }
 
 /// Binds the listeners, makes or takes up the certificate authority and publishes the trust files. Touches no network beyond
@@ -107,6 +109,7 @@ pub fn bind(settings: &Settings) -> Result<Bound, StartError> {
         telemetry: None,
         metrics: None,
         verdicts: Verdicts::default(),
+        service: None,
     })
 }
 
@@ -214,6 +217,12 @@ impl Bound {
         self.leaves.root_not_after()
     }
 
+    /// Lets rules ask for the app by its `service.name`.
+    #[must_use]
+    pub fn with_service(self, name: &str) -> Bound {
+        Bound { service: Some(name.into()), ..self }
+    }
+
     /// Lets the status tell what is wrong.
     #[must_use]
     pub fn with_verdicts(self, verdicts: Verdicts) -> Bound {
@@ -295,6 +304,8 @@ impl Bound {
             pulses: Rc::clone(&pulses),
             policies: Arc::clone(&self.policies),
             credentials: Credentials::open(&self.settings, dialer, connector),
+            failovers: Failovers::default(),
+            service: self.service,
         });
         let leaves = self.leaves;
         let classifier = Classifier::new(

@@ -1,6 +1,6 @@
 //! The HTTPS-forwarding proxy: decrypts only the listed LLM hosts, forwards everything, shows each call to the ledger.
 //!
-//! Order of the modules, highest first: doctor > {admin, metrics_port, diagnostician} > app > downstream > {tls, exchange} > upstream > {policy, drain, seen, settings, error}.
+//! Order of the modules, highest first: doctor > {admin, metrics_port, diagnostician} > app > downstream > {tls, exchange} > {failover, upstream} > {policy, drain, seen, settings, error}.
 //! Traffic runs on one single-threaded runtime; both sides of a connection stay on it, so nothing here is locked.
 
 mod admin;
@@ -15,6 +15,7 @@ mod downstream;
 mod drain;
 mod error;
 mod exchange;
+mod failover;
 mod identity;
 pub mod key_names;
 pub mod logging;

@@ -130,6 +130,7 @@ fn run(
     let port = settings.metrics.and_then(open_metrics);
     let telemetry = ExporterSettings::read(arguments.otlp.as_deref(), |name| std::env::var(name).ok())?;
     let telemetry = if port.is_some() { telemetry.scraped() } else { telemetry };
+    let bound = bound.with_service(telemetry.service_name());
     let sends = telemetry.sends();
     let telemetry = telemetry.with_spool(settings.spool().filter(|_| sends));
     if let Some(places) = telemetry.content() {

@@ -173,6 +173,7 @@ fn start(arguments: &Arguments, bill: &Arc<Bill>) -> Result<Aboard, Box<dyn std:
         credentials: arguments.credentials.clone(),
         ..settings(&arguments.upstream, &arguments.extra_ca, &user)
     })?;
+    let bound = bound.with_service(telemetry.service_name());
     if let Some(rules) = bound.rules().filter(|rules| rules.hash.is_empty()) {
         output::note(&format!(
             "no rules are in force: {}; calls are watched, nothing else",

@@ -234,7 +234,7 @@ impl Metrics {
         if let Some(model) = &call.served_model {
             labels.push(keys::RESPONSE_MODEL, self.models.word(model));
         }
-        if let Some(attempt) = call.attempts.last() {
+        if let Some(attempt) = call.serving() {
             labels.push(keys::SERVER_ADDRESS, self.hosts.word(&attempt.host));
             labels.push(keys::SERVER_PORT, i64::from(attempt.port));
         }
@@ -296,7 +296,7 @@ impl Metrics {
         labels.with(keys::ERROR_TYPE, error.as_ref(), |labels| self.http.record(seconds, labels, series));
 
         // The model that answered is known of the last attempt alone; the others may have been for another.
-        let last = call.attempts.last().is_some_and(|last| last.number == attempt.number);
+        let last = call.serving().is_some_and(|serving| serving.number == attempt.number);
         let asked = attempt.model.as_deref().filter(|_| !last);
         let model = asked.or(call.model()).unwrap_or("unknown");
         let mut labels = series.labels(4);

@@ -5,6 +5,7 @@ use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{Span, Status};
 use outrigger_ledger::{Attempt, CallRecord};
 use outrigger_pricing::Atto;
+use outrigger_providers::FailureClass;
 use prost::Message as _;
 
 use super::keys;
@@ -63,13 +64,15 @@ fn attributes(
     attributes.count(keys::ATTEMPT_NUMBER, attempt.number.into());
     attributes.text(keys::ATTEMPT_PROVIDER, attempt.provider);
     attributes.text_if(keys::ATTEMPT_MODEL, attempt.model.as_deref());
+    attributes.text_if(keys::ATTEMPT_BACKUP, attempt.backup.as_deref());
+    attributes.text_if(keys::ATTEMPT_CLASS, attempt.class.map(FailureClass::as_str));
     attributes.text(keys::ATTEMPT_REASON, reason(call, attempt, before));
     billed(attributes, call, attempt);
 }
 
 /// What the attempt is charged for: the one that was served all that is known of the call, a refused one nothing.
 fn billed(attributes: &mut Attributes<'_>, call: &CallRecord, attempt: &Attempt) {
-    let (input, output, cost) = if call.attempts.last().is_some_and(|last| last.number == attempt.number) {
+    let (input, output, cost) = if call.serving().is_some_and(|serving| serving.number == attempt.number) {
         let usage = call.tokens.reported();
         (usage.total_prompt(), usage.total_answer(), span::sure_cost(call).map(Atto::to_f64))
     } else if attempt.status.is_some_and(|status| status >= 400) {
@@ -97,11 +100,12 @@ fn url(attempt: &Attempt) -> String {
 
 /// Why there was an attempt.
 fn reason(call: &CallRecord, attempt: &Attempt, before: Option<&Attempt>) -> &'static str {
-    match before {
-        None if call.logical.attempt > 1 => "retry",
-        None => "initial",
-        Some(before) if before.provider == attempt.provider => "retry",
-        Some(_) => "failover",
+    match (before, &attempt.backup) {
+        (None, None) if call.logical.attempt > 1 => "retry",
+        (None, None) => "initial",
+        (Some(before), Some(backup)) if before.backup.as_ref() == Some(backup) => "retry",
+        (_, Some(_)) => "failover",
+        (Some(_), None) => "retry",
     }
 }
 
@@ -116,9 +120,11 @@ pub(super) fn object(fields: &mut Attributes<'_>, attempt: &Attempt) {
     fields.text("path", attempt.path.as_str());
     fields.text_if("query", attempt.query.as_deref());
     fields.text_if("model", attempt.model.as_deref());
+    fields.text_if("backup", attempt.backup.as_deref());
     fields.text_if("peer", attempt.peer.map(|peer| peer.to_string()).as_deref());
     fields.text("http_version", attempt.http_version);
     fields.count_if("status", attempt.status.map(u64::from));
+    fields.text_if("class", attempt.class.map(FailureClass::as_str));
     fields.text_if("error_type", attempt.error_type.as_deref());
     fields.count("started", attempt.started.0);
     fields.count("ended", attempt.ended.0);

@@ -199,11 +199,20 @@ pub(super) const ATTEMPTS: &str = "outrigger.attempts";
 /// How many HTTP requests were made for the call.
 pub(super) const ROUTE_ATTEMPTS: &str = "outrigger.route.attempts";
 pub(super) const ROUTE_FAILOVER: &str = "outrigger.route.failover";
+/// The rule that decided the call.
+pub(super) const ROUTE_RULE: &str = "outrigger.route.rule";
+pub(super) const ROUTE_BACKUP: &str = "outrigger.route.backup";
+/// Number of the attempt whose answer the app got.
+pub(super) const ROUTE_SERVING: &str = "outrigger.route.serving";
+pub(super) const ROUTE_PASSED_OVER: &str = "outrigger.route.passed_over";
+pub(super) const ROUTE_HINDRANCE: &str = "outrigger.route.hindrance";
 pub(super) const REQUESTED_PROVIDER: &str = "outrigger.route.requested_provider";
 pub(super) const REQUESTED_MODEL: &str = "outrigger.route.requested_model";
 pub(super) const INSTRUMENTED: &str = "outrigger.app_instrumentation";
 pub(super) const ATTEMPT_NUMBER: &str = "outrigger.attempt.number";
 pub(super) const ATTEMPT_PROVIDER: &str = "outrigger.attempt.provider";
+pub(super) const ATTEMPT_BACKUP: &str = "outrigger.attempt.backup";
+pub(super) const ATTEMPT_CLASS: &str = "outrigger.attempt.class";
 pub(super) const ATTEMPT_MODEL: &str = "outrigger.attempt.model";
 pub(super) const ATTEMPT_INPUT: &str = "outrigger.attempt.billed_input_tokens";
 pub(super) const ATTEMPT_OUTPUT: &str = "outrigger.attempt.billed_output_tokens";

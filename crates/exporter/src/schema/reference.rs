@@ -12,11 +12,11 @@ use outrigger_ledger::{
 };
 use outrigger_pricing::estimate::Estimate;
 use outrigger_pricing::{Atto, CostLine, Meter};
-use outrigger_providers::Who;
+use outrigger_providers::{FailureClass, Who};
 
 use super::tests::{settings, spans};
 use super::*;
-use crate::testing::calls::{answered, failed, named};
+use crate::testing::calls::{answered, failed, named, routed};
 use crate::testing::said::talkative;
 
 const CAPTURE: (&str, &str) = ("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "SPAN_AND_EVENT");
@@ -66,7 +66,10 @@ fn everything() -> Vec<CallRecord> {
     }
     let mut second = call.attempts[0].clone();
     (second.number, second.provider, second.query) = (2, "azure", Some("alt=sse".to_owned()));
+    (second.backup, second.class) = (Some("azure-eu".into()), Some(FailureClass::RateLimit));
     call.attempts.push(second);
+    call.routed = Some(routed(2));
+    call.routed.as_mut().unwrap().hindrance = Some("a reason");
     let estimate = Some(Estimate { tokens: 2, low: 1, high: 3 });
     let mut estimated = answered();
     (estimated.tokens.prompt, estimated.tokens.answer) = (estimate, estimate);

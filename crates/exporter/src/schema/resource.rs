@@ -21,8 +21,7 @@ pub(super) fn resource(settings: &Settings) -> Vec<u8> {
 /// The resource's attributes. What the user gave wins.
 pub(crate) fn attributes(settings: &Settings) -> Vec<(String, String)> {
     let given = |key: &str| settings.resource.iter().any(|(given, _)| given == key);
-    let name = settings.service_name.as_ref().unwrap_or(&settings.fallback_service_name);
-    let named = std::iter::once((keys::SERVICE_NAME.to_owned(), name.clone()));
+    let named = std::iter::once((keys::SERVICE_NAME.to_owned(), settings.service_name().to_owned()));
     let theirs = settings.resource.iter().filter(|(key, _)| key != keys::SERVICE_NAME).cloned();
     let made_up = [
         (keys::SDK_NAME, outrigger_contract::telemetry::NAMESPACE.to_owned()),

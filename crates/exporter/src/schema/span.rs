@@ -68,7 +68,7 @@ pub(super) fn say_dropped(dropped: u32, out: &mut Vec<u8>) {
 
 /// The model that the attempt which served the caller was for.
 pub(crate) fn model(call: &CallRecord) -> Option<&str> {
-    let served = call.attempts.last().and_then(|attempt| attempt.model.as_deref());
+    let served = call.serving().and_then(|attempt| attempt.model.as_deref());
     served.or(call.facts.model.as_deref())
 }
 
@@ -132,7 +132,7 @@ pub(super) fn identity(attributes: &mut Attributes<'_>, call: &CallRecord) {
     attributes.text(keys::PROVIDER, call.otel_provider);
     attributes.text_if(keys::REQUEST_MODEL, model(call));
     attributes.text_if(keys::RESPONSE_MODEL, call.served_model.as_deref());
-    if let Some(attempt) = call.attempts.last() {
+    if let Some(attempt) = call.serving() {
         attributes.text(keys::SERVER_ADDRESS, attempt.host.as_str());
         attributes.count(keys::SERVER_PORT, attempt.port.into());
     }
@@ -404,11 +404,16 @@ pub(super) fn own(attributes: &mut Attributes<'_>, call: &CallRecord) {
 /// How the call came to whom it came. Shared with the record.
 fn route(attributes: &mut Attributes<'_>, call: &CallRecord) {
     attributes.count(keys::ROUTE_ATTEMPTS, call.attempts.len() as u64);
-    let [first, .., last] = &*call.attempts else { return };
-    if (first.provider, &first.model) == (last.provider, &last.model) {
-        return;
+    let Some(routed) = &call.routed else { return };
+    attributes.text(keys::ROUTE_RULE, &*routed.rule);
+    attributes.count(keys::ROUTE_SERVING, routed.serving.into());
+    attributes.text_if(keys::ROUTE_HINDRANCE, routed.hindrance);
+    if !routed.passed_over.is_empty() {
+        attributes.texts(keys::ROUTE_PASSED_OVER, routed.passed_over.iter().map(String::as_str));
     }
-    attributes.text(keys::REQUESTED_PROVIDER, first.provider);
-    attributes.text_if(keys::REQUESTED_MODEL, first.model.as_deref());
+    let Some(backup) = call.serving().and_then(|serving| serving.backup.as_deref()) else { return };
+    attributes.text(keys::ROUTE_BACKUP, backup);
+    attributes.text(keys::REQUESTED_PROVIDER, routed.requested_provider);
+    attributes.text_if(keys::REQUESTED_MODEL, call.facts.model.as_deref());
     attributes.truth(keys::ROUTE_FAILOVER, true);
 }

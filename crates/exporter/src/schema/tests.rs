@@ -15,11 +15,11 @@ use outrigger_ledger::{
 };
 use outrigger_pricing::estimate::Estimate;
 use outrigger_pricing::{Atto, Completeness, Meter};
-use outrigger_providers::Who;
+use outrigger_providers::{FailureClass, Who};
 use proptest::prelude::*;
 
 use super::*;
-use crate::testing::calls::{START, answered, failed, named};
+use crate::testing::calls::{START, answered, failed, named, routed};
 
 pub(super) fn settings(variables: &[(&str, &str)]) -> Settings {
     let get =
@@ -225,7 +225,10 @@ fn attempts_are_plain_http_children() {
     let mut third = last;
     (third.number, third.provider, third.host, third.port) = (3, "anthropic", "localhost".to_owned(), 8443);
     third.model.clone_from(&second.model);
+    second.class = Some(FailureClass::Connect);
+    (second.backup, third.backup) = (Some("claude".into()), Some("claude".into()));
     call.attempts = vec![first, second, third];
+    call.routed = Some(routed(3));
 
     let spans = spans(&call, &[]);
     assert_eq!(spans.len() as u64, span_count(&call));

@@ -345,6 +345,12 @@ impl Settings {
         Settings { scraped: self.pull != Pull::Off, ..self }
     }
 
+    /// `service.name` as telemetry carries it.
+    #[must_use]
+    pub fn service_name(&self) -> &str {
+        self.service_name.as_deref().unwrap_or(&self.fallback_service_name)
+    }
+
     /// Sets the service name that is used when neither `OTEL_SERVICE_NAME` nor `OTEL_RESOURCE_ATTRIBUTES` gives one.
     #[must_use]
     pub fn default_service_name(mut self, name: &str) -> Settings {

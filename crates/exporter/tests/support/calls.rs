@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use outrigger_ledger::{
     Accounted, Attempt, CallId, CallRecord, Cause, Identity, KeyHint, Logical, Marks, Mode, Named, Outcome,
-    Provenance, Source, SpanContext, Times, Timestamp, Transport,
+    Provenance, Routed, Source, SpanContext, Times, Timestamp, Transport,
 };
 use outrigger_pricing::{Atto, Completeness, Cost, CostLine, Meter, Region, Tier, TokenUsage};
 use outrigger_providers::{FailureClass, Operation, RequestFacts, Who};
@@ -15,6 +15,18 @@ pub(crate) const START: u64 = 1_795_521_600_000_000_000;
 /// A name that was found there.
 pub(crate) fn named(source: Source, text: &str, place: &'static str) -> Option<Named> {
     Some(Named { text: text.to_owned(), source, place: place.into(), hashed: false })
+}
+
+/// What a rule did whose call was answered by this attempt.
+#[allow(dead_code, reason = "not every test program moves calls")]
+pub(crate) fn routed(serving: u32) -> Box<Routed> {
+    Box::new(Routed {
+        rule: "chat".into(),
+        requested_provider: "openai",
+        serving,
+        passed_over: vec!["azure-eu: its breaker is open".to_owned()],
+        hindrance: None,
+    })
 }
 
 /// A streamed chat that went well, with cached and reasoning tokens, child of an app's span.
@@ -29,9 +41,11 @@ pub(crate) fn answered() -> CallRecord {
         path: "/v1/chat/completions".to_owned(),
         query: None,
         model: Some("gpt-5.1".to_owned()),
+        backup: None,
         method: "POST".to_owned(),
         http_version: "2",
         status: Some(200),
+        class: None,
         error_type: None,
         started: Timestamp(START + 1_000_000),
         ended: Timestamp(START + 2_500_000_000),
@@ -125,6 +139,7 @@ pub(crate) fn answered() -> CallRecord {
         },
         transport: Transport { request_bytes: 2000, response_bytes: 9000 },
         attempts: vec![attempt],
+        routed: None,
         logical: Logical::alone(CallId([0xab; 16])),
         chain: None,
         content: None,

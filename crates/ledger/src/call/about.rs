@@ -6,8 +6,9 @@ use std::sync::Arc;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Method, StatusCode};
 use outrigger_pricing::{Atto, Charge, Completeness, Cost, PriceBook, Region, Tier, TokenUsage};
-use outrigger_providers::{Addressed, Operation, Reading, Recognised, RequestFacts, Service};
+use outrigger_providers::{Addressed, FailureClass, Operation, Reading, Recognised, RequestFacts, Service};
 
+use crate::call::attempts::Moved;
 use crate::call::estimate::{Calibrations, Model, Texts, cost_between};
 use crate::call::verdict::Verdict;
 use crate::call::{CallStart, End};
@@ -18,7 +19,7 @@ use crate::query::shown;
 use crate::resets::resets;
 use crate::{
     Accounted, Attempt, CallId, CallRecord, Deployments, Identity, Instrumented, KeyHint, Logical, Marks,
-    Mode, Provenance, Resent, SpanContext, Times, Timestamp, Transport,
+    Mode, Provenance, Resent, Routed, SpanContext, Times, Timestamp, Transport,
 };
 
 /// Who asks whom, and by which way. The responses of one WebSocket have it in common.
@@ -44,6 +45,14 @@ pub(super) struct About {
     pub(super) deployments: Option<Arc<Deployments>>,
     /// Attempts before the last one, each with its answer.
     pub(super) earlier: Vec<Attempt>,
+    /// When the one under way began, if not with the call.
+    pub(super) begun: Option<Timestamp>,
+    /// Where it went, while that is not where the app addressed the call.
+    pub(super) elsewhere: Option<Box<Moved>>,
+    /// What a rule had to do with the call.
+    pub(super) routed: Option<Box<Routed>>,
+    /// Whether the app gets the answer of an attempt that is over.
+    pub(super) given: bool,
     /// When the app hung up, if more was read behind that.
     pub(super) hung_up: Option<Timestamp>,
     /// Why the provider was not asked for a usage that the app did not ask for.
@@ -123,6 +132,10 @@ impl About {
             key,
             deployments: None,
             earlier: Vec::new(),
+            begun: None,
+            elsewhere: None,
+            routed: None,
+            given: false,
             hung_up: None,
             not_asked: None,
             calibrations: None,
@@ -134,7 +147,7 @@ impl About {
         &self,
         times: &Times,
         status: Option<StatusCode>,
-        error_type: Option<String>,
+        (class, error_type): (Option<FailureClass>, Option<String>),
     ) -> Attempt {
         let number = self.earlier.len() + 1;
         Attempt {
@@ -146,12 +159,14 @@ impl About {
             peer: self.peer,
             path: self.path.clone(),
             query: self.query.clone(),
-            model: None,
+            model: self.elsewhere.as_ref().and_then(|moved| moved.model.clone()),
+            backup: self.elsewhere.as_ref().map(|moved| Arc::clone(&moved.backup)),
             method: self.method.as_str().to_owned(),
             http_version: self.http_version,
             status: status.map(|status| status.as_u16()),
+            class,
             error_type,
-            started: self.earlier.last().map_or(times.started, |earlier| earlier.ended),
+            started: self.begun.unwrap_or(times.started),
             ended: times.ended,
         }
     }
@@ -171,7 +186,12 @@ impl About {
 
     fn judge(&self, seen: &mut Seen<'_>, book: &PriceBook) -> Judgement {
         let addressed = (self.service.addressed)(&self.host, &self.path);
-        seen.facts = addressed.complete(std::mem::take(&mut seen.facts));
+        // What was asked for stands where the app addressed it.
+        let asked = match &self.elsewhere {
+            Some(moved) => &(moved.origin.service.addressed)(&moved.origin.host, &moved.origin.path),
+            None => &addressed,
+        };
+        seen.facts = asked.complete(std::mem::take(&mut seen.facts));
         let mut verdict = self.verdict(seen);
         let tier = seen.reading.tier.unwrap_or_default();
         let region = if seen.reading.resident { Region::Resident } else { addressed.region };
@@ -190,7 +210,7 @@ impl About {
 
     /// Estimates what was not reported, by the model that the price goes by too.
     fn settle(&self, tokens: &mut Accounted, seen: &Seen<'_>, deployed: Option<&str>, book: &PriceBook) {
-        let name = deployed.or(seen.reading.model.as_deref()).or(seen.facts.model.as_deref()).unwrap_or("");
+        let name = deployed.or(seen.reading.model.as_deref()).or(self.asked(&seen.facts)).unwrap_or("");
         let seller = book.seller(self.service.id, &self.host);
         let model = Model { name, facts: book.facts(seller, name, seen.times.started.unix_seconds()) };
         match &self.calibrations {
@@ -213,9 +233,16 @@ impl About {
             Some(status) if !is_good(status) => status.as_str().to_owned(),
             _ => cause.error_type.clone(),
         });
+        let class = verdict.cause.as_ref().map(|cause| cause.class);
         let mut attempts = self.earlier.clone();
-        attempts.push(self.attempt(&times, status, error_type));
-        for attempt in &mut attempts {
+        let mut routed = self.routed.clone();
+        if !self.given {
+            attempts.push(self.attempt(&times, status, (class, error_type)));
+            if let Some(routed) = &mut routed {
+                routed.serving = attempts.len() as u32;
+            }
+        }
+        for attempt in attempts.iter_mut().filter(|attempt| attempt.model.is_none()) {
             attempt.model.clone_from(&facts.model);
         }
         CallRecord {
@@ -252,6 +279,7 @@ impl About {
             times,
             transport,
             attempts,
+            routed,
             logical: Logical::alone(self.id),
             chain: None,
             content: None,
@@ -259,9 +287,18 @@ impl About {
         }
     }
 
+    /// The model that was asked for where the attempt went.
+    pub(super) fn asked<'a>(&'a self, facts: &'a RequestFacts) -> Option<&'a str> {
+        let other = self.elsewhere.as_ref().and_then(|moved| moved.model.as_deref());
+        other.or(facts.model.as_deref())
+    }
+
     /// The model behind the deployment that was asked for, where a setting names it.
     fn deployed(&self, facts: &RequestFacts) -> Option<String> {
-        let name = facts.model.as_deref().filter(|name| (self.service.is_deployment)(name))?;
+        if let Some(deployed) = self.elsewhere.as_ref().and_then(|moved| moved.deployed.as_ref()) {
+            return Some(deployed.clone());
+        }
+        let name = self.asked(facts).filter(|name| (self.service.is_deployment)(name))?;
         self.deployments.as_ref()?.model(&self.host, name).map(str::to_owned)
     }
 
@@ -274,13 +311,13 @@ impl About {
         deployed: Option<&str>,
         book: &PriceBook,
     ) -> Cost {
-        let (reading, facts) = (&seen.reading, &seen.facts);
+        let reading = &seen.reading;
         if tokens.usage == TokenUsage::ZERO && tokens.provenance.is_reported() {
             // Nothing was used, whatever the model costs.
             let total = Some(Atto::ZERO);
             return Cost { total, lines: Vec::new(), completeness: Completeness::Exact, reasons: Vec::new() };
         }
-        let asked = facts.model.as_deref();
+        let asked = self.asked(&seen.facts);
         let Some(model) = deployed.or(reading.model.as_deref()).or(asked) else {
             return Cost::unpriced("neither request nor response names a model".to_owned());
         };

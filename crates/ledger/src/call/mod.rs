@@ -1,6 +1,7 @@
 //! One call while it passes: shown bytes, in the end a record. Per chunk: no allocation in the steady state.
 
 mod about;
+mod attempts;
 mod estimate;
 mod socket;
 mod verdict;
@@ -16,6 +17,7 @@ use outrigger_providers::{
 };
 
 use self::about::{About, Head, Seen, tidied};
+pub use self::attempts::Elsewhere;
 pub use self::estimate::Calibrations;
 use self::estimate::Texts;
 pub(crate) use self::estimate::reported;
@@ -26,7 +28,6 @@ use crate::guard::{FAULT, guarded};
 use crate::join::BodyHash;
 use crate::{
     CallId, CallRecord, Captured, Deployments, IdentityRules, Marks, Mode, Room, Times, Timestamp, Transport,
-    cause,
 };
 
 /// What is known when a request's head has been read.
@@ -188,14 +189,6 @@ impl Call {
     /// Why the provider is not asked for a usage that the app did not ask for, in plain words.
     pub const fn usage_not_asked(&mut self, why: &'static str) {
         self.about.not_asked = Some(why);
-    }
-
-    /// The attempt under way was answered with this status and its request is sent once more; the app sees nothing of it.
-    pub fn sent_again(&mut self, status: StatusCode, at: Timestamp) {
-        let times = Times { ended: at, ..self.times };
-        let error_type = (!cause::is_good(status)).then(|| status.as_str().to_owned());
-        self.about.earlier.push(self.about.attempt(&times, Some(status), error_type));
-        self.about.peer = None;
     }
 
     /// The response's head.

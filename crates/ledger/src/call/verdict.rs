@@ -84,7 +84,7 @@ impl About {
                 status: head.status,
                 failure,
                 message: reading.failure_message.as_deref(),
-                model: reading.model.as_deref().or(facts.model.as_deref()),
+                model: reading.model.as_deref().or(self.asked(facts)),
                 key: self.key.as_ref(),
                 resets: head.resets,
             })

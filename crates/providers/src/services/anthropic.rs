@@ -27,6 +27,7 @@ pub(super) static SERVICE: Service = Service {
     key_headers: &["x-api-key", "authorization"],
     account_headers: &["anthropic-workspace-id"],
     request_id_header: "request-id",
+    speaks: &[("anthropic_messages", "/v1/messages")],
     recognise,
     ..Service::ROW
 };

@@ -35,6 +35,12 @@ pub(super) static SERVICE: Service = Service {
     key_variable: "AZURE_OPENAI_API_KEY",
     key_headers: &["api-key", "authorization", "x-api-key"],
     request_id_header: "apim-request-id",
+    speaks: &[
+        ("openai_chat", "/openai/v1/chat/completions"),
+        ("openai_responses", "/openai/v1/responses"),
+        ("openai_embeddings", "/openai/v1/embeddings"),
+        ("anthropic_messages", "/anthropic/v1/messages"),
+    ],
     recognise,
     addressed,
     is_deployment: |_| true,

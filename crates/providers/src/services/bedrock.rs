@@ -59,6 +59,11 @@ pub(super) static SERVICE: Service = Service {
     },
     request_id_header: "x-amzn-requestid",
     bills_after_hang_up: true,
+    speaks: &[
+        ("bedrock_converse", "/model/{model}/{method}"),
+        ("bedrock_invoke", "/model/{model}/{method}"),
+        ("openai_chat", "/openai/v1/chat/completions"),
+    ],
     recognise,
     addressed,
     // A profile of an application, provisioned throughput, an imported model.

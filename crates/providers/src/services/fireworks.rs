@@ -22,6 +22,11 @@ pub(super) static SERVICE: Service = Service {
     hosts: &["api.fireworks.ai"],
     key_variable: "FIREWORKS_API_KEY",
     key_headers: &["authorization", "x-api-key"],
+    speaks: &[
+        ("openai_chat", "/inference/v1/chat/completions"),
+        ("openai_completions", "/inference/v1/completions"),
+        ("openai_embeddings", "/inference/v1/embeddings"),
+    ],
     recognise: |method, path| recognised(&CHAT, method, path),
     ..Service::ROW
 };

@@ -21,6 +21,11 @@ pub(super) static SERVICE: Service = Service {
     account_headers: &["x-goog-user-project"],
     request_id_header: "x-goog-request-id",
     streamed_usage: StreamedUsage::Unasked,
+    speaks: &[
+        ("gemini", "/v1beta/models/{model}:{method}"),
+        ("openai_chat", "/v1beta/openai/chat/completions"),
+        ("openai_embeddings", "/v1beta/openai/embeddings"),
+    ],
     recognise,
     addressed,
     ..Service::ROW

@@ -27,6 +27,12 @@ pub(super) static SERVICE: Service = Service {
     base_url: Some(("OPENAI_BASE_URL", "/openai/v1")),
     key_variable: "OPENAI_API_KEY",
     account_headers: &["openai-organization", "openai-project"],
+    speaks: &[
+        ("openai_chat", "/v1/chat/completions"),
+        ("openai_responses", "/v1/responses"),
+        ("openai_embeddings", "/v1/embeddings"),
+        ("openai_completions", "/v1/completions"),
+    ],
     recognise,
     addressed: |host, _| Addressed {
         region: if host == GLOBAL { Region::Global } else { Region::Resident },

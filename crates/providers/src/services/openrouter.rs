@@ -40,6 +40,12 @@ pub(super) static SERVICE: Service = Service {
     key_headers: &["authorization", "x-api-key"],
     request_id_header: "x-generation-id",
     streamed_usage: StreamedUsage::Unasked,
+    speaks: &[
+        ("openai_chat", "/api/v1/chat/completions"),
+        ("openai_responses", "/api/v1/responses"),
+        ("openai_completions", "/api/v1/completions"),
+        ("anthropic_messages", "/api/v1/messages"),
+    ],
     recognise: |method, path| recognised(&CHAT, method, path),
     ..Service::ROW
 };

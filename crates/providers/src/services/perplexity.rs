@@ -33,6 +33,7 @@ pub(super) static SERVICE: Service = Service {
     hosts: &["api.perplexity.ai"],
     key_variable: "PERPLEXITY_API_KEY",
     streamed_usage: StreamedUsage::Unasked,
+    speaks: &[("openai_chat", "/chat/completions")],
     recognise: |method, path| recognised(&CHAT, method, path),
     ..Service::ROW
 };

@@ -16,6 +16,11 @@ pub(super) static SERVICE: Service = Service {
     hosts: &["api.together.xyz", "api.together.ai"],
     base_url: Some(("TOGETHER_BASE_URL", "/together/v1")),
     key_variable: "TOGETHER_API_KEY",
+    speaks: &[
+        ("openai_chat", "/v1/chat/completions"),
+        ("openai_completions", "/v1/completions"),
+        ("openai_embeddings", "/v1/embeddings"),
+    ],
     recognise: |method, path| recognised(&CHAT, method, path),
     ..Service::ROW
 };

@@ -31,6 +31,11 @@ pub(super) static SERVICE: Service = Service {
     otel_name: "x_ai",
     hosts: &["api.x.ai", "us-east-1.api.x.ai", "eu-west-1.api.x.ai"],
     key_variable: "XAI_API_KEY",
+    speaks: &[
+        ("openai_chat", "/v1/chat/completions"),
+        ("openai_responses", "/v1/responses"),
+        ("anthropic_messages", "/v1/messages"),
+    ],
     recognise: |method, path| recognised(&CHAT, method, path),
     recognise_socket: recognised_socket,
     addressed: |host, _| Addressed {

@@ -103,6 +103,17 @@ pub struct Deadline {
     pub written: bool,
 }
 
+impl Deadline {
+    /// How long, where more than a report follows.
+    #[must_use]
+    pub const fn acting(self) -> Option<Duration> {
+        match self.exceeded {
+            Exceeded::Act => Some(self.after),
+            Exceeded::Report => None,
+        }
+    }
+}
+
 /// All of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deadlines {
@@ -205,6 +216,25 @@ impl Policy {
     pub fn decide(&self, call: &Call<'_>) -> Option<&Rule> {
         self.rules.iter().find(|rule| rule.holds(call))
     }
+
+    /// Whether a rule that does more than report may decide a call whose body, and so perhaps its model, has not been read yet.
+    /// Allocates nothing.
+    #[must_use]
+    pub fn may_act(&self, call: &Call<'_>) -> bool {
+        let open = |condition: &Arc<dyn Condition>| call.model.is_none() && condition.models().is_some();
+        for rule in &self.rules {
+            if !rule.conditions.iter().all(|condition| open(condition) || condition.holds(call)) {
+                continue;
+            }
+            if rule.acts() {
+                return true;
+            }
+            if !rule.conditions.iter().any(open) {
+                return false;
+            }
+        }
+        false
+    }
 }
 
 impl Rule {
@@ -225,7 +255,7 @@ impl Rule {
     pub fn acts(&self) -> bool {
         self.retry.is_some()
             || self.failover.is_some()
-            || self.deadlines.named().iter().any(|(_, deadline)| deadline.exceeded == Exceeded::Act)
+            || self.deadlines.named().iter().any(|(_, deadline)| deadline.acting().is_some())
     }
 }
 

@@ -10,6 +10,13 @@ use crate::exchange::body::RelayedBody;
 /// Marks an answer as ours.
 pub(crate) const ERROR_HEADER: HeaderName = HeaderName::from_static("x-outrigger-error");
 
+/// What is told of a call that a rule touched: the provider that answered, its model, how many attempts were made, and the id by which
+/// log, span and record know the call.
+pub(crate) const PROVIDER_HEADER: HeaderName = HeaderName::from_static("x-outrigger-provider");
+pub(crate) const MODEL_HEADER: HeaderName = HeaderName::from_static("x-outrigger-model");
+pub(crate) const ATTEMPTS_HEADER: HeaderName = HeaderName::from_static("x-outrigger-attempts");
+pub(crate) const CALL_HEADER: HeaderName = HeaderName::from_static("x-outrigger-call-id");
+
 /// An error of our own.
 pub(crate) fn error(
     dialect: &dyn Dialect,

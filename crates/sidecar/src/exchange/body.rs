@@ -6,9 +6,11 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use outrigger_ledger::End;
 
@@ -32,6 +34,30 @@ pub(crate) enum RelayedBody {
 
 /// Frames of a body that were read before it was known whether it would be passed on.
 pub(crate) type Ahead = VecDeque<Result<Frame<Bytes>, hyper::Error>>;
+
+/// So much of an error is read to see what it means, and for so long.
+const REFUSAL: usize = 64 * 1024;
+const REFUSING: Duration = Duration::from_secs(10);
+
+/// The beginning of an error's body, and whether that was all of it.
+pub(crate) async fn read_refusal(body: &mut Incoming) -> (Ahead, bool) {
+    let mut ahead = Ahead::new();
+    let reading = async {
+        let mut left = REFUSAL;
+        while let Some(frame) = body.frame().await {
+            let length = frame.as_ref().ok().map(|frame| frame.data_ref().map_or(0, Bytes::len));
+            ahead.push_back(frame);
+            match length.and_then(|length| left.checked_sub(length)) {
+                Some(rest) => left = rest,
+                None => return false,
+            }
+        }
+        true
+    };
+    // What is slow or long is passed on as it comes.
+    let whole = tokio::time::timeout(REFUSING, reading).await.unwrap_or(false);
+    (ahead, whole)
+}
 
 /// The provider's body: handed on as it came, then shown.
 pub(crate) struct ObservedBody {

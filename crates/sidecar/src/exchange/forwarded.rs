@@ -102,6 +102,11 @@ impl ReadBody {
         ReadBody { held, rest, broken }
     }
 
+    /// What was read, in one piece.
+    pub(crate) fn bytes(&mut self) -> Bytes {
+        self.held.bytes()
+    }
+
     /// The whole body, if it was read to its end.
     pub(crate) fn whole(self) -> Result<HeldBody, Box<ReadBody>> {
         if self.rest.is_none() && self.broken.is_none() { Ok(self.held) } else { Err(Box::new(self)) }
@@ -125,6 +130,11 @@ impl HeldBody {
             self.pieces.push_back(joined.freeze());
         }
         self.pieces.front().cloned().unwrap_or_default()
+    }
+
+    /// The same, its length told in advance.
+    pub(crate) fn measured(self) -> HeldBody {
+        HeldBody { sized: true, trailers: None, ..self }
     }
 
     /// The same with other bytes.

@@ -4,18 +4,16 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, request};
 use http_body::{Body, Frame};
-use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use outrigger_providers::include_usage::{Ask, UsageStrip, ask, is_refusal};
 use outrigger_providers::{Recognised, StreamedUsage};
 
-use crate::exchange::body::Ahead;
+use crate::exchange::body::{Ahead, read_refusal};
 use crate::exchange::forwarded::{ForwardedBody, HeldBody, ReadBody, Share};
 use crate::exchange::request::Route;
 use crate::exchange::watch::Watch;
@@ -24,9 +22,8 @@ use crate::exchange::watch::Watch;
 const LONGEST: usize = 4 * 1024 * 1024;
 /// All bodies that are held at a time.
 const TOGETHER: usize = 32 * 1024 * 1024;
-/// So much of an error is read to see what it refuses, and for so long.
-const REFUSAL: usize = 64 * 1024;
-const REFUSING: Duration = Duration::from_secs(10);
+/// What one body may take, and all.
+pub(crate) const LIMITS: (usize, usize) = (LONGEST, TOGETHER);
 /// So many hosts are remembered; one more, and all are forgotten.
 const HOSTS: usize = 256;
 
@@ -85,30 +82,69 @@ impl IncludeUsage {
         &self,
         route: &Route,
         recognised: &Recognised,
-        mut head: request::Parts,
+        head: request::Parts,
         body: Incoming,
         watch: Option<&Rc<Watch>>,
         sent: &Rc<Cell<bool>>,
     ) -> (Request<ForwardedBody>, Option<Asked>) {
-        let concerned = self.on
-            && watch.is_some()
-            && recognised.dialect.has_include_usage()
-            && route.service.streamed_usage != StreamedUsage::Unasked;
-        let hindrance = if concerned { self.hindrance(route, &head.headers, &body) } else { None };
+        let concerned = self.concerns(route, recognised, watch);
+        let length = body.size_hint().lower();
+        let hindrance =
+            if concerned { self.hindrance(route, &head.headers, length) } else { None };
         note(watch, hindrance);
         if !concerned || hindrance.is_some() {
             let body = ForwardedBody::new(body, watch.cloned(), Rc::clone(sent));
             return (Request::from_parts(head, body), None);
         }
-        let read = ReadBody::read(body, Share::of(&self.held), (LONGEST, TOGETHER), watch).await;
-        let mut whole = match read.whole() {
-            Ok(whole) => whole,
+        match ReadBody::read(body, self.share(), LIMITS, watch).await.whole() {
+            Ok(whole) => self.question(route, head, whole, watch, sent),
             Err(part) => {
                 note(watch, Some(TOO_LONG));
                 let body = part.forwarded(watch.cloned(), Rc::clone(sent));
-                return (Request::from_parts(head, body), None);
+                (Request::from_parts(head, body), None)
             }
-        };
+        }
+    }
+
+    /// The same for a body that is held.
+    pub(crate) fn prepare_held(
+        &self,
+        route: &Route,
+        recognised: &Recognised,
+        head: request::Parts,
+        body: HeldBody,
+        watch: Option<&Rc<Watch>>,
+        sent: &Rc<Cell<bool>>,
+    ) -> (Request<ForwardedBody>, Option<Asked>) {
+        let concerned = self.concerns(route, recognised, watch);
+        let hindrance = if concerned { self.hindrance(route, &head.headers, 0) } else { None };
+        note(watch, hindrance);
+        if !concerned || hindrance.is_some() {
+            return (Request::from_parts(head, body.forwarded(Rc::clone(sent))), None);
+        }
+        self.question(route, head, body, watch, sent)
+    }
+
+    /// A part of what may be held together.
+    pub(crate) fn share(&self) -> Share {
+        Share::of(&self.held)
+    }
+
+    fn concerns(&self, route: &Route, recognised: &Recognised, watch: Option<&Rc<Watch>>) -> bool {
+        self.on
+            && watch.is_some()
+            && recognised.dialect.has_include_usage()
+            && route.service.streamed_usage != StreamedUsage::Unasked
+    }
+
+    fn question(
+        &self,
+        route: &Route,
+        mut head: request::Parts,
+        mut whole: HeldBody,
+        watch: Option<&Rc<Watch>>,
+        sent: &Rc<Cell<bool>>,
+    ) -> (Request<ForwardedBody>, Option<Asked>) {
         let bytes = whole.bytes();
         let edit = match ask(&bytes) {
             Ask::With(edit) => edit,
@@ -136,7 +172,7 @@ impl IncludeUsage {
     }
 
     /// Why a request may not be changed, as far as its head tells.
-    fn hindrance(&self, route: &Route, headers: &HeaderMap, body: &Incoming) -> Option<&'static str> {
+    fn hindrance(&self, route: &Route, headers: &HeaderMap, length: u64) -> Option<&'static str> {
         let plain = headers
             .get_all(CONTENT_ENCODING)
             .iter()
@@ -147,7 +183,7 @@ impl IncludeUsage {
             Some(SIGNED)
         } else if !plain {
             Some(ENCODED)
-        } else if body.size_hint().lower() > LONGEST as u64 {
+        } else if length > LONGEST as u64 {
             Some(TOO_LONG)
         } else {
             None
@@ -178,7 +214,7 @@ impl IncludeUsage {
             .is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"));
         if is_refusing(response.status()) {
             let (ahead, whole) =
-                if encoded { (Ahead::new(), false) } else { read(response.body_mut()).await };
+                if encoded { (Ahead::new(), false) } else { read_refusal(response.body_mut()).await };
             let text: Vec<u8> =
                 ahead.iter().flatten().filter_map(Frame::data_ref).flatten().copied().collect();
             return if is_refusal(&text) || !asked.usual {
@@ -261,24 +297,4 @@ fn is_signed(headers: &HeaderMap, query: Option<&str>) -> bool {
 
 fn vouches(name: &str) -> bool {
     DIGESTS.iter().any(|digest| name.contains(digest))
-}
-
-/// The beginning of a body, or all of it.
-async fn read(body: &mut Incoming) -> (Ahead, bool) {
-    let mut ahead = Ahead::new();
-    let reading = async {
-        let mut left = REFUSAL;
-        while let Some(frame) = body.frame().await {
-            let length = frame.as_ref().ok().map(|frame| frame.data_ref().map_or(0, Bytes::len));
-            ahead.push_back(frame);
-            match length.and_then(|length| left.checked_sub(length)) {
-                Some(rest) => left = rest,
-                None => return false,
-            }
-        }
-        true
-    };
-    // What is slow or long is passed on as it comes.
-    let whole = tokio::time::timeout(REFUSING, reading).await.unwrap_or(false);
-    (ahead, whole)
 }

@@ -1,7 +1,9 @@
 //! One request of the app, from its head to its record: route > recognise > send > relay > record. Per request.
 
+mod acting;
 pub(crate) mod after_flush;
 pub(crate) mod answer;
+mod attempt;
 pub(crate) mod body;
 mod forwarded;
 pub(crate) mod hang_up;
@@ -10,6 +12,7 @@ pub(crate) mod include_usage;
 pub(crate) mod pulse;
 pub(crate) mod request;
 mod rewritten;
+mod run;
 pub(crate) mod tunnel;
 mod upgrade;
 pub(crate) mod watch;
@@ -20,12 +23,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Request, Response, Version};
+use http::{HeaderMap, Request, Response, Version};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use outrigger_ledger::{CallId, CallStart, End, Mode as Way, is_stream};
-use outrigger_providers::{Recognised, services};
-use outrigger_rules::Mode;
+use outrigger_providers::{Recognised, Service, services};
+use outrigger_rules::{Mode, Policy};
 
 use crate::clock::CallClock;
 use crate::exchange::after_flush::AfterFlush;
@@ -38,6 +41,7 @@ use crate::exchange::request::{Binding, Misrouted, Route, outgoing};
 use crate::exchange::rewritten::RewrittenBody;
 use crate::exchange::tunnel::Tunnel;
 use crate::exchange::watch::{Records, Watch};
+use crate::failover::Failovers;
 use crate::policy::Policies;
 use crate::seen::Counters;
 use crate::tls::accept::Protocol;
@@ -57,9 +61,11 @@ pub(crate) struct Shared {
     pub(crate) hang_ups: Rc<HangUps>,
     pub(crate) pulses: Rc<Pulses>,
     pub(crate) policies: Arc<Policies>,
+    pub(crate) failovers: Failovers,
     /// What backups are paid by.
-    #[expect(dead_code, reason = "no call is moved yet")]
     pub(crate) credentials: Credentials,
+    /// `service.name` of the app, as its telemetry carries it.
+    pub(crate) service: Option<Arc<str>>,
 }
 
 impl Shared {
@@ -67,6 +73,25 @@ impl Shared {
     /// and so does whoever calls us by our base URL: what they send is forwarded, and not looked at.
     fn watches(&self) -> bool {
         self.policies.mode() != Mode::Passthrough
+    }
+
+    /// Whether a call is watched, and the rules that it keeps, where one of them may do something for it. Under a microsecond.
+    fn look(&self, route: &Route, recognised: &Recognised, headers: &HeaderMap) -> (bool, Option<Arc<Policy>>) {
+        let policy = self.policies.current();
+        let is_watched = recognised.operation.is_inference() && policy.mode != Mode::Passthrough;
+        if !is_watched || policy.mode != Mode::Act || policy.rules.is_empty() {
+            return (is_watched, None);
+        }
+        let addressed = (route.service.addressed)(&route.target.host, route.path_and_query.path());
+        let call = outrigger_rules::Call {
+            provider: route.service.id,
+            host: &route.target.host,
+            model: addressed.model.as_deref(),
+            operation: recognised.operation,
+            headers,
+            service: self.service.as_deref(),
+        };
+        (true, policy.may_act(&call).then(|| Arc::clone(&policy)))
     }
 }
 
@@ -140,35 +165,56 @@ async fn forward(
 ) -> Response<RelayedBody> {
     let shared = &connection.shared;
     let recognised = (route.service.recognise)(request.method(), route.path_and_query.path());
-    let is_watched = recognised.operation.is_inference() && shared.watches();
+    let (is_watched, policy) = shared.look(&route, &recognised, request.headers());
     let watch = is_watched.then(|| watch(connection, &request, &route, recognised, clock));
+    if let (Some(policy), Some(watch)) = (policy, &watch) {
+        let call = acting::Call::new(connection, request, route, recognised, Rc::clone(watch));
+        return Box::pin(call.run(policy)).await;
+    }
 
     let request_sent = Rc::new(Cell::new(false));
     let (head, body) = request.into_parts();
     let head = outgoing(head, &route, connection.protocol, &connection.binding);
     let (request, asked) =
         shared.include_usage.prepare(&route, &recognised, head, body, watch.as_ref(), &request_sent).await;
-    let sent = match asked {
-        None => send(connection, &route, request).await.map(|sent| (sent, Answered::Otherwise(Ahead::new()))),
-        Some(asked) => Box::pin(ask(connection, &route, request, asked, watch.as_ref(), &request_sent)).await,
-    };
-    let (sent, answered) = match sent {
-        Ok(sent) => sent,
-        Err(error) => {
-            let status = recognised.dialect.error_status(error.class);
-            let response = answer::error(recognised.dialect, status, error.class, &error.text);
-            if let Some(watch) = watch {
-                watch.finish(End::Failed { class: error.class, text: error.text, status });
-            }
-            return response;
-        }
-    };
+    let protocol = connection.protocol;
+    match ask(connection, &route, protocol, request, asked, watch.as_ref(), request_sent).await {
+        Ok(came) => relay(connection, route.service, watch, came),
+        Err(error) => unreached(&recognised, watch, error),
+    }
+}
 
+/// What the app is told where its provider was not reached.
+fn unreached(recognised: &Recognised, watch: Option<Rc<Watch>>, error: DialError) -> Response<RelayedBody> {
+    let status = recognised.dialect.error_status(error.class);
+    let response = answer::error(recognised.dialect, status, error.class, &error.text);
+    if let Some(watch) = watch {
+        watch.finish(End::Failed { class: error.class, text: error.text, status });
+    }
+    response
+}
+
+/// What came back of a request.
+struct Came {
+    sent: Sent<ForwardedBody>,
+    answered: Answered,
+    request_sent: Rc<Cell<bool>>,
+}
+
+/// The answer on its way to the app.
+fn relay(
+    connection: &Rc<Connection>,
+    service: &'static Service,
+    watch: Option<Rc<Watch>>,
+    came: Came,
+) -> Response<RelayedBody> {
+    let shared = &connection.shared;
+    let Came { sent, answered, request_sent } = came;
     let (mut head, inner) = sent.response.into_parts();
     if let Some(watch) = &watch {
         watch.show(|call| {
             call.connected(sent.peer);
-            call.response_head(head.status, &head.headers, clock.now());
+            call.response_head(head.status, &head.headers, watch.clock.now());
         });
     }
     headers::clean_response(&mut head.headers);
@@ -182,14 +228,14 @@ async fn forward(
         Answered::Otherwise(ahead) => (ahead, None),
     };
     let billed_to_the_end = watch.is_some()
-        && route.service.bills_after_hang_up
+        && service.bills_after_hang_up
         && shared.hang_ups.drains()
         && head.status.is_success();
     let hang_ups = billed_to_the_end.then(|| Rc::clone(&shared.hang_ups));
     let pulse = watch
         .as_ref()
         .filter(|_| head.status.is_success() && is_stream(&head.headers))
-        .map(|watch| shared.pulses.follow(watch.id, route.service.id));
+        .map(|watch| shared.pulses.follow(watch.id, service.id));
     let body = ObservedBody {
         pulse,
         ahead,
@@ -211,23 +257,47 @@ async fn forward(
 async fn send(
     connection: &Connection,
     route: &Route,
+    protocol: Protocol,
     request: Request<ForwardedBody>,
 ) -> Result<Sent<ForwardedBody>, DialError> {
     let client = &connection.shared.client;
-    client.send(&route.target, route.original, connection.protocol, &connection.own_h2, request).await
+    client.send(&route.target, route.original, protocol, &connection.own_h2, request).await
 }
 
-/// Sends a request that was made to ask for the usage; if that is refused, once more as the app sent it.
+/// Sends a request. One that was made to ask for the usage is sent once more as the app sent it, if that is refused.
 async fn ask(
     connection: &Connection,
     route: &Route,
+    protocol: Protocol,
+    request: Request<ForwardedBody>,
+    asked: Option<Asked>,
+    watch: Option<&Rc<Watch>>,
+    request_sent: Rc<Cell<bool>>,
+) -> Result<Came, DialError> {
+    match asked {
+        None => {
+            let sent = send(connection, route, protocol, request).await?;
+            Ok(Came { sent, answered: Answered::Otherwise(Ahead::new()), request_sent })
+        }
+        Some(asked) => {
+            let asking = ask_for_usage(connection, route, protocol, request, asked, watch, &request_sent);
+            let (sent, answered) = Box::pin(asking).await?;
+            Ok(Came { sent, answered, request_sent })
+        }
+    }
+}
+
+async fn ask_for_usage(
+    connection: &Connection,
+    route: &Route,
+    protocol: Protocol,
     request: Request<ForwardedBody>,
     asked: Asked,
     watch: Option<&Rc<Watch>>,
     request_sent: &Rc<Cell<bool>>,
 ) -> Result<(Sent<ForwardedBody>, Answered), DialError> {
     let shared = &connection.shared;
-    let mut sent = send(connection, route, request).await?;
+    let mut sent = send(connection, route, protocol, request).await?;
     let refused = match shared.include_usage.answered(&asked, &mut sent.response).await {
         Ok(answered) => return Ok((sent, answered)),
         Err(refused) => refused,
@@ -243,7 +313,7 @@ async fn ask(
     }
     drop(sent);
     let host = Rc::clone(asked.host());
-    let sent = send(connection, route, asked.without(request_sent)).await?;
+    let sent = send(connection, route, protocol, asked.without(request_sent)).await?;
     shared.include_usage.fared(&host, sent.response.status(), watch);
     Ok((sent, Answered::Otherwise(Ahead::new())))
 }

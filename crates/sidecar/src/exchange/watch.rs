@@ -58,6 +58,11 @@ impl Records {
         }
     }
 
+    /// Prices and facts of models.
+    pub(crate) fn book(&self) -> &PriceBook {
+        &self.book
+    }
+
     /// Hands the record of a call that was counted as begun over, with its place among the others. A fault on the way costs
     /// the place, never the record. A recorder that panics has lost it.
     fn take(&self, mut record: CallRecord) {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 use outrigger_exporter::About;
 use outrigger_pricing::PriceBook;
 use outrigger_rules::{CredentialSource, Fault, LARGEST, Mode, Policy, SameKind, Site, Target};
@@ -101,6 +101,11 @@ impl Policies {
         };
         policies.look(true);
         Arc::new(policies)
+    }
+
+    /// The rules now. Allocates nothing, waits for nobody; whoever keeps them for longer than a look clones them.
+    pub(crate) fn current(&self) -> Guard<Arc<Policy>> {
+        self.current.load()
     }
 
     /// The mode now. Allocates nothing, waits for nobody.
@@ -248,11 +253,6 @@ impl Policies {
             );
             for target in &policy.targets {
                 tracing::info!("rules: prompts may go to {}", place(target));
-            }
-            if policy.mode == Mode::Act {
-                tracing::warn!(
-                    "rules: the mode is `act`, but this version does not act yet: nothing is cut, retried or moved, calls are watched"
-                );
             }
         }
         self.current.store(Arc::new(policy));

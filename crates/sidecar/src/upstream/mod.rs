@@ -1,7 +1,6 @@
 //! The provider's side: names to addresses, TLS verified by name, pooled connections.
 
 pub(crate) mod client;
-#[cfg_attr(not(test), expect(dead_code, reason = "no call is moved yet"))]
 pub(crate) mod credentials;
 pub(crate) mod dial;
 pub(crate) mod pool;

@@ -90,10 +90,27 @@ pub struct ExportedCall {
     pub transport: Transport,
     /// Every HTTP request made for it, in order.
     pub attempts: Vec<ExportedAttempt>,
+    /// What a rule had to do with it.
+    pub routed: Option<ExportedRoute>,
     /// The logical call that it is an attempt of; before it stands the attempt that it retries.
     pub logical: ExportedPlace,
     /// Its chain; before it stands the call that it goes on from.
     pub chain: Option<ExportedPlace>,
+}
+
+/// What a rule had to do with a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExportedRoute {
+    /// The rule that decided it.
+    pub rule: String,
+    /// Number of the attempt whose answer the app got.
+    pub serving: u64,
+    /// The backup that answered, and provider and model that the app asked for.
+    pub moved: Option<(String, String, Option<String>)>,
+    /// Backups that were left out, with the reasons.
+    pub passed_over: Vec<String>,
+    /// Why it could be neither tried again nor moved.
+    pub hindrance: Option<String>,
 }
 
 /// A call's place among others.
@@ -216,12 +233,16 @@ pub struct ExportedAttempt {
     pub query: Option<String>,
     /// Model that was asked for.
     pub model: Option<String>,
+    /// The rules' backup that was asked.
+    pub backup: Option<String>,
     /// Address of the peer.
     pub peer: Option<String>,
     /// `1.1` or `2`.
     pub http_version: String,
     /// Status, if a response came.
     pub status: Option<u64>,
+    /// Its kind of failure.
+    pub class: Option<String>,
     /// What an HTTP client saw, if it failed.
     pub error_type: Option<String>,
     /// When it began.
@@ -280,6 +301,7 @@ impl ExportedCall {
                 response_bytes: of.count(keys::RESPONSE_BYTES)?.unwrap_or(0),
             },
             attempts: of.objects(keys::ATTEMPTS, attempt)?,
+            routed: route(&of)?,
             logical: logical(&of)?,
             chain: chain(&of)?,
         })
@@ -370,13 +392,34 @@ fn attempt(of: &Fields<'_>) -> Result<ExportedAttempt, ReadError> {
         path: required("path")?,
         query: text("query")?,
         model: text("model")?,
+        backup: text("backup")?,
         peer: text("peer")?,
         http_version: required("http_version")?,
         status: of.count("status")?,
+        class: text("class")?,
         error_type: text("error_type")?,
         started: of.required("started", of.time("started")?)?,
         ended: of.required("ended", of.time("ended")?)?,
     })
+}
+
+fn route(of: &Fields<'_>) -> Result<Option<ExportedRoute>, ReadError> {
+    let Some(rule) = of.text(keys::ROUTE_RULE)? else { return Ok(None) };
+    let moved = match of.text(keys::ROUTE_BACKUP)? {
+        Some(backup) => {
+            let provider = of.required(keys::REQUESTED_PROVIDER, of.text(keys::REQUESTED_PROVIDER)?)?;
+            let model = of.text(keys::REQUESTED_MODEL)?.map(str::to_owned);
+            Some((backup.to_owned(), provider.to_owned(), model))
+        }
+        None => None,
+    };
+    Ok(Some(ExportedRoute {
+        rule: rule.to_owned(),
+        serving: of.required(keys::ROUTE_SERVING, of.count(keys::ROUTE_SERVING)?)?,
+        moved,
+        passed_over: of.texts(keys::ROUTE_PASSED_OVER)?,
+        hindrance: of.text(keys::ROUTE_HINDRANCE)?.map(str::to_owned),
+    }))
 }
 
 fn logical(of: &Fields<'_>) -> Result<ExportedPlace, ReadError> {

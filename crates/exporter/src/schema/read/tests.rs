@@ -13,7 +13,7 @@ use proptest::prelude::*;
 
 use super::super::tests::log;
 use super::*;
-use crate::testing::calls::{answered, failed, named};
+use crate::testing::calls::{answered, failed, named, routed};
 
 /// The same facts, taken from the record itself.
 fn facts(call: &CallRecord) -> ExportedCall {
@@ -51,8 +51,7 @@ fn facts(call: &CallRecord) -> ExportedCall {
         dialect: call.dialect.to_owned(),
         operation: call.operation.as_str().to_owned(),
         requested_model: call
-            .attempts
-            .last()
+            .serving()
             .and_then(|attempt| attempt.model.clone())
             .or(owned(&call.facts.model)),
         served_model: owned(&call.served_model),
@@ -97,6 +96,15 @@ fn facts(call: &CallRecord) -> ExportedCall {
         times: call.times,
         transport: call.transport,
         attempts: call.attempts.iter().map(exported_attempt).collect(),
+        routed: call.routed.as_ref().map(|routed| ExportedRoute {
+            rule: routed.rule.to_string(),
+            serving: routed.serving.into(),
+            moved: call.serving().and_then(|serving| serving.backup.as_deref()).map(|backup| {
+                (backup.to_owned(), routed.requested_provider.to_owned(), call.facts.model.clone())
+            }),
+            passed_over: routed.passed_over.clone(),
+            hindrance: routed.hindrance.map(str::to_owned),
+        }),
         logical: ExportedPlace { id: call.logical.id, number: u64::from(call.logical.attempt), before },
         chain,
     }
@@ -124,9 +132,11 @@ fn exported_attempt(attempt: &outrigger_ledger::Attempt) -> ExportedAttempt {
         path: attempt.path.clone(),
         query: attempt.query.clone(),
         model: attempt.model.clone(),
+        backup: attempt.backup.as_deref().map(str::to_owned),
         peer: attempt.peer.map(|peer| peer.to_string()),
         http_version: attempt.http_version.to_owned(),
         status: attempt.status.map(u64::from),
+        class: attempt.class.map(|class| class.as_str().to_owned()),
         error_type: attempt.error_type.clone(),
         started: attempt.started,
         ended: attempt.ended,
@@ -177,6 +187,11 @@ fn any_call() -> impl Strategy<Value = CallRecord> {
             call.transport.response_bytes = count;
             let mut second = call.attempts[0].clone();
             (second.number, second.query, second.status) = (2, Some(one), has[1].then_some(small));
+            if has[2] {
+                (second.backup, second.class) = (Some("azure-eu".into()), Some(FailureClass::RateLimit));
+                second.model = has[3].then_some(other);
+            }
+            call.routed = has[4].then(|| routed(u32::from(has[5]) + 1));
             call.attempts.push(second);
             call
         },

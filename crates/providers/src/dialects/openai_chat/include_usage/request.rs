@@ -6,7 +6,7 @@ use std::ops::Range;
 use memchr::memmem;
 use serde::de::IgnoredAny;
 
-use super::members::{blanks, members};
+use crate::members::{blanks, members};
 
 const WHOLE: &[u8] = b",\"stream_options\":{\"include_usage\":true}";
 const OPTIONS: &[u8] = b"{\"include_usage\":true}";

@@ -7,7 +7,7 @@ use std::ops::Range;
 use bytes::{Buf, Bytes, BytesMut};
 use memchr::memchr2;
 
-use super::members::{blanks, members};
+use crate::members::{blanks, members};
 use crate::dialects::marks;
 
 /// An event longer than this passes as it is.

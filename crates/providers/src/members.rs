@@ -6,20 +6,20 @@ use std::ops::Range;
 use memchr::memchr2;
 
 /// One member of an object.
-pub(super) struct Member<'a> {
+pub(crate) struct Member<'a> {
     /// What stands between the quotes, escapes as they are.
-    pub(super) key: &'a [u8],
+    pub(crate) key: &'a [u8],
     /// From the key's first quote to the value's last byte.
-    pub(super) whole: Range<usize>,
+    pub(crate) whole: Range<usize>,
     /// The value.
-    pub(super) value: Range<usize>,
+    pub(crate) value: Range<usize>,
     /// The comma before it; the first member has none.
-    pub(super) comma: Option<usize>,
+    pub(crate) comma: Option<usize>,
 }
 
 /// Shows every member of the object that `json` is, in order. Where its closing brace stands; `None` where `json` is not
 /// one whole object.
-pub(super) fn members(json: &[u8], mut each: impl FnMut(&Member<'_>)) -> Option<usize> {
+pub(crate) fn members(json: &[u8], mut each: impl FnMut(&Member<'_>)) -> Option<usize> {
     let open = blanks(json, 0);
     if json.get(open) != Some(&b'{') {
         return None;
@@ -52,7 +52,7 @@ pub(super) fn members(json: &[u8], mut each: impl FnMut(&Member<'_>)) -> Option<
 }
 
 /// The first byte from `at` on that is no blank.
-pub(super) fn blanks(json: &[u8], at: usize) -> usize {
+pub(crate) fn blanks(json: &[u8], at: usize) -> usize {
     let rest = json.get(at..).unwrap_or_default();
     let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
     at + rest.iter().position(|byte| !blank(byte)).unwrap_or(rest.len())

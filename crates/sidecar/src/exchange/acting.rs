@@ -1,0 +1,105 @@
+//! A call for which a rule may act: its body is held until the rule is found, for the model stands in it. What no rule decides goes
+//! on as if there were none. Per call.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use http::header::CONTENT_ENCODING;
+use http::{HeaderMap, Request, Response, request};
+use hyper::body::Incoming;
+use outrigger_ledger::asked;
+use outrigger_providers::Recognised;
+use outrigger_rules::Policy;
+use tokio::time::Instant;
+
+use crate::exchange::body::RelayedBody;
+use crate::exchange::forwarded::ReadBody;
+use crate::exchange::include_usage::LIMITS;
+use crate::exchange::request::{Route, outgoing};
+use crate::exchange::run::{Run, Wanted};
+use crate::exchange::watch::Watch;
+use crate::exchange::{Connection, ask, relay, unreached};
+use crate::failover::patience::Patience;
+
+const TOO_LONG: &str = "the request is too long to be held, so it could be neither tried again nor moved";
+
+/// A call as it came.
+pub(super) struct Call {
+    connection: Rc<Connection>,
+    /// As the app sent them: rules ask for some that do not leave.
+    headers: HeaderMap,
+    /// The head that leaves.
+    head: request::Parts,
+    body: Incoming,
+    route: Route,
+    recognised: Recognised,
+    watch: Rc<Watch>,
+    begun: Instant,
+}
+
+impl Call {
+    pub(super) fn new(
+        connection: &Rc<Connection>,
+        request: Request<Incoming>,
+        route: Route,
+        recognised: Recognised,
+        watch: Rc<Watch>,
+    ) -> Call {
+        let (head, body) = request.into_parts();
+        let headers = head.headers.clone();
+        let head = outgoing(head, &route, connection.protocol, &connection.binding);
+        let connection = Rc::clone(connection);
+        Call { connection, headers, head, body, route, recognised, watch, begun: Instant::now() }
+    }
+
+    /// Serves it under these rules, which it keeps to its end.
+    pub(super) async fn run(self, policy: Arc<Policy>) -> Response<RelayedBody> {
+        let Call { connection, headers, head, body, route, recognised, watch, begun } = self;
+        let shared = &connection.shared;
+        let mut read = ReadBody::read(body, shared.include_usage.share(), LIMITS, Some(&watch)).await;
+        let text = read.bytes();
+        let facts = asked(
+            route.service,
+            &recognised,
+            (&route.target.host, route.path_and_query.path()),
+            &headers,
+            &text,
+        );
+        let decided = policy.decide(&outrigger_rules::Call {
+            provider: route.service.id,
+            host: &route.target.host,
+            model: facts.model.as_deref(),
+            operation: recognised.operation,
+            headers: &headers,
+            service: shared.service.as_deref(),
+        });
+        let rule = decided.filter(|rule| rule.acts());
+        if let Some(rule) = rule {
+            watch.show(|call| call.decided_by(&rule.name));
+        }
+        let request_sent = Rc::default();
+        let (request, asked) = match (read.whole(), rule) {
+            (Ok(body), Some(rule)) => {
+                let readable = !headers.contains_key(CONTENT_ENCODING);
+                let patience = Patience::new(&headers, rule.deadlines.total.acting(), begun);
+                let asked = Wanted { head: &head, route: &route, recognised: &recognised, facts: &facts, readable };
+                let run = Run::new(&connection, &policy, rule, asked, body, &watch, (begun, patience));
+                return run.serve().await;
+            }
+            (Ok(body), None) => {
+                let usage = &shared.include_usage;
+                usage.prepare_held(&route, &recognised, head, body, Some(&watch), &request_sent)
+            }
+            (Err(part), _) => {
+                watch.show(|call| call.hindered(TOO_LONG));
+                let body = part.forwarded(Some(Rc::clone(&watch)), Rc::clone(&request_sent));
+                (Request::from_parts(head, body), None)
+            }
+        };
+        let protocol = connection.protocol;
+        match ask(&connection, &route, protocol, request, asked, Some(&watch), request_sent).await {
+            Ok(came) => relay(&connection, route.service, Some(watch), came),
+            Err(error) => unreached(&recognised, Some(watch), error),
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Which backups can take a call, in the rule's order; why others cannot, in plain words. Per call that fails, or whose place is
+//! left alone.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use outrigger_pricing::PriceBook;
+use outrigger_providers::{Endpoint, FailureClass, Recognised, RequestFacts, Service, Wanted};
+use outrigger_rules::{Failover, Gate, SameKind, Target};
+
+/// What is asked, and where the app addressed it.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    pub(crate) service: &'static Service,
+    pub(crate) recognised: &'a Recognised,
+    pub(crate) host: &'a str,
+    pub(crate) path: &'a str,
+    pub(crate) query: Option<&'a str>,
+    pub(crate) facts: &'a RequestFacts,
+    /// Whether its body can be read and changed.
+    pub(crate) readable: bool,
+}
+
+/// What the book says, and when.
+#[derive(Clone, Copy)]
+pub(crate) struct Known<'a> {
+    pub(crate) book: &'a PriceBook,
+    /// Seconds since 1970.
+    pub(crate) now: i64,
+}
+
+/// The backups that can take a call which failed so, or was not tried. What cannot is handed to `left_out`.
+pub(crate) fn fitting(
+    failover: &Failover,
+    asked: &Asked<'_>,
+    class: Option<FailureClass>,
+    known: Known<'_>,
+    mut left_out: impl FnMut(&Target, &str),
+) -> VecDeque<Arc<Target>> {
+    let fits = |target: &&Arc<Target>| match refusal(failover, asked, class, target, known) {
+        Some(why) => {
+            left_out(target, &why);
+            false
+        }
+        None => true,
+    };
+    failover.to.iter().filter(fits).cloned().collect()
+}
+
+/// Where a backup answers what is asked; `None` where it does not speak its format.
+pub(crate) fn endpoint(asked: &Asked<'_>, target: &Target) -> Option<Endpoint> {
+    target.provider.endpoint(&Wanted {
+        dialect: asked.recognised.dialect.name(),
+        from: asked.service,
+        path: asked.path,
+        query: asked.query,
+        model: target.model.as_deref().or(asked.facts.model.as_deref()),
+        deployment: target.deployment.as_deref(),
+        region: target.region.as_deref(),
+        project: target.project.as_deref(),
+        stream: asked.facts.stream,
+    })
+}
+
+fn refusal(
+    failover: &Failover,
+    asked: &Asked<'_>,
+    class: Option<FailureClass>,
+    target: &Target,
+    known: Known<'_>,
+) -> Option<String> {
+    let model = asked.facts.model.as_deref();
+    let (from, operation) = (asked.service.id, asked.recognised.operation);
+    if let Some(kept) = kept_state(asked.facts) {
+        return Some(format!("the request refers to what {from} keeps ({kept})"));
+    }
+    let Some(endpoint) = endpoint(asked, target) else {
+        return Some(format!("{} does not speak {}", target.provider.id, asked.recognised.dialect.name()));
+    };
+    if endpoint.model.as_deref().is_some_and(|named| Some(named) != model) && !asked.readable {
+        return Some("the request's body is encoded, so another model cannot be named in it".to_owned());
+    }
+    if let Some(why) = SameKind.refusal(from, operation, model, target) {
+        return Some(why);
+    }
+    if let Some(why) =
+        failover.limits.refusal(target, (from, asked.host, model), known.book, known.now)
+    {
+        return Some(why);
+    }
+    (class == Some(FailureClass::ContextLength)).then(|| smaller(asked, target, known)).flatten()
+}
+
+/// What only the provider that was asked can resolve.
+const fn kept_state(facts: &RequestFacts) -> Option<&'static str> {
+    if facts.previous_response_id.is_some() {
+        Some("previous_response_id")
+    } else if facts.prompt_template.is_some() {
+        Some("a stored prompt")
+    } else if facts.conversation.is_some() {
+        Some("a stored conversation")
+    } else {
+        None
+    }
+}
+
+/// A prompt that was too long needs a window that is known to be larger.
+fn smaller(asked: &Asked<'_>, target: &Target, known: Known<'_>) -> Option<String> {
+    let window = |provider: &str, model: Option<&str>| {
+        known.book.facts(provider, model?, known.now)?.context_window
+    };
+    let model = asked.facts.model.as_deref();
+    let theirs = target.model.as_deref().or(model);
+    match (window(asked.service.id, model), window(target.provider.id, theirs)) {
+        (Some(ours), Some(other)) if other > ours => None,
+        (Some(_), Some(_)) => Some("its window is no larger".to_owned()),
+        _ => Some("it is not known that its window is larger".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Method;
+    use outrigger_providers::services;
+    use outrigger_rules::{Policy, Site};
+
+    use super::*;
+
+    const NOW: i64 = 1_795_521_600;
+
+    fn left_out(rule: &str, facts: RequestFacts, class: FailureClass, readable: bool) -> Vec<String> {
+        let document = format!(
+            "version: 1\nmode: act\nbackups:\n  \
+             eu: {{ provider: openai, host: eu.api.openai.com, credential: {{ file: a }} }}\n  \
+             mini: {{ provider: openai, model: gpt-5-mini, credential: {{ file: a }} }}\n  \
+             claude: {{ provider: anthropic, model: claude-sonnet-4-5, credential: {{ file: b }} }}\n\
+             rules:\n  - {{ name: r, match: {{}}, failover: {{ to: [claude, eu, mini], {rule} }} }}\n"
+        );
+        let book = PriceBook::builtin();
+        let site =
+            Site { book, now: NOW, allowed_providers: None, in_cluster: true, gate: &SameKind };
+        let policy = Policy::read(document.as_bytes(), &site).unwrap().0;
+        let service = services::by_host("api.openai.com").unwrap();
+        let path = "/v1/chat/completions";
+        let recognised = (service.recognise)(&Method::POST, path);
+        let asked = Asked {
+            service,
+            recognised: &recognised,
+            host: "api.openai.com",
+            path,
+            query: None,
+            facts: &facts,
+            readable,
+        };
+        let mut out = Vec::new();
+        let failover = policy.rules[0].failover.as_ref().unwrap();
+        let known = Known { book, now: NOW };
+        let fit = fitting(failover, &asked, Some(class), known, |target, why| {
+            out.push(format!("{}: {why}", target.name));
+        });
+        out.extend(fit.iter().map(|target| target.name.to_string()));
+        out
+    }
+
+    fn facts() -> RequestFacts {
+        RequestFacts { model: Some("gpt-5.1".to_owned()), ..RequestFacts::default() }
+    }
+
+    #[test]
+    fn those_that_can_answer_stay_in_their_order() {
+        let left = left_out("maxPrice: 3x", facts(), FailureClass::ServerError, true);
+        assert_eq!(left, ["claude: anthropic does not speak openai_chat", "eu", "mini"]);
+        let left = left_out("maxPrice: 3x", facts(), FailureClass::ServerError, false);
+        assert_eq!(left[1..], ["mini: the request's body is encoded, so another model cannot be named in it", "eu"]);
+        let facts = RequestFacts { previous_response_id: Some("resp_1".to_owned()), ..facts() };
+        let left = left_out("maxPrice: 3x", facts, FailureClass::ServerError, true);
+        assert!(left.iter().all(|why| why.ends_with("what openai keeps (previous_response_id)")), "{left:?}");
+    }
+
+    #[test]
+    fn a_prompt_that_is_too_long_goes_to_a_larger_window_alone() {
+        let left = left_out("when: [context_length]", facts(), FailureClass::ContextLength, true);
+        assert!(left.contains(&"eu: its window is no larger".to_owned()), "{left:?}");
+    }
+}
