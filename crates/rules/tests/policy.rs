@@ -104,6 +104,7 @@ fn the_first_match_decides_and_the_explanation_says_why() {
     let decides = |headers| policy.decide(&call("openai", "o3", headers)).map(|rule| rule.name.to_string());
     assert_eq!(decides(&paid).as_deref(), Some("paid"));
     assert_eq!(decides(&none).as_deref(), Some("all"));
+    assert!(policy.may_act(&call("openai", "o3", &none)));
 
     let explanation = policy.explain(&call("openai", "o3", &none), &site());
     assert_eq!(explanation.rule.as_deref(), Some("all"));
@@ -370,4 +371,25 @@ fn an_example_that_differs_says_in_what() {
         .unwrap_err()
         .to_string();
     assert!(told.contains("examples[0].call.provider") && told.contains("did you mean `rule`?"), "{told}");
+}
+
+#[test]
+fn before_its_body_is_read_a_call_may_be_any_rules_that_asks_for_a_model() {
+    let document = "version: 1
+mode: act
+rules:
+  - { name: watched, match: { provider: anthropic }, deadlines: { total: 1m, onExceeded: report } }
+  - { name: mini, match: { provider: [openai, anthropic], model: '*-mini' }, retry: {} }
+  - { name: rest, match: { operation: embeddings }, retry: {} }
+";
+    let policy = policy(document);
+    let none = HeaderMap::new();
+    let may = |provider, model| {
+        let with_model = call(provider, "", &none);
+        policy.may_act(&Call { model, ..with_model })
+    };
+    assert!(may("openai", None) && may("openai", Some("gpt-5-mini")));
+    assert!(!may("openai", Some("gpt-5")), "where the path names the model it decides");
+    assert!(!may("anthropic", None), "a rule above it decides for certain, and only reports");
+    assert!(!may("mistral", None));
 }

@@ -70,7 +70,7 @@ const MORE: [(&str, &str); 8] = [
     (r#"record "outrigger.call""#, "the record of a call is our own"),
 ];
 
-/// The example as a record. The sidecar itself does not fail over.
+/// The example as a record.
 fn example() -> CallRecord {
     let mut call = answered();
     let attempt = |number: u8, from: u64, to: u64, served: bool| Attempt {
@@ -81,6 +81,8 @@ fn example() -> CallRecord {
         path: if served { "/v1/messages" } else { "/v1/chat/completions" }.to_owned(),
         model: Some(if served { "claude-sonnet-4-5" } else { "gpt-5.1" }.to_owned()),
         status: Some(if served { 200 } else { 500 }),
+        backup: served.then(|| "claude".into()),
+        class: (!served).then_some(FailureClass::ServerError),
         error_type: (!served).then(|| "500".to_owned()),
         started: Timestamp(START + from * MS),
         ended: Timestamp(START + to * MS),
@@ -89,6 +91,7 @@ fn example() -> CallRecord {
     let attempts =
         vec![attempt(1, 3, 412, false), attempt(2, 662, 1020, false), attempt(3, 1021, 6480, true)];
     call.attempts = attempts;
+    call.routed = Some(Box::new(Routed { passed_over: Vec::new(), ..*routed(3) }));
     (call.provider, call.otel_provider) = ("anthropic", "anthropic");
     (call.dialect, call.api_type) = ("anthropic_messages", None);
     call.facts.temperature = Some(0.2);

@@ -268,6 +268,8 @@ fn attempts_are_plain_http_children() {
         http.request.method = "POST"
         http.request.resend_count = 1
         network.protocol.version = "2"
+        outrigger.attempt.backup = "claude"
+        outrigger.attempt.class = "connect"
         outrigger.attempt.model = "claude-sonnet-4-5"
         outrigger.attempt.number = 2
         outrigger.attempt.provider = "anthropic"
@@ -296,6 +298,10 @@ fn attempts_are_plain_http_children() {
         r#"outrigger.route.requested_model = "gpt-5.1""#,
         "outrigger.route.attempts = 3",
         "outrigger.route.failover = true",
+        r#"outrigger.route.rule = "chat""#,
+        r#"outrigger.route.backup = "claude""#,
+        "outrigger.route.serving = 3",
+        r#"outrigger.route.passed_over = ["azure-eu: its breaker is open"]"#,
     ] {
         assert!(logical.contains(&line.to_owned()), "{line} in {logical:#?}");
     }

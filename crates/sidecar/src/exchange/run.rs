@@ -354,12 +354,12 @@ impl<'a> Run<'a> {
         let (watch, recognised) = (Rc::clone(self.watch), self.wanted.recognised);
         let mut response = match self.kept.take() {
             Some(What::Answer(came)) if again && is_page(came.sent.response.headers()) => {
-                let status = came.sent.response.status().as_u16();
-                let host = &self.wanted.route.target.host;
+                let (status, headers) = (came.sent.response.status(), came.sent.response.headers());
+                watch.show(|call| call.response_head(status, headers, watch.clock.now()));
+                watch.finish(End::Complete);
+                let (status, host) = (status.as_u16(), &self.wanted.route.target.host);
                 let text = format!("{host} answered {status} with a page that is no answer of its API");
-                let class = FailureClass::Edge;
-                watch.finish(End::Failed { class, text: text.clone(), status });
-                answer::error(recognised.dialect, status, class, &text)
+                answer::error(recognised.dialect, status, FailureClass::Edge, &text)
             }
             Some(What::Answer(came)) => relay(self.connection, self.wanted.route.service, Some(watch), *came),
             Some(What::Nothing(error)) => unreached(recognised, Some(watch), error),

@@ -132,7 +132,7 @@ mod tests {
         }
     }
 
-    const BOTH: &str = "retry: { backoff: { initial: 1s, max: 4s, jitter: 0% } }, failover: { to: [b] }";
+    const BOTH: &str = "retry: { backoff: { initial: 1s, max: 4s } }, failover: { to: [b] }";
 
     fn next(does: &str, class: FailureClass, standing: Standing) -> Next {
         let policy = policy(does);

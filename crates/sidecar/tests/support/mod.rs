@@ -32,6 +32,12 @@ pub(crate) const HOST: &str = "api.openai.com";
 pub(crate) const LISTED: &str = "llm.harbour.example";
 /// A host of Amazon Bedrock.
 pub(crate) const BEDROCK: &str = "bedrock-runtime.us-east-1.amazonaws.com";
+/// Another host of OpenAI's.
+pub(crate) const EU: &str = "eu.api.openai.com";
+/// All that the server answers for.
+const HOSTS: [&str; 4] = [HOST, LISTED, BEDROCK, EU];
+/// An answer with it is not sent: the connection breaks in its place.
+pub(crate) const RESET: &str = "x-reset";
 const DEADLINE: Duration = Duration::from_secs(60);
 
 pub(crate) type Body = Either<Full<Bytes>, Channel<Bytes, std::io::Error>>;
@@ -59,7 +65,7 @@ pub(crate) struct Bench {
 }
 
 /// A server that answers every request by `answer`; its address and its authority.
-async fn server<A, F>(answer: A) -> (SocketAddr, String)
+pub(crate) async fn server<A, F>(answer: A) -> (SocketAddr, String)
 where
     A: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
@@ -68,7 +74,7 @@ where
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
     let key = KeyPair::generate().unwrap();
-    let leaf = CertificateParams::new([HOST, LISTED, BEDROCK].map(str::to_owned))
+    let leaf = CertificateParams::new(HOSTS.map(str::to_owned))
         .unwrap()
         .signed_by(&key, &authority)
         .unwrap();
@@ -92,7 +98,11 @@ where
                 let h2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
                 let service = service_fn(move |request| {
                     let answer = answer(request);
-                    async move { Ok::<_, Infallible>(answer.await) }
+                    async move {
+                        let answer = answer.await;
+                        let reset = answer.headers().contains_key(RESET);
+                        if reset { Err(std::io::Error::other("reset")) } else { Ok(answer) }
+                    }
                 });
                 let _ended = if h2 {
                     http2::Builder::new(TokioExecutor::new())
@@ -123,10 +133,12 @@ impl Bench {
             connect: (Ipv4Addr::LOCALHOST, 0).into(),
             base_url: (Ipv4Addr::LOCALHOST, 0).into(),
             transparent_port: None,
-            hosts: vec![LISTED.to_owned()],
-            upstreams: [HOST, LISTED, BEDROCK]
+            hosts: [vec![LISTED.to_owned()], settings.hosts].concat(),
+            upstreams: HOSTS
                 .map(|host| UpstreamOverride { host: host.to_owned(), address })
-                .into(),
+                .into_iter()
+                .chain(settings.upstreams)
+                .collect(),
             extra_cas: vec![extra],
             ..settings
         })
@@ -158,6 +170,17 @@ impl Bench {
     }
 
     #[allow(dead_code, reason = "not every test program speaks it")]
+    pub(crate) async fn h1<B>(&self, host: &'static str) -> hyper::client::conn::http1::SendRequest<B>
+    where
+        B: http_body::Body<Data = Bytes, Error = Infallible> + Send + Unpin + 'static,
+    {
+        let io = TokioIo::new(self.open(host, "http/1.1").await);
+        let (sender, connection) = hyper::client::conn::http1::handshake(io).await.unwrap();
+        tokio::spawn(connection);
+        sender
+    }
+
+    #[allow(dead_code, reason = "not every test program speaks it")]
     pub(crate) async fn h2<B>(&self) -> hyper::client::conn::http2::SendRequest<B>
     where
         B: http_body::Body<Data = Bytes, Error = Infallible> + Send + Unpin + 'static,
@@ -167,6 +190,23 @@ impl Bench {
             hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await.unwrap();
         tokio::spawn(connection);
         sender
+    }
+
+    /// What became of the rules.
+    #[allow(dead_code, reason = "not every test program has rules")]
+    pub(crate) fn rules(&self) -> Option<outrigger_sidecar::status::Rules> {
+        self.running.observer().status().rules
+    }
+
+    /// Waits until other rules than these are in force.
+    #[allow(dead_code, reason = "not every test program has rules")]
+    pub(crate) async fn rules_but(&self, hash: &str) {
+        within(async {
+            while self.rules().is_none_or(|rules| rules.hash == hash) {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
     }
 
     /// The sidecar's state, for who serves it.

@@ -1,0 +1,145 @@
+//! A call that is asked for more than once: what is said of each attempt, and whose answer counts.
+
+mod support;
+
+use std::sync::Arc;
+
+use http::{HeaderMap, Method, StatusCode};
+use outrigger_ledger::{
+    Call, CallId, CallRecord, CallStart, Elsewhere, End, Mode, Outcome, Provenance, Timestamp, asked, failure,
+};
+use outrigger_pricing::PriceBook;
+use outrigger_providers::{FailureClass, Recognised, Service, services};
+use support::START;
+
+const HOST: &str = "api.openai.com";
+const PATH: &str = "/v1/chat/completions";
+const REQUEST: &str = r#"{"model":"gpt-5.1","messages":[{"role":"user","content":"Ebb?"}]}"#;
+
+fn service(host: &str) -> &'static Service {
+    services::by_host(host).unwrap()
+}
+
+fn recognised(host: &str, path: &str) -> Recognised {
+    (service(host).recognise)(&Method::POST, path)
+}
+
+fn at(millis: u64) -> Timestamp {
+    Timestamp(START + millis * 1_000_000)
+}
+
+fn begun() -> Call {
+    let mut call = Call::begin(CallStart {
+        id: CallId([0xab; 16]),
+        service: service(HOST),
+        recognised: recognised(HOST, PATH),
+        mode: Mode::Connect,
+        method: &Method::POST,
+        path: PATH,
+        query: None,
+        headers: &HeaderMap::new(),
+        host: HOST,
+        port: 443,
+        http_version: "2",
+        identity: &Arc::default(),
+        at: at(0),
+    });
+    call.request_chunk(REQUEST.as_bytes());
+    call.decided_by(&"chat".into());
+    call.connected(Some(([192, 0, 2, 7], 443).into()));
+    call.attempt_over(Some(StatusCode::INTERNAL_SERVER_ERROR), Some(FailureClass::ServerError), at(10));
+    call
+}
+
+fn elsewhere<'a>(name: &'a Arc<str>, host: &'a str, path: &'a str) -> Elsewhere<'a> {
+    Elsewhere {
+        backup: name,
+        service: service(host),
+        recognised: recognised(host, path),
+        host,
+        port: 443,
+        path,
+        query: Some("api-version=v1"),
+        http_version: "1.1",
+        model: Some("our-gpt"),
+        deployed: Some("gpt-5-mini"),
+    }
+}
+
+fn json(call: &mut Call, status: u16, body: &str, now: Timestamp) {
+    let headers = [(http::header::CONTENT_TYPE, "application/json".parse().unwrap())].into_iter().collect();
+    call.response_head(StatusCode::from_u16(status).unwrap(), &headers, now);
+    call.response_chunk(body.as_bytes(), now);
+}
+
+fn finish(call: Call) -> CallRecord {
+    call.finish(End::Complete, at(100), PriceBook::builtin())
+}
+
+#[test]
+fn a_call_that_moved_is_its_servers_and_says_what_was_asked() {
+    let mut call = begun();
+    let (name, host) = ("azure-eu".into(), "shop.openai.azure.com");
+    call.passed_over("claude", "too dear");
+    call.attempt(Some(&elsewhere(&name, host, "/openai/v1/chat/completions")), at(30));
+    json(
+        &mut call,
+        200,
+        r#"{"choices":[{"finish_reason":"stop"}],"usage":{"prompt_tokens":100,"completion_tokens":10,"total_tokens":110}}"#,
+        at(40),
+    );
+    let record = finish(call);
+    assert_eq!((record.provider, record.outcome), ("azure", Outcome::Answered));
+    assert_eq!(record.facts.model.as_deref(), Some("gpt-5.1"), "what the app asked for");
+    // By hand: 100 × 0.25 + 10 × 2 per million, by the model that stands behind the deployment.
+    assert_eq!(record.deployed_model.as_deref(), Some("gpt-5-mini"));
+    assert_eq!(record.cost.total.map(|total| total.to_string()).as_deref(), Some("0.000045"));
+    let [first, second] = &*record.attempts else { panic!("{:?}", record.attempts) };
+    assert_eq!((first.host.as_str(), first.model.as_deref(), first.status), (HOST, Some("gpt-5.1"), Some(500)));
+    assert_eq!((first.class, first.error_type.as_deref()), (Some(FailureClass::ServerError), Some("500")));
+    assert_eq!((first.started, first.ended, first.peer.is_some()), (at(0), at(10), true));
+    assert_eq!((second.host.as_str(), second.model.as_deref()), (host, Some("our-gpt")));
+    assert_eq!((second.backup.as_deref(), second.http_version), (Some("azure-eu"), "1.1"));
+    assert_eq!((second.started, second.ended, second.class), (at(30), at(100), None));
+    let routed = record.routed.as_ref().unwrap();
+    assert_eq!((&*routed.rule, routed.requested_provider, routed.serving), ("chat", "openai", 2));
+    assert_eq!(routed.passed_over, ["claude: too dear"]);
+    assert_eq!(record.serving().unwrap().number, 2);
+}
+
+#[test]
+fn where_all_failed_the_app_has_its_own_providers_failure() {
+    let mut call = begun();
+    let name = "azure-eu".into();
+    call.attempt(Some(&elsewhere(&name, "shop.openai.azure.com", "/openai/v1/chat/completions")), at(30));
+    call.attempt_over(None, Some(FailureClass::Dns), at(40));
+    call.give();
+    json(&mut call, 500, r#"{"error":{"message":"its own","type":"server_error","code":null}}"#, at(41));
+    let record = finish(call);
+    assert_eq!((record.provider, record.outcome), ("openai", Outcome::Failed));
+    let cause = record.cause.as_ref().unwrap();
+    assert_eq!((cause.class, cause.status), (FailureClass::ServerError, Some(500)));
+    assert_eq!((record.tokens.provenance, record.attempts.len()), (Provenance::Exact, 2));
+    assert_eq!(record.attempts[1].error_type.as_deref(), Some("dns_error"));
+    assert_eq!(record.serving().unwrap().number, 1);
+}
+
+#[test]
+fn what_lies_in_memory_is_read_as_what_passes() {
+    let place = (HOST, PATH);
+    let facts = asked(service(HOST), &recognised(HOST, PATH), place, &HeaderMap::new(), REQUEST.as_bytes());
+    assert_eq!(facts, finish(begun()).facts);
+    let encoded = [(http::header::CONTENT_ENCODING, "gzip".parse().unwrap())].into_iter().collect();
+    let unread = asked(service(HOST), &recognised(HOST, PATH), place, &encoded, REQUEST.as_bytes());
+    assert_eq!(unread.model, None, "what cannot be decoded says nothing");
+    for (status, body, class) in [
+        (429, r#"{"error":{"code":"insufficient_quota"}}"#, FailureClass::Quota),
+        (429, "", FailureClass::RateLimit),
+        (400, r#"{"error":{"code":"context_length_exceeded"}}"#, FailureClass::ContextLength),
+        (503, "{", FailureClass::Overloaded),
+    ] {
+        let status = StatusCode::from_u16(status).unwrap();
+        let failure = failure(&recognised(HOST, PATH), status, &HeaderMap::new(), body.as_bytes());
+        assert_eq!(failure.map(|failure| failure.class), Some(class), "{status} {body}");
+    }
+}
