@@ -36,11 +36,11 @@ pub use join::{JoinedBy, Logical, Resent, Retried};
 pub use json::call_json;
 pub use key::KeyHint;
 pub use propagators::Propagators;
-pub use resets::resets;
 pub use record::{
     Accounted, Attempt, CallRecord, Cause, Marks, Mode, Outcome, Provenance, Routed, Times, Timestamp,
     Transport,
 };
+pub use resets::resets;
 pub use told::{ToldCall, ToldError};
 pub use trail::Trail;
 pub use whole::{asked, failure};

@@ -1,5 +1,7 @@
 //! A call that is asked for more than once: what is said of each attempt, and whose answer counts.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
+
 mod support;
 
 use std::sync::Arc;
@@ -95,7 +97,10 @@ fn a_call_that_moved_is_its_servers_and_says_what_was_asked() {
     assert_eq!(record.deployed_model.as_deref(), Some("gpt-5-mini"));
     assert_eq!(record.cost.total.map(|total| total.to_string()).as_deref(), Some("0.000045"));
     let [first, second] = &*record.attempts else { panic!("{:?}", record.attempts) };
-    assert_eq!((first.host.as_str(), first.model.as_deref(), first.status), (HOST, Some("gpt-5.1"), Some(500)));
+    assert_eq!(
+        (first.host.as_str(), first.model.as_deref(), first.status),
+        (HOST, Some("gpt-5.1"), Some(500))
+    );
     assert_eq!((first.class, first.error_type.as_deref()), (Some(FailureClass::ServerError), Some("500")));
     assert_eq!((first.started, first.ended, first.peer.is_some()), (at(0), at(10), true));
     assert_eq!((second.host.as_str(), second.model.as_deref()), (host, Some("our-gpt")));

@@ -217,7 +217,9 @@ mod tests {
         assert_eq!(found("gemini", gemini), path("/v1beta/models/m%3A1:streamGenerateContent?alt=sse"));
         assert_eq!(
             found("vertex", gemini),
-            path("/v1/projects/tides/locations/eu-west4/publishers/google/models/m%3A1:streamGenerateContent?alt=sse")
+            path(
+                "/v1/projects/tides/locations/eu-west4/publishers/google/models/m%3A1:streamGenerateContent?alt=sse"
+            )
         );
         assert_eq!(found("vertex", Wanted { project: None, ..gemini }), None);
         let converse = wanted("bedrock", "bedrock_converse", "/model/a/converse-stream");
@@ -231,7 +233,8 @@ mod tests {
             for (dialect, _) in service.speaks {
                 let app = if *dialect == "bedrock_invoke" { "/model/x/invoke" } else { "/" };
                 let from = &services::OPERATOR_LISTED;
-                let wanted = Wanted { model: Some("anthropic.claude"), from, ..wanted("openai", dialect, app) };
+                let wanted =
+                    Wanted { model: Some("anthropic.claude"), from, ..wanted("openai", dialect, app) };
                 let Some(endpoint) = service.endpoint(&wanted) else { panic!("{} {dialect}", service.id) };
                 let path = endpoint.path_and_query.split('?').next().unwrap().to_owned();
                 let read = (service.recognise)(&http::Method::POST, &path);
@@ -248,7 +251,10 @@ mod tests {
             Some([&body.as_bytes()[..out.start], &within, &body.as_bytes()[out.end..]].concat())
         };
         for (body, expected) in [
-            (r#"{"n":1.0, "model" : "x","m":{"model":"y"}}"#, r#"{"n":1.0, "model" : "a\"b","m":{"model":"y"}}"#),
+            (
+                r#"{"n":1.0, "model" : "x","m":{"model":"y"}}"#,
+                r#"{"n":1.0, "model" : "a\"b","m":{"model":"y"}}"#,
+            ),
             (r#" {"n":1}"#, r#" {"model":"a\"b","n":1}"#),
             ("{}", r#"{"model":"a\"b"}"#),
         ] {

@@ -18,14 +18,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use outrigger_exporter::{Exporter, Settings};
-use outrigger_ledger::{Attempt, CallRecord, Source, Timestamp};
+use outrigger_ledger::{Attempt, CallRecord, Routed, Source, Timestamp};
 use outrigger_pricing::{Atto, CostLine, Meter, TokenUsage};
-use outrigger_providers::Who;
+use outrigger_providers::{FailureClass, Who};
 use outrigger_tests::collector::Collector;
 use outrigger_tests::sidecar::Volumes;
 
 use crate::{dashboards, observed, simulator};
-use calls::{START, answered, named};
+use calls::{START, answered, named, routed};
 
 /// Nanoseconds of a millisecond.
 const MS: u64 = 1_000_000;

@@ -26,10 +26,7 @@ pub(super) static SERVICE: Service = Service {
     otel_name: "cerebras",
     hosts: &["api.cerebras.ai"],
     key_variable: "CEREBRAS_API_KEY",
-    speaks: &[
-        ("openai_chat", "/v1/chat/completions"),
-        ("openai_completions", "/v1/completions"),
-    ],
+    speaks: &[("openai_chat", "/v1/chat/completions"), ("openai_completions", "/v1/completions")],
     recognise: |method, path| recognised(&CHAT, method, path),
     ..Service::ROW
 };

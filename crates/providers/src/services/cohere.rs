@@ -14,10 +14,7 @@ pub(super) static SERVICE: Service = Service {
     base_url: Some(("CO_API_URL", "/cohere")),
     key_variable: "CO_API_KEY",
     request_id_header: "x-debug-trace-id",
-    speaks: &[
-        ("cohere", "/v2/chat"),
-        ("openai_chat", "/compatibility/v1/chat/completions"),
-    ],
+    speaks: &[("cohere", "/v2/chat"), ("openai_chat", "/compatibility/v1/chat/completions")],
     recognise,
     ..Service::ROW
 };

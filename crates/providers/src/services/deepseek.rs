@@ -26,10 +26,7 @@ pub(super) static SERVICE: Service = Service {
     hosts: &["api.deepseek.com"],
     key_variable: "DEEPSEEK_API_KEY",
     key_headers: &["authorization", "x-api-key"],
-    speaks: &[
-        ("openai_chat", "/chat/completions"),
-        ("anthropic_messages", "/anthropic/v1/messages"),
-    ],
+    speaks: &[("openai_chat", "/chat/completions"), ("anthropic_messages", "/anthropic/v1/messages")],
     recognise: |method, path| recognised(&CHAT, method, path),
     ..Service::ROW
 };

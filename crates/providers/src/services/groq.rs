@@ -31,10 +31,7 @@ pub(super) static SERVICE: Service = Service {
     base_url: Some(("GROQ_BASE_URL", "/groq")),
     key_variable: "GROQ_API_KEY",
     streamed_usage: StreamedUsage::Unasked,
-    speaks: &[
-        ("openai_chat", "/openai/v1/chat/completions"),
-        ("openai_responses", "/openai/v1/responses"),
-    ],
+    speaks: &[("openai_chat", "/openai/v1/chat/completions"), ("openai_responses", "/openai/v1/responses")],
     recognise: |method, path| recognised(&CHAT, method, path),
     ..Service::ROW
 };

@@ -33,10 +33,7 @@ pub(super) static SERVICE: Service = Service {
     hosts: &["api.mistral.ai"],
     key_variable: "MISTRAL_API_KEY",
     streamed_usage: StreamedUsage::Unasked,
-    speaks: &[
-        ("openai_chat", "/v1/chat/completions"),
-        ("openai_embeddings", "/v1/embeddings"),
-    ],
+    speaks: &[("openai_chat", "/v1/chat/completions"), ("openai_embeddings", "/v1/embeddings")],
     recognise: |method, path| recognised(&CHAT, method, path),
     ..Service::ROW
 };

@@ -18,10 +18,7 @@ pub(super) static SERVICE: Service = Service {
     otel_name: "ollama",
     hosts: &["ollama.com"],
     key_variable: "OLLAMA_API_KEY",
-    speaks: &[
-        ("ollama", "/api/chat"),
-        ("openai_chat", "/v1/chat/completions"),
-    ],
+    speaks: &[("ollama", "/api/chat"), ("openai_chat", "/v1/chat/completions")],
     recognise,
     addressed: |_, path| addressed(path),
     ..Service::ROW

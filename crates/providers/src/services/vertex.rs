@@ -41,7 +41,10 @@ pub(super) static SERVICE: Service = Service {
     key_parameter: Some("key"),
     account_headers: &["x-goog-user-project"],
     request_id_header: "x-goog-request-id",
-    speaks: &[("gemini", "/v1/projects/{project}/locations/{region}/publishers/google/models/{model}:{method}")],
+    speaks: &[(
+        "gemini",
+        "/v1/projects/{project}/locations/{region}/publishers/google/models/{model}:{method}",
+    )],
     recognise,
     addressed,
     ..Service::ROW

@@ -82,7 +82,8 @@ impl Call {
             (Ok(body), Some(rule)) => {
                 let readable = !headers.contains_key(CONTENT_ENCODING);
                 let patience = Patience::new(&headers, rule.deadlines.total.acting(), begun);
-                let asked = Wanted { head: &head, route: &route, recognised: &recognised, facts: &facts, readable };
+                let asked =
+                    Wanted { head: &head, route: &route, recognised: &recognised, facts: &facts, readable };
                 let run = Run::new(&connection, &policy, rule, asked, body, &watch, (begun, patience));
                 return run.serve().await;
             }

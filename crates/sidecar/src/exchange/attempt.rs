@@ -132,7 +132,11 @@ pub(super) async fn send(
         let failed = Some(Failed { class: error.class, asked: None });
         Box::new(Failure { failed, what: What::Nothing(error) })
     })?;
-    if came.sent.response.status().is_success() { Ok(came) } else { Err(Box::new(refused(connection, &recognised, came, watch).await)) }
+    if came.sent.response.status().is_success() {
+        Ok(came)
+    } else {
+        Err(Box::new(refused(connection, &recognised, came, watch).await))
+    }
 }
 
 /// The deadline that passes first while a head is waited for, with its key and what was written.
@@ -147,7 +151,12 @@ fn until(rule: &Rule, begun: Instant) -> Option<(Instant, &'static str, Duration
 }
 
 /// Reads what an answer means that is no success.
-async fn refused(connection: &Connection, recognised: &Recognised, mut came: Came, watch: &Rc<Watch>) -> Failure {
+async fn refused(
+    connection: &Connection,
+    recognised: &Recognised,
+    mut came: Came,
+    watch: &Rc<Watch>,
+) -> Failure {
     let (more, whole) = read_refusal(came.sent.response.body_mut()).await;
     if whole && came.request_sent.get() {
         came.sent.lease.put_back(&connection.shared.client);

@@ -89,8 +89,7 @@ impl IncludeUsage {
     ) -> (Request<ForwardedBody>, Option<Asked>) {
         let concerned = self.concerns(route, recognised, watch);
         let length = body.size_hint().lower();
-        let hindrance =
-            if concerned { self.hindrance(route, &head.headers, length) } else { None };
+        let hindrance = if concerned { self.hindrance(route, &head.headers, length) } else { None };
         note(watch, hindrance);
         if !concerned || hindrance.is_some() {
             let body = ForwardedBody::new(body, watch.cloned(), Rc::clone(sent));

@@ -76,7 +76,12 @@ impl Shared {
     }
 
     /// Whether a call is watched, and the rules that it keeps, where one of them may do something for it. Under a microsecond.
-    fn look(&self, route: &Route, recognised: &Recognised, headers: &HeaderMap) -> (bool, Option<Arc<Policy>>) {
+    fn look(
+        &self,
+        route: &Route,
+        recognised: &Recognised,
+        headers: &HeaderMap,
+    ) -> (bool, Option<Arc<Policy>>) {
         let policy = self.policies.current();
         let is_watched = recognised.operation.is_inference() && policy.mode != Mode::Passthrough;
         if !is_watched || policy.mode != Mode::Act || policy.rules.is_empty() {

@@ -200,9 +200,7 @@ impl<'a> Run<'a> {
         let (failed, what) = match (turn, failed, what) {
             // A redirection and the like is the app's own affair, but a backup's is nobody's.
             (Turn::Addressed, None, What::Answer(came)) => return Tried::Answer(came),
-            (_, failed, what) => {
-                (failed.unwrap_or(Failed { class: FailureClass::Other, asked: None }), what)
-            }
+            (_, failed, what) => (failed.unwrap_or(Failed { class: FailureClass::Other, asked: None }), what),
         };
         self.failed = Some(failed.class);
         self.watch.show(|call| {
@@ -301,8 +299,8 @@ impl<'a> Run<'a> {
                 self.watch.show(|call| call.passed_over(&target.name, why));
             };
             let failover = self.rule.failover.as_ref();
-            let fitting = failover
-                .map(|failover| plan::fitting(failover, &self.asked(), self.failed, known, left_out));
+            let fitting =
+                failover.map(|failover| plan::fitting(failover, &self.asked(), self.failed, known, left_out));
             self.backups = Some(fitting.unwrap_or_default());
         }
         self.backups.get_or_insert_default()
@@ -406,10 +404,8 @@ fn is_page(headers: &HeaderMap) -> bool {
 
 /// Keeps an SDK from repeating what has been tried to the end, and from sleeping for long.
 fn calm(status: StatusCode, headers: &mut HeaderMap) {
-    let hammered = matches!(
-        status,
-        StatusCode::REQUEST_TIMEOUT | StatusCode::CONFLICT | StatusCode::TOO_MANY_REQUESTS
-    );
+    let hammered =
+        matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::CONFLICT | StatusCode::TOO_MANY_REQUESTS);
     if hammered || status.is_server_error() {
         headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
     }

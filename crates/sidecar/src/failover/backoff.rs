@@ -31,7 +31,8 @@ mod tests {
 
     #[test]
     fn it_doubles_up_to_its_bound_and_a_part_is_chance() {
-        let waits = |chance| [1, 2, 3, 5, 6, 40].map(|number| wait(&retry(), number, None, chance).as_millis());
+        let waits =
+            |chance| [1, 2, 3, 5, 6, 40].map(|number| wait(&retry(), number, None, chance).as_millis());
         assert_eq!(waits(0.0), [500, 1000, 2000, 8000, 8000, 8000]);
         assert_eq!(waits(1.0), [375, 750, 1500, 6000, 6000, 6000]);
     }

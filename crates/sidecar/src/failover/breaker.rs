@@ -188,8 +188,7 @@ impl Breaker {
         let (calls, failed) = near.fold((0u64, 0u64), |(calls, failed), slice| {
             (calls + u64::from(slice.calls), failed + u64::from(slice.failed))
         });
-        calls >= u64::from(limits.min_calls)
-            && failed * 100 >= calls * u64::from(limits.opens_at)
+        calls >= u64::from(limits.min_calls) && failed * 100 >= calls * u64::from(limits.opens_at)
     }
 }
 

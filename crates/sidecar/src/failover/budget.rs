@@ -80,7 +80,11 @@ mod tests {
         }
         assert_eq!((0..100).filter(|_| budget.take(20, now)).count() as u64, 20 - FLOOR);
         let later = now + LOOKED_BACK;
-        assert_eq!((0..10).filter(|_| budget.take(20, later)).count() as u64, FLOOR, "what is past is forgotten");
+        assert_eq!(
+            (0..10).filter(|_| budget.take(20, later)).count() as u64,
+            FLOOR,
+            "what is past is forgotten"
+        );
     }
 
     proptest! {

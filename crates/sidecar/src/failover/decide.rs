@@ -46,12 +46,18 @@ pub(crate) enum Next {
 }
 
 /// Decides. `budget` is asked, once, whether another retry is within the rule's share of calls.
-pub(crate) fn decide(rule: &Rule, failed: Failed, standing: &Standing, budget: impl FnOnce() -> bool) -> Next {
+pub(crate) fn decide(
+    rule: &Rule,
+    failed: Failed,
+    standing: &Standing,
+    budget: impl FnOnce() -> bool,
+) -> Next {
     let Standing { tries, at_backup, elsewhere, resting, patience, now, chance } = *standing;
     if patience.is_over(now) {
         return Next::End;
     }
-    let moves = at_backup || rule.failover.as_ref().is_some_and(|failover| failover.when.contains(failed.class));
+    let moves =
+        at_backup || rule.failover.as_ref().is_some_and(|failover| failover.when.contains(failed.class));
     let may_move = elsewhere && moves;
     if let Some(retry) = &rule.retry
         && retry.when.contains(failed.class)

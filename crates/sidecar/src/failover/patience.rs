@@ -55,7 +55,11 @@ mod tests {
 
     #[test]
     fn the_shortest_announcement_counts_and_words_do_not() {
-        let said = [("x-stainless-timeout", "NOT_GIVEN"), ("x-stainless-read-timeout", "90"), ("x-server-timeout", "20.5")];
+        let said = [
+            ("x-stainless-timeout", "NOT_GIVEN"),
+            ("x-stainless-read-timeout", "90"),
+            ("x-server-timeout", "20.5"),
+        ];
         assert_eq!(announced(&headers(&said)), Some(Duration::from_millis(20_500)));
         for silent in ["NOT_GIVEN", "0", "-1", "inf", "NaN", "1e9", ""] {
             assert_eq!(announced(&headers(&[("x-stainless-timeout", silent)])), None, "{silent}");

@@ -83,9 +83,7 @@ fn refusal(
     if let Some(why) = SameKind.refusal(from, operation, model, target) {
         return Some(why);
     }
-    if let Some(why) =
-        failover.limits.refusal(target, (from, asked.host, model), known.book, known.now)
-    {
+    if let Some(why) = failover.limits.refusal(target, (from, asked.host, model), known.book, known.now) {
         return Some(why);
     }
     (class == Some(FailureClass::ContextLength)).then(|| smaller(asked, target, known)).flatten()
@@ -106,9 +104,8 @@ const fn kept_state(facts: &RequestFacts) -> Option<&'static str> {
 
 /// A prompt that was too long needs a window that is known to be larger.
 fn smaller(asked: &Asked<'_>, target: &Target, known: Known<'_>) -> Option<String> {
-    let window = |provider: &str, model: Option<&str>| {
-        known.book.facts(provider, model?, known.now)?.context_window
-    };
+    let window =
+        |provider: &str, model: Option<&str>| known.book.facts(provider, model?, known.now)?.context_window;
     let model = asked.facts.model.as_deref();
     let theirs = target.model.as_deref().or(model);
     match (window(asked.service.id, model), window(target.provider.id, theirs)) {
@@ -137,8 +134,7 @@ mod tests {
              rules:\n  - {{ name: r, match: {{}}, failover: {{ to: [claude, eu, mini], {rule} }} }}\n"
         );
         let book = PriceBook::builtin();
-        let site =
-            Site { book, now: NOW, allowed_providers: None, in_cluster: true, gate: &SameKind };
+        let site = Site { book, now: NOW, allowed_providers: None, in_cluster: true, gate: &SameKind };
         let policy = Policy::read(document.as_bytes(), &site).unwrap().0;
         let service = services::by_host("api.openai.com").unwrap();
         let path = "/v1/chat/completions";
@@ -171,7 +167,10 @@ mod tests {
         let left = left_out("maxPrice: 3x", facts(), FailureClass::ServerError, true);
         assert_eq!(left, ["claude: anthropic does not speak openai_chat", "eu", "mini"]);
         let left = left_out("maxPrice: 3x", facts(), FailureClass::ServerError, false);
-        assert_eq!(left[1..], ["mini: the request's body is encoded, so another model cannot be named in it", "eu"]);
+        assert_eq!(
+            left[1..],
+            ["mini: the request's body is encoded, so another model cannot be named in it", "eu"]
+        );
         let facts = RequestFacts { previous_response_id: Some("resp_1".to_owned()), ..facts() };
         let left = left_out("maxPrice: 3x", facts, FailureClass::ServerError, true);
         assert!(left.iter().all(|why| why.ends_with("what openai keeps (previous_response_id)")), "{left:?}");

@@ -74,10 +74,7 @@ where
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
     let key = KeyPair::generate().unwrap();
-    let leaf = CertificateParams::new(HOSTS.map(str::to_owned))
-        .unwrap()
-        .signed_by(&key, &authority)
-        .unwrap();
+    let leaf = CertificateParams::new(HOSTS.map(str::to_owned)).unwrap().signed_by(&key, &authority).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

@@ -7,8 +7,8 @@ use std::ops::Range;
 use bytes::{Buf, Bytes, BytesMut};
 use memchr::memchr2;
 
-use crate::members::{blanks, members};
 use crate::dialects::marks;
+use crate::members::{blanks, members};
 
 /// An event longer than this passes as it is.
 const LONGEST: usize = 1024 * 1024;
