@@ -327,7 +327,7 @@ async fn names_and_certificates_that_fail_are_moved() {
 #[tokio::test]
 async fn when_all_fail_the_app_gets_its_own_providers_answer_and_is_calmed() {
     let scene = Scene::new(BOTH).await;
-    let body = json!({"error": {"message": "its own words", "code": "server_error"}}).to_string();
+    let body = json!({"error": {"message": "its own words", "code": "server_is_overloaded"}}).to_string();
     scene.says(HOST, [Says::Status(503, &[("retry-after", "3600")], body.clone())]);
     scene.says(EU, [error(401, "invalid_request_error", "invalid_api_key")]);
     let (status, headers, got) = scene.call().await;

@@ -26,7 +26,9 @@ use crate::chain::Emitted;
 use crate::decode::{Consumer, Decoder};
 use crate::guard::{FAULT, guarded};
 use crate::join::BodyHash;
+use crate::{
     CallId, CallRecord, Captured, Deployments, IdentityRules, Marks, Mode, Room, Times, Timestamp, Transport,
+};
 
 /// What is known when a request's head has been read.
 pub struct CallStart<'a> {

@@ -193,6 +193,7 @@ impl<'a> Run<'a> {
         self.attempts += 1;
         self.announce(turn, &prepared);
         let sent = attempt::send(self.connection, self.rule, self.begun, prepared, self.watch).await;
+        self.learn(turn, &sent);
         let Failure { failed, what } = match sent {
             Ok(came) => return Tried::Answer(Box::new(came)),
             Err(failure) => *failure,
@@ -217,6 +218,20 @@ impl<'a> Run<'a> {
             self.kept = Some(what);
         }
         Tried::Failed(failed)
+    }
+
+    /// A backup's answer tells how far the clock here is off.
+    fn learn(&self, turn: &Turn, sent: &Result<Came, Box<Failure>>) {
+        let came = match sent {
+            Ok(came) => came,
+            Err(failure) => match &failure.what {
+                What::Answer(came) => came,
+                What::Nothing(_) => return,
+            },
+        };
+        if let Turn::Backup(target) = turn {
+            self.connection.shared.credentials.answered(target, came.sent.response.headers());
+        }
     }
 
     fn as_addressed(&self) -> Prepared {

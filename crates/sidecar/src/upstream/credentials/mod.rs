@@ -15,6 +15,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 use http::header::HOST;
 use http::{HeaderMap, HeaderName, HeaderValue, request};
+use outrigger_providers::FailureClass;
 use outrigger_rules::document::CredentialKind;
 use outrigger_rules::{CredentialSource, Target};
 use zeroize::Zeroizing;
