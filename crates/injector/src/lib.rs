@@ -1,5 +1,5 @@
-//! Adds the sidecar to a pod: what is added, and why not where it is not. Pure: a pod as it is written goes in, a patch comes
-//! out. Nothing is asked of the cluster.
+//! Adds the sidecar to a pod: what is added, and why not where it is not. A pod as it is written goes in, a patch comes out;
+//! nothing is asked of the cluster. [`server`] is the admission webhook around it, [`manifests`] does it to files.
 //!
 //! Pods are handled as the JSON they are, so what a newer Kubernetes knows and this does not stays as it is. A patch adds; it
 //! changes a value of the user's only to append to a list of paths or options.
@@ -15,6 +15,10 @@ mod owner;
 mod patch;
 mod pod;
 mod quantity;
+pub mod review;
+mod rules_review;
+pub mod server;
+mod settings;
 mod volumes;
 mod wishes;
 
@@ -23,3 +27,4 @@ pub use inject::{Outcome, Reason, Status, patch};
 pub use manifest::{ManifestError, Manifests, Told, manifests};
 pub use options::{FailurePolicy, Mode, Options, Resources};
 pub use owner::{Context, Owner};
+pub use settings::Settings;

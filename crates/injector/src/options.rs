@@ -54,7 +54,7 @@ pub enum FailurePolicy {
 
 /// What the sidecar asks for and may take, as Kubernetes writes quantities.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+#[serde(default, deny_unknown_fields)]
 pub struct Resources {
     /// Requested CPU.
     pub cpu: String,
@@ -80,7 +80,7 @@ impl Default for Resources {
 /// What an operator decides for every pod. A pod's annotations choose among features; they never choose an image, an
 /// endpoint, or a Secret of another namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+#[serde(default, deny_unknown_fields)]
 pub struct Options {
     /// The mode where the pod does not choose. A pod gets `transparent` only where it stands here, since elsewhere its
     /// namespace would refuse it.

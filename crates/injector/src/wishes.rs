@@ -163,7 +163,7 @@ fn is_name(text: &str) -> bool {
 }
 
 /// A name that a host can have; no address, no wildcard.
-fn is_host(text: &str) -> bool {
+pub(crate) fn is_host(text: &str) -> bool {
     let text = text.trim_end_matches('.').to_ascii_lowercase();
     is_name(&text) && text.parse::<std::net::IpAddr>().is_err()
 }

@@ -93,6 +93,11 @@ pub fn manifests(text: &str, namespace: Option<&str>, options: &Options) -> Resu
     Ok(all)
 }
 
+/// One document as a value.
+pub(crate) fn value(text: &str) -> Result<Value, ManifestError> {
+    Ok(Tree::read(text, 1)?.root.map_or(Value::Null, |root| root.json()))
+}
+
 /// Gives the pod of one object its sidecar.
 fn one(tree: &mut Tree, object_at: &str, object: &Value, namespace: Option<&str>, options: &Options) -> Told {
     let kind = object["kind"].as_str().unwrap_or_default();

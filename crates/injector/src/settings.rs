@@ -1,0 +1,156 @@
+//! The injector's settings: one YAML file. Unknown keys and values that contradict each other are errors: what an operator writes
+//! fails loudly, before a pod is met.
+
+use std::net::{Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+
+use outrigger_contract::ports;
+use outrigger_providers::services;
+use serde::Deserialize;
+
+use crate::manifest;
+use crate::options::Options;
+use crate::quantity::nanos;
+use crate::wishes::is_host;
+
+/// The injector's settings.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Address of the webhook. Some clusters' control planes reach only ports 443 and 10250.
+    pub listen: SocketAddr,
+    /// Address of metrics and probes.
+    pub metrics: SocketAddr,
+    /// Chain that the API server is shown, PEM; read again when it changes.
+    pub certificate: PathBuf,
+    /// Its key, PEM.
+    pub key: PathBuf,
+    /// What every pod gets.
+    pub pods: Options,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        let all = |port| SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
+        Settings {
+            listen: all(10250),
+            metrics: all(ports::METRICS),
+            certificate: "/var/run/outrigger/certificate/tls.crt".into(),
+            key: "/var/run/outrigger/certificate/tls.key".into(),
+            pods: Options::default(),
+        }
+    }
+}
+
+impl Settings {
+    /// Reads settings from YAML; an empty text is all defaults.
+    ///
+    /// # Errors
+    /// The first fault, with its key and the mend.
+    pub fn read(text: &str) -> Result<Settings, String> {
+        let settings: Settings = match manifest::value(text).map_err(|fault| fault.to_string())? {
+            serde_json::Value::Null => Settings::default(),
+            value => serde_json::from_value(value).map_err(|fault| fault.to_string())?,
+        };
+        settings.check()?;
+        Ok(settings)
+    }
+
+    /// What their types do not say.
+    fn check(&self) -> Result<(), String> {
+        let pods = &self.pods;
+        if pods.image.trim().is_empty() {
+            return Err("`pods.image` is empty; name the sidecar's image".to_owned());
+        }
+        let known = services::ALL.map(|service| service.id);
+        let allowed = pods.allowed_providers.iter().flatten();
+        if let Some(wrong) = allowed.into_iter().find(|one| !known.contains(&one.as_str())) {
+            return Err(format!(
+                "`{wrong}` in `pods.allowed_providers` is not a provider; the providers are {}",
+                known.join(", ")
+            ));
+        }
+        if let Some(wrong) = pods.passthrough_hosts.iter().find(|host| !is_host(host)) {
+            return Err(format!(
+                "`{wrong}` in `pods.passthrough_hosts` is not a host name; write exact names, without scheme, port or wildcard"
+            ));
+        }
+        let resources = &pods.resources;
+        let cpu_limit = resources.cpu_limit.as_ref();
+        let amounts = [&resources.cpu, &resources.memory, &resources.memory_limit];
+        if let Some(wrong) =
+            amounts.into_iter().chain(cpu_limit).find(|amount| nanos(amount).is_none_or(|amount| amount == 0))
+        {
+            return Err(format!(
+                "`{wrong}` in `pods.resources` is not a quantity; write such as 10m or 128Mi"
+            ));
+        }
+        if nanos(&resources.memory) > nanos(&resources.memory_limit) {
+            return Err(format!(
+                "`pods.resources.memory` {} is more than `memory_limit` {}; lower one or raise the other",
+                resources.memory, resources.memory_limit
+            ));
+        }
+        if let Some(limit) = cpu_limit.filter(|limit| nanos(&resources.cpu) > nanos(limit)) {
+            return Err(format!(
+                "`pods.resources.cpu` {} is more than `cpu_limit` {limit}; lower one or raise the other",
+                resources.cpu
+            ));
+        }
+        if !(1..=65_536).contains(&pods.spool_mib) {
+            return Err(format!("`pods.spool_mib` is {}; give it 1 to 65536", pods.spool_mib));
+        }
+        let is_variable = |name: &str| {
+            let fine = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+            !name.is_empty()
+                && name.bytes().all(fine)
+                && !name.starts_with(|first: char| first.is_ascii_digit())
+        };
+        let names = pods.environment.keys().chain(pods.redirect_environment.keys());
+        if let Some(wrong) = names.into_iter().find(|name| !is_variable(name)) {
+            return Err(format!(
+                "`{wrong}` is no name of a variable; write such as OTEL_EXPORTER_OTLP_HEADERS"
+            ));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::{FailurePolicy, Mode};
+
+    #[test]
+    fn settings_are_read_over_defaults() {
+        assert_eq!(Settings::read("# none\n"), Ok(Settings::default()));
+        let text = "listen: 127.0.0.1:8443\npods:\n  mode: base-url\n  image: x@sha256:0\n  failure_policy: closed\n  \
+                    environment: {OUTRIGGER_LOG_CALLS: \"all\"}\n  resources: {memory_limit: 256Mi}\n";
+        let settings = Settings::read(text).unwrap();
+        assert_eq!(settings.listen, "127.0.0.1:8443".parse().unwrap());
+        assert_eq!(settings.pods.mode, Mode::BaseUrl);
+        assert_eq!(settings.pods.failure_policy, FailurePolicy::Closed);
+        assert_eq!(settings.pods.environment["OUTRIGGER_LOG_CALLS"], "all");
+        assert_eq!(settings.pods.resources.cpu, "10m");
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_mend() {
+        for (text, parts) in [
+            ("listen: x", ["listen", "listen"]),
+            ("pods: {mode: tproxy}", ["tproxy", "base-url"]),
+            ("pods: {image: \"\"}", ["pods.image", "name the"]),
+            ("pods: {allowed_providers: [opanai]}", ["opanai", "anthropic"]),
+            ("pods: {passthrough_hosts: ['*.x']}", ["*.x", "exact"]),
+            ("pods: {resources: {cpu: lots}}", ["lots", "10m"]),
+            ("pods: {resources: {memory: 1Gi}}", ["1Gi", "128Mi"]),
+            ("pods: {resources: {cpu: '2', cpu_limit: '1'}}", ["cpu_limit", "lower"]),
+            ("pods: {spool_mib: 0}", ["spool_mib", "65536"]),
+            ("pods: {environment: {A-B: x}}", ["A-B", "variable"]),
+            ("a: [", ["1: ", "no YAML"]),
+        ] {
+            let fault = Settings::read(text).unwrap_err();
+            assert!(parts.iter().all(|part| fault.contains(part)), "{text}: {fault}");
+        }
+    }
+}
