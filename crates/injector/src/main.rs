@@ -12,8 +12,6 @@ use tracing_subscriber::EnvFilter;
 
 /// How often the certificate's files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// After SIGTERM reviews are answered on for as long: the API server hears late that this one is leaving.
-const LEAVING: Duration = Duration::from_secs(5);
 
 const EXIT_CODES: &str = "Exit codes:
   0  ended as asked
@@ -88,6 +86,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
 async fn serve(settings: Settings) -> Result<(), Box<dyn std::error::Error>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let grace = Duration::from_secs(settings.grace_seconds);
     let webhook = Webhook::bind(Service {
         listen: settings.listen,
         metrics: settings.metrics,
@@ -109,6 +108,6 @@ async fn serve(settings: Settings) -> Result<(), Box<dyn std::error::Error>> {
     drain.begin();
     tracing::info!("leaving");
     // It ends with the time.
-    let _elapsed = tokio::time::timeout(LEAVING, serving).await;
+    let _elapsed = tokio::time::timeout(grace, serving).await;
     Ok(())
 }

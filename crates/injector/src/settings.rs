@@ -25,6 +25,8 @@ pub struct Settings {
     pub certificate: PathBuf,
     /// Its key, PEM.
     pub key: PathBuf,
+    /// How long reviews are answered on after SIGTERM, in seconds: the API server hears late that this one is leaving.
+    pub grace_seconds: u64,
     /// What every pod gets.
     pub pods: Options,
 }
@@ -37,6 +39,7 @@ impl Default for Settings {
             metrics: all(ports::METRICS),
             certificate: "/var/run/outrigger/certificate/tls.crt".into(),
             key: "/var/run/outrigger/certificate/tls.key".into(),
+            grace_seconds: 5,
             pods: Options::default(),
         }
     }
@@ -50,7 +53,8 @@ impl Settings {
     pub fn read(text: &str) -> Result<Settings, String> {
         let settings: Settings = match manifest::value(text).map_err(|fault| fault.to_string())? {
             serde_json::Value::Null => Settings::default(),
-            value => serde_json::from_value(value).map_err(|fault| fault.to_string())?,
+            value => serde_path_to_error::deserialize(value)
+                .map_err(|fault| format!("`{}`: {}", fault.path(), fault.inner()))?,
         };
         settings.check()?;
         Ok(settings)
@@ -137,8 +141,9 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named_with_its_mend() {
         for (text, parts) in [
-            ("listen: x", ["listen", "listen"]),
-            ("pods: {mode: tproxy}", ["tproxy", "base-url"]),
+            ("listen: x", ["`listen`", "address"]),
+            ("pods: {mode: tproxy}", ["`pods.mode`", "base-url"]),
+            ("pods: {imge: x}", ["`imge`", "`image`"]),
             ("pods: {image: \"\"}", ["pods.image", "name the"]),
             ("pods: {allowed_providers: [opanai]}", ["opanai", "anthropic"]),
             ("pods: {passthrough_hosts: ['*.x']}", ["*.x", "exact"]),
@@ -147,7 +152,7 @@ mod tests {
             ("pods: {resources: {cpu: '2', cpu_limit: '1'}}", ["cpu_limit", "lower"]),
             ("pods: {spool_mib: 0}", ["spool_mib", "65536"]),
             ("pods: {environment: {A-B: x}}", ["A-B", "variable"]),
-            ("a: [", ["1: ", "no YAML"]),
+            ("a: [", ["2: ", "no YAML"]),
         ] {
             let fault = Settings::read(text).unwrap_err();
             assert!(parts.iter().all(|part| fault.contains(part)), "{text}: {fault}");

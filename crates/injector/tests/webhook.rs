@@ -104,7 +104,8 @@ impl Running {
     async fn count(&self, line: &str) -> u64 {
         let page = self.get("/metrics").await.1;
         let found = page.lines().find_map(|one| one.strip_prefix(line)?.strip_prefix(' ')?.parse().ok());
-        found.unwrap_or_else(|| panic!("{line} is missing in {page}"))
+        assert!(found.is_some(), "{line} is missing in {page}");
+        found.unwrap()
     }
 
     /// Waits until the certificate that is shown is trusted by this one.

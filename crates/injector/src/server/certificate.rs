@@ -1,6 +1,7 @@
 //! The certificate that the API server is shown: read from files, and again whenever they change. A pair that does not serve
 //! leaves the last good one in place.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,9 +27,10 @@ pub struct Files {
 }
 
 /// What is shown now.
-#[derive(Debug)]
 pub(super) struct Shown {
     files: Files,
+    /// The bytes of what was shown first.
+    first: Bytes,
     current: ArcSwap<CertifiedKey>,
     provider: Arc<CryptoProvider>,
 }
@@ -37,8 +39,9 @@ impl Shown {
     /// Reads the files.
     pub(super) fn open(files: Files) -> Result<Arc<Shown>, ServeError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let pair = read(&files, &provider).map_err(ServeError::Certificate)?;
-        Ok(Arc::new(Shown { files, current: ArcSwap::from(pair), provider }))
+        let first = bytes(&files).map_err(ServeError::Certificate)?;
+        let pair = pair(&files, &first, &provider).map_err(ServeError::Certificate)?;
+        Ok(Arc::new(Shown { files, first, current: ArcSwap::from(pair), provider }))
     }
 
     /// The server's side of TLS with it.
@@ -55,16 +58,16 @@ impl Shown {
 
     /// Looks at the files again and again. Kubelet swaps a link, and some volumes send no events, so their bytes are compared.
     pub(super) async fn follow(self: Arc<Self>, every: Duration, counts: Arc<Counts>) {
-        let mut seen = bytes(&self.files).ok();
+        let mut seen = Ok(self.first.clone());
         let mut ticks = tokio::time::interval(every);
         loop {
             ticks.tick().await;
-            let now = bytes(&self.files).ok();
+            let now = bytes(&self.files);
             if now == seen {
                 continue;
             }
             seen = now;
-            match read(&self.files, &self.provider) {
+            match seen.clone().and_then(|bytes| pair(&self.files, &bytes, &self.provider)) {
                 Ok(pair) => {
                     self.current.store(pair);
                     counts.certificate(true);
@@ -76,6 +79,13 @@ impl Shown {
                 }
             }
         }
+    }
+}
+
+impl fmt::Debug for Shown {
+    /// Without the key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shown").field("files", &self.files).finish_non_exhaustive()
     }
 }
 
@@ -94,8 +104,7 @@ fn bytes(files: &Files) -> Result<Bytes, String> {
 }
 
 /// A pair that fits; never the key's bytes in an error.
-fn read(files: &Files, provider: &CryptoProvider) -> Result<Arc<CertifiedKey>, String> {
-    let both = bytes(files)?;
+fn pair(files: &Files, both: &Bytes, provider: &CryptoProvider) -> Result<Arc<CertifiedKey>, String> {
     let place = files.certificate.display();
     let chain = CertificateDer::pem_slice_iter(&both.0).collect::<Result<Vec<_>, _>>();
     let chain = chain.map_err(|error| format!("{place} is no chain of certificates in PEM: {error}"))?;
