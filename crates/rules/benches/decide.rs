@@ -8,7 +8,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use http::HeaderMap;
 use outrigger_pricing::PriceBook;
 use outrigger_providers::Operation;
-use outrigger_rules::{Call, Policy, SameKind, Site};
+use outrigger_rules::{Call, Policy, Site, Translation};
 
 fn policy(rules: usize, matching: &str) -> Option<Policy> {
     let written: String = (0..rules)
@@ -21,7 +21,7 @@ fn policy(rules: usize, matching: &str) -> Option<Policy> {
         now: 0,
         allowed_providers: None,
         in_cluster: false,
-        gate: &SameKind,
+        gate: &Translation,
     };
     let text = format!("version: 1\nrules:\n{written}");
     Policy::read(text.as_bytes(), &site).ok().map(|(policy, _)| policy)

@@ -1,6 +1,6 @@
 //! What can be asked of another place at all: the seat of translation between wire formats.
 
-use outrigger_providers::{Operation, services};
+use outrigger_providers::{Operation, services, translate};
 
 use crate::Target;
 
@@ -10,26 +10,20 @@ pub trait Gate: Sync {
     fn refusal(&self, from: &str, operation: Operation, model: Option<&str>, to: &Target) -> Option<String>;
 }
 
-/// What holds whatever the formats are: the answers of two models are alike only in a conversation.
+/// What holds whatever a call says: conversations are translated between the formats that requests are written in, all else stays
+/// in its own format. What one request asks for is seen when it comes.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct SameKind;
+pub struct Translation;
 
-impl Gate for SameKind {
+impl Gate for Translation {
     fn refusal(&self, from: &str, operation: Operation, model: Option<&str>, to: &Target) -> Option<String> {
+        let service = services::ALL.into_iter().find(|service| service.id == from)?;
         if matches!(operation, Operation::Chat | Operation::GenerateContent) {
-            return None;
+            return translate::refusal(service, model, to.provider, to.model.as_deref());
         }
-        let format = |id: &str| {
-            let service = services::ALL.into_iter().find(|service| service.id == id)?;
-            Some(service.default_dialect().name())
-        };
-        let to_format = to.provider.default_dialect().name();
-        if format(from).is_some_and(|from| from != to_format) {
-            return Some(format!(
-                "{} does not speak the format of {from} for {}",
-                to.provider.id,
-                operation.as_str()
-            ));
+        if service.default_dialect().name() != to.provider.default_dialect().name() {
+            let (to, operation) = (to.provider.id, operation.as_str());
+            return Some(format!("{to} does not speak the format of {from} for {operation}"));
         }
         match (model, to.model.as_deref()) {
             (Some(asked), Some(other)) if asked != other && operation == Operation::Embeddings => {

@@ -24,7 +24,7 @@ pub use explain::{
     Explanation, PassedOver, Plan, PlannedBreaker, PlannedDeadline, PlannedRetry, PlannedTarget,
 };
 pub use fault::{Fault, Refused, Severity};
-pub use gate::{Gate, SameKind};
+pub use gate::{Gate, Translation};
 pub use policy::{
     Breaker, Credential, CredentialSource, Deadline, Deadlines, Failover, Limits, Policy, Retry, Rule, Site,
     Target,

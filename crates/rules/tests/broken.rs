@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use outrigger_pricing::PriceBook;
-use outrigger_rules::{Policy, SameKind, Site};
+use outrigger_rules::{Policy, Site, Translation};
 
 /// 2026-11-16T12:00:00Z.
 const NOW: i64 = 1_794_830_400;
@@ -16,7 +16,7 @@ const NOW: i64 = 1_794_830_400;
 fn every_broken_document_is_refused_for_what_is_wrong_with_it() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/broken");
     let book = PriceBook::builtin();
-    let site = Site { book, now: NOW, allowed_providers: None, in_cluster: false, gate: &SameKind };
+    let site = Site { book, now: NOW, allowed_providers: None, in_cluster: false, gate: &Translation };
     let mut count = 0;
     let mut stale = String::new();
     for entry in std::fs::read_dir(folder).unwrap() {

@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 use outrigger_pricing::PriceBook;
 use outrigger_providers::Operation;
-use outrigger_rules::{Call, Policy, SameKind, Site};
+use outrigger_rules::{Call, Policy, Site, Translation};
 
 #[test]
 fn deciding_allocates_nothing() {
@@ -19,7 +19,7 @@ rules:
         now: 0,
         allowed_providers: None,
         in_cluster: false,
-        gate: &SameKind,
+        gate: &Translation,
     };
     let (policy, _) = Policy::read(text.as_bytes(), &site).unwrap();
     let headers = |pairs: &[(&'static str, &'static str)]| -> HeaderMap {

@@ -8,13 +8,19 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use outrigger_pricing::PriceBook;
 use outrigger_providers::{FailureClass, Operation};
 use outrigger_rules::document::Exceeded;
-use outrigger_rules::{Call, CredentialSource, Examples, Fault, Mode, Policy, Refused, SameKind, Site};
+use outrigger_rules::{Call, CredentialSource, Examples, Fault, Mode, Policy, Refused, Site, Translation};
 
 /// 2026-11-16T12:00:00Z.
 const NOW: i64 = 1_794_830_400;
 
 fn site() -> Site<'static> {
-    Site { book: PriceBook::builtin(), now: NOW, allowed_providers: None, in_cluster: false, gate: &SameKind }
+    Site {
+        book: PriceBook::builtin(),
+        now: NOW,
+        allowed_providers: None,
+        in_cluster: false,
+        gate: &Translation,
+    }
 }
 
 fn policy(text: &str) -> Policy {

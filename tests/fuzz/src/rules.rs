@@ -3,7 +3,7 @@
 use http::HeaderMap;
 use outrigger_pricing::PriceBook;
 use outrigger_providers::Operation;
-use outrigger_rules::{Call, Document, Examples, Fault, Policy, SameKind, Site};
+use outrigger_rules::{Call, Document, Examples, Fault, Policy, Site, Translation};
 
 use crate::Target;
 
@@ -14,7 +14,7 @@ pub(crate) fn targets() -> Vec<Target> {
             now: 1_794_830_400,
             allowed_providers: None,
             in_cluster: false,
-            gate: &SameKind,
+            gate: &Translation,
         };
         let _table = Examples::read(input);
         let document = Document::read(input);

@@ -13,7 +13,7 @@ use std::time::SystemTime;
 use clap::Subcommand;
 use outrigger_pricing::PriceBook;
 use outrigger_providers::services;
-use outrigger_rules::{Fault, LARGEST, Policy, Refused, SameKind, Site};
+use outrigger_rules::{Fault, LARGEST, Policy, Refused, Site, Translation};
 use serde_json::{Value, json};
 
 use crate::input;
@@ -109,7 +109,7 @@ impl Compiled {
 fn site<'a>(book: &'a PriceBook, allowed_providers: Option<&'a [String]>, in_cluster: bool) -> Site<'a> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let now = now.ok().and_then(|since| i64::try_from(since.as_secs()).ok()).unwrap_or_default();
-    Site { book, now, allowed_providers, in_cluster, gate: &SameKind }
+    Site { book, now, allowed_providers, in_cluster, gate: &Translation }
 }
 
 /// A file of at most one byte more than a document may have, or standard input.

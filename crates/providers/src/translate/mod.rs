@@ -20,6 +20,7 @@ mod stream;
 pub use answer::{Translated, answer, headers};
 pub use error::{Failed, Told, error};
 pub use gate::{Loss, Lost, Reason};
+pub use head::refusal;
 pub use request::{App, Outgoing, Place, Refused, request};
 pub use same::same_dialect;
 pub use stream::{End, Stream};

@@ -50,7 +50,7 @@ impl<'a> Place<'a> {
     /// the service speaks none that requests are written in.
     #[must_use]
     pub fn at(service: &'static Service, app: &dyn Dialect, model: &'a str) -> Option<Place<'a>> {
-        let spoken = head::spoken(service.id, model);
+        let spoken: Vec<&str> = head::spoken(service.id, Some(model)).collect();
         let name = spoken.iter().find(|name| **name == app.name()).or_else(|| spoken.first())?;
         let dialect = crate::dialects::ALL.into_iter().find(|dialect| dialect.name() == *name)?;
         let (deployment, region, project, facts) = (None, None, None, None);

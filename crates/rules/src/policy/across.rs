@@ -1,7 +1,7 @@
 //! What no single key shows: names that stand twice, rules that never decide, backups that no call can go to.
 
 use outrigger_pricing::PriceBook;
-use outrigger_providers::FailureClass;
+use outrigger_providers::{FailureClass, Operation};
 
 use super::compile::{Findings, acts};
 use super::{Failover, Rule, Site, Target};
@@ -190,8 +190,11 @@ fn larger(
 
 /// What the backup cannot answer, of all that the rule is about.
 fn kinds(rule: &Rule, target: &Target, path: &str, site: &Site<'_>, findings: &mut Findings<'_>) {
-    let operations: Vec<_> =
+    let mut operations: Vec<_> =
         rule.conditions.iter().filter_map(|condition| condition.operations()).flatten().collect();
+    if operations.is_empty() {
+        operations.extend(Operation::ALL.into_iter().filter(|operation| operation.is_inference()));
+    }
     let providers: Vec<_> =
         rule.conditions.iter().filter_map(|condition| condition.providers()).flatten().collect();
     let asked = rule

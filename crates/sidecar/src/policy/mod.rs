@@ -13,7 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use arc_swap::{ArcSwap, Guard};
 use outrigger_exporter::About;
 use outrigger_pricing::PriceBook;
-use outrigger_rules::{CredentialSource, Fault, LARGEST, Mode, Policy, SameKind, Site, Target};
+use outrigger_rules::{CredentialSource, Fault, LARGEST, Mode, Policy, Site, Target, Translation};
 
 use crate::control::{control_span, failed};
 use crate::status;
@@ -265,7 +265,7 @@ impl Policies {
             now: i64::try_from(now).unwrap_or(i64::MAX),
             allowed_providers: source.allowed_providers.as_deref(),
             in_cluster: source.in_cluster,
-            gate: &SameKind,
+            gate: &Translation,
         }
     }
 }

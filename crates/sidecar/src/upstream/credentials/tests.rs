@@ -1,5 +1,5 @@
 use outrigger_pricing::PriceBook;
-use outrigger_rules::{Policy, SameKind, Site};
+use outrigger_rules::{Policy, Site, Translation};
 
 use super::*;
 use crate::upstream::reach::Reach;
@@ -13,7 +13,7 @@ pub(super) fn targets(backups: &str) -> Vec<std::sync::Arc<Target>> {
         now: 1_794_830_400,
         allowed_providers: None,
         in_cluster: false,
-        gate: &SameKind,
+        gate: &Translation,
     };
     let (policy, _) = Policy::read(document.as_bytes(), &site).unwrap();
     policy.targets.to_vec()
