@@ -4,7 +4,8 @@
 
 mod talks;
 
-use outrigger_providers::translate::{Outgoing, Place};
+use outrigger_providers::translate::{App, Outgoing, Place, request};
+use outrigger_providers::{Addressed, Operation};
 use serde_json::{Value, json};
 use talks::{
     CHAT, CONVERSE, GEMINI, MESSAGES, RESPONSES, SIDES, Side, at, dialect, place, read, service, translated,
@@ -83,6 +84,22 @@ fn schemas_with_references_and_closed_objects_reach_gemini_as_json_schema() {
     let config = &body["generationConfig"];
     assert_eq!((&config["responseJsonSchema"], config.get("responseSchema")), (&schema, None));
     assert!(outgoing.losses.is_empty(), "{:?}", outgoing.losses);
+}
+
+#[test]
+fn a_model_is_asked_for_its_answer_in_the_order_of_the_apps_schema() {
+    let schema = r#"{"type":"object","properties":{"why":{"type":"string"},"answer":{"type":"string"}},"required":["why","answer"],"additionalProperties":false}"#;
+    let text = format!(
+        r#"{{"model":"m","messages":[{{"role":"user","content":"x"}}],"response_format":{{"type":"json_schema","json_schema":{{"name":"t","strict":true,"schema":{schema}}}}}}}"#
+    );
+    let addressed = Addressed::default();
+    let (service, dialect) = (service("openai"), dialect("openai_chat"));
+    let app = App { service, dialect, operation: Operation::Chat, addressed: &addressed };
+    for to in [RESPONSES, MESSAGES, GEMINI, CONVERSE] {
+        let outgoing = request(&app, text.as_bytes(), &place(to)).unwrap();
+        let sent = String::from_utf8(outgoing.body.to_vec()).unwrap().replace('\\', "");
+        assert!(sent.contains(schema), "{sent}");
+    }
 }
 
 #[test]

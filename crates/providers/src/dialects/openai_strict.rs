@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// Keywords that strict schemas do not have.
-const OTHER: [&str; 9] = [
+const OTHER: [&str; 18] = [
     "allOf",
     "oneOf",
     "not",
@@ -13,6 +13,15 @@ const OTHER: [&str; 9] = [
     "dependentRequired",
     "dependentSchemas",
     "patternProperties",
+    "propertyNames",
+    "minProperties",
+    "maxProperties",
+    "minLength",
+    "maxLength",
+    "contains",
+    "prefixItems",
+    "uniqueItems",
+    "unevaluatedProperties",
 ];
 
 /// Whether a schema keeps to the rules, as far as they are about its shape.

@@ -13,6 +13,7 @@ mod blocks;
 mod error;
 mod gate;
 mod head;
+mod order;
 mod request;
 mod same;
 mod stream;

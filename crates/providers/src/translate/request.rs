@@ -9,6 +9,7 @@ use outrigger_pricing::ModelFacts;
 
 use super::gate::{self, Fitted, Loss, Reason};
 use super::head::{self, Head};
+use super::order::Schemas;
 use super::same::{same_dialect, with_member};
 use crate::canonical::{Request, RequestWriter, request_from};
 use crate::{Addressed, Dialect, Operation, Service};
@@ -136,7 +137,7 @@ pub fn request(from: &App<'_>, body: &[u8], to: &Place<'_>) -> Result<Outgoing, 
             return as_it_is(body, head);
         }
     }
-    anew(request, own, writer, to, head)
+    anew(request, body, own, writer, to, head)
 }
 
 /// The app's bytes, but for what names the model.
@@ -155,6 +156,7 @@ fn as_it_is(body: &[u8], head: Head) -> Result<Outgoing, Refused> {
 /// The request in the place's words.
 fn anew(
     request: Request,
+    asked: &[u8],
     own: &'static dyn RequestWriter,
     writer: &'static dyn RequestWriter,
     to: &Place<'_>,
@@ -175,6 +177,6 @@ fn anew(
         }
     }
     let headers = head::headers(to, version.is_some());
-    let body = body.to_string().into();
+    let body = Schemas::of(asked).write(&body).into();
     Ok(Outgoing { path, headers, body, losses: notes.losses, names, rewritten: true })
 }

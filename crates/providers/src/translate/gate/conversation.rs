@@ -77,7 +77,8 @@ fn ends(request: &mut Request, form: &'static Form, manner: &Manner, notes: &mut
         notes.refuse(At::Member(&place), "an answer that was begun for the model");
     }
     if first != Some(By::User) && (first.is_none() || manner.user_first) {
-        if first.is_none() && request.system.is_empty() {
+        // What was refused may have been all of it.
+        if first.is_none() && request.system.is_empty() && notes.reasons.is_empty() {
             return notes
                 .refuse(At::Member(form.messages), "a conversation in which nobody has said anything");
         }

@@ -36,11 +36,10 @@ fn any_json(request: &mut Request, at: At<'_>, manner: &Manner, notes: &mut Note
         || request.messages.iter().flat_map(|message| &message.parts).any(named);
     if manner.json {
         request.format = Some(Format::Json);
-    } else {
-        notes.approximate(at, "an answer of JSON, by an instruction");
     }
     // OpenAI wants the word somewhere.
     if !manner.json || !is_named {
+        notes.approximate(at, "an answer of JSON, by an instruction");
         request.system.push(Part::text(INSTRUCTION));
     }
 }
