@@ -2,8 +2,6 @@
 //! (`TO.json`). After a change that is meant, write them anew with
 //! `OUTRIGGER_WRITE_GOLDENS=1 cargo test -p outrigger-providers --test translation_golden`, and read the difference.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
-
 mod talks;
 
 use std::path::Path;

@@ -11,8 +11,8 @@ use crate::canonical::{Body, By, Form, Manner, Message, Modality, Part, Request,
 
 /// Before an instruction that another format has no place for.
 const INSTRUCTION: &str = "[Instruction of the system]";
-/// Said for a user who has not spoken before the model.
-const BEGINNING: &str = "[The conversation begins with the assistant.]";
+/// Said for a user who has not spoken before the model, or not at all.
+const BEGINNING: &str = "[The user has not said anything yet.]";
 
 pub(super) fn fit(request: &mut Request, form: &'static Form, manner: &Manner, notes: &mut Notes) {
     let messages = std::mem::take(&mut request.messages);
@@ -22,6 +22,7 @@ pub(super) fn fit(request: &mut Request, form: &'static Form, manner: &Manner, n
         system.extend(instruction(part, At::System(form, index), form, manner, notes));
     }
     let mut calls = Calls::new(manner);
+    let mut last = 0;
     for (index, message) in messages.into_iter().enumerate() {
         let at = At::Message(form, index);
         let Message { role, parts, .. } = message;
@@ -58,23 +59,23 @@ pub(super) fn fit(request: &mut Request, form: &'static Form, manner: &Manner, n
             role => role,
         };
         if !fitted.is_empty() {
+            last = index;
             request.messages.push(Message { role, name: None, parts: fitted, rest: Map::new() });
         }
     }
     calls.end(At::Member(form.messages), notes);
     request.system = system;
-    ends(request, form, manner, notes);
+    ends(request, last, form, manner, notes);
 }
 
-/// How the conversation begins and ends.
-fn ends(request: &mut Request, form: &'static Form, manner: &Manner, notes: &mut Notes) {
+/// How the conversation begins and ends; the last message stands `at` this place in the app's.
+fn ends(request: &mut Request, at: usize, form: &'static Form, manner: &Manner, notes: &mut Notes) {
     let (first, last) = {
         let turns = turns(&request.messages);
         (turns.first().map(|turn| turn.by), turns.last().map(|turn| turn.by))
     };
     if last == Some(By::Assistant) && !manner.prefill {
-        let place = format!("{}[{}]", form.messages, "last");
-        notes.refuse(At::Member(&place), "an answer that was begun for the model");
+        notes.refuse(At::Message(form, at), "an answer that was begun for the model");
     }
     if first != Some(By::User) && (first.is_none() || manner.user_first) {
         // What was refused may have been all of it.
@@ -82,11 +83,9 @@ fn ends(request: &mut Request, form: &'static Form, manner: &Manner, notes: &mut
             return notes
                 .refuse(At::Member(form.messages), "a conversation in which nobody has said anything");
         }
-        if manner.user_first {
-            notes.approximate(At::Member(form.messages), "a conversation that the user does not begin");
-            let parts = vec![Part::text(BEGINNING)];
-            request.messages.insert(0, Message { role: Role::User, name: None, parts, rest: Map::new() });
-        }
+        notes.approximate(At::Member(form.messages), "a conversation that the user does not begin");
+        let parts = vec![Part::text(BEGINNING)];
+        request.messages.insert(0, Message { role: Role::User, name: None, parts, rest: Map::new() });
     }
 }
 
