@@ -121,7 +121,7 @@ fn method<'a>(wanted: &Wanted<'a>) -> Option<&'a str> {
 }
 
 /// As one segment of a path.
-fn encoded(text: &str) -> String {
+pub(crate) fn encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {

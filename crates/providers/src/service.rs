@@ -96,6 +96,9 @@ pub struct Service {
     /// `{region}`, `{project}` and `{method}` stand for what another place is told by the path; without the first two the body names
     /// the model.
     pub speaks: &'static [(&'static str, &'static str)],
+    /// Whether it answers conversations of a format, one of those it speaks, with a model: some vendors' models have a format of
+    /// their own.
+    pub serves: fn(&str, &str) -> bool,
     /// Recognises a request by method and path (no query).
     pub recognise: fn(&Method, &str) -> Recognised,
     /// What host and path say of a call.
@@ -125,6 +128,7 @@ impl Service {
         streamed_usage: StreamedUsage::WhenAsked,
         bills_after_hang_up: false,
         speaks: &[],
+        serves: |_, _| true,
         recognise: |_, _| Recognised { dialect: &openai_chat::OPENAI_CHAT, operation: Operation::Other },
         addressed: |_, _| Addressed { model: None, stream: None, region: Region::Global },
         is_deployment: |_| false,

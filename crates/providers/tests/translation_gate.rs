@@ -103,6 +103,8 @@ fn a_body_that_cannot_be_read_is_refused_with_its_fault() {
         dialect: dialect("openai_chat"),
         operation: Operation::Chat,
         addressed: &addressed,
+        path: "/",
+        query: None,
     };
     let refused = request(&app, b"{\"messages\":", &place(MESSAGES)).unwrap_err();
     assert_eq!(refused.to_string(), "the call: is no JSON, or broke off");
@@ -142,6 +144,8 @@ fn within_one_format_all_bytes_but_the_models_name_are_the_apps() {
         dialect: dialect("openai_chat"),
         operation: Operation::Chat,
         addressed: &addressed,
+        path: "/",
+        query: None,
     };
     // A number that no reader of ours takes is refused, not changed.
     let place = Place::at(service("azure"), app.dialect, "gpt-6").unwrap();

@@ -94,7 +94,8 @@ fn a_model_is_asked_for_its_answer_in_the_order_of_the_apps_schema() {
     );
     let addressed = Addressed::default();
     let (service, dialect) = (service("openai"), dialect("openai_chat"));
-    let app = App { service, dialect, operation: Operation::Chat, addressed: &addressed };
+    let app =
+        App { service, dialect, operation: Operation::Chat, addressed: &addressed, path: "/", query: None };
     for to in [RESPONSES, MESSAGES, GEMINI, CONVERSE] {
         let outgoing = request(&app, text.as_bytes(), &place(to)).unwrap();
         let sent = String::from_utf8(outgoing.body.to_vec()).unwrap().replace('\\', "");

@@ -41,6 +41,8 @@ pub(super) static SERVICE: Service = Service {
         ("openai_embeddings", "/openai/v1/embeddings"),
         ("anthropic_messages", "/anthropic/v1/messages"),
     ],
+    // Claude's in Anthropic's format.
+    serves: |format, model| model.contains("claude") == (format == "anthropic_messages"),
     recognise,
     addressed,
     is_deployment: |_| true,

@@ -64,6 +64,8 @@ pub(super) static SERVICE: Service = Service {
         ("bedrock_invoke", "/model/{model}/{method}"),
         ("openai_chat", "/openai/v1/chat/completions"),
     ],
+    // OpenAI's in its own format as well.
+    serves: |format, model| format != "openai_chat" || model.contains("openai."),
     recognise,
     addressed,
     // A profile of an application, provisioned throughput, an imported model.

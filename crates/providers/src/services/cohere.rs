@@ -3,9 +3,14 @@
 use http::Method;
 
 use crate::dialects::cohere::Cohere;
-use crate::dialects::openai_chat::OPENAI_CHAT;
+use crate::dialects::openai_chat::{OpenAiChat, Takes};
 use crate::services::compatible::recognised;
 use crate::{Operation, Recognised, Service};
+
+static CHAT: OpenAiChat = OpenAiChat {
+    takes: &Takes { strict: true, penalties: true, image_urls: false, ..Takes::COMMON },
+    ..OpenAiChat::PLAIN
+};
 
 pub(super) static SERVICE: Service = Service {
     id: "cohere",
@@ -21,7 +26,7 @@ pub(super) static SERVICE: Service = Service {
 
 fn recognise(method: &Method, path: &str) -> Recognised {
     if path.starts_with("/compatibility/") {
-        return recognised(&OPENAI_CHAT, method, path);
+        return recognised(&CHAT, method, path);
     }
     let operation = match (method, path) {
         (&Method::POST, "/v2/chat") => Operation::Chat,

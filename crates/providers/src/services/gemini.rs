@@ -26,6 +26,8 @@ pub(super) static SERVICE: Service = Service {
         ("openai_chat", "/v1beta/openai/chat/completions"),
         ("openai_embeddings", "/v1beta/openai/embeddings"),
     ],
+    // What imitates OpenAI there wants the signatures of calls, for which its format has no place.
+    serves: |format, _| format == "gemini",
     recognise,
     addressed,
     ..Service::ROW

@@ -45,6 +45,8 @@ pub(super) static SERVICE: Service = Service {
         "gemini",
         "/v1/projects/{project}/locations/{region}/publishers/google/models/{model}:{method}",
     )],
+    // Claude's in Anthropic's format.
+    serves: |format, model| model.contains("claude") == (format == "anthropic_messages"),
     recognise,
     addressed,
     ..Service::ROW

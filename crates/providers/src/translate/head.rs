@@ -3,8 +3,9 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use super::Place;
-use crate::{Operation, Service};
+use super::{App, Place};
+use crate::endpoint::encoded;
+use crate::{Endpoint, Operation, Service, Wanted, dialects, services};
 
 /// Anthropic's version whose meaning is translated to.
 const ANTHROPIC_VERSION: &str = "2023-06-01";
@@ -22,95 +23,56 @@ pub(super) struct Head {
 }
 
 /// `None` where the place does not speak its format, or a part of its address is missing.
-pub(super) fn head(to: &Place<'_>, stream: bool) -> Option<Head> {
-    let model = encoded(to.model);
-    let named = |path: &str| {
-        let model = to.deployment.unwrap_or(to.model).to_owned();
-        Some(Head { path: path.to_owned(), model: Some(model), version: None })
-    };
-    let addressed = |path: String| Some(Head { path, model: None, version: None });
-    match (to.service.id, to.dialect.name()) {
-        ("openai" | "mistral" | "xai" | "together" | "cerebras" | "ollama", "openai_chat") => {
-            named("/v1/chat/completions")
-        }
-        ("openai" | "xai", "openai_responses") => named("/v1/responses"),
-        ("azure", "openai_chat") => named("/openai/v1/chat/completions"),
-        ("azure", "openai_responses") => named("/openai/v1/responses"),
-        ("azure", "anthropic_messages") => named("/anthropic/v1/messages"),
-        ("groq", "openai_chat") => named("/openai/v1/chat/completions"),
-        ("deepseek" | "perplexity", "openai_chat") => named("/chat/completions"),
-        ("openrouter", "openai_chat") => named("/api/v1/chat/completions"),
-        ("fireworks", "openai_chat") => named("/inference/v1/chat/completions"),
-        ("anthropic", "anthropic_messages") => named("/v1/messages"),
-        ("gemini", "gemini") => addressed(format!("/v1beta/models/{model}:{}", generate(stream))),
-        ("vertex", "gemini") => {
-            let place = google(to, "google")?;
-            addressed(format!("{place}/models/{model}:{}", generate(stream)))
-        }
-        ("vertex", "anthropic_messages") => {
-            let (place, word) =
-                (google(to, "anthropic")?, if stream { "streamRawPredict" } else { "rawPredict" });
-            let path = format!("{place}/models/{model}:{word}");
-            Some(Head { path, model: None, version: Some(VERTEX_VERSION) })
-        }
-        ("bedrock", "bedrock_converse") => {
-            let word = if stream { "converse-stream" } else { "converse" };
-            addressed(format!("/model/{model}/{word}"))
-        }
-        _ => None,
+pub(super) fn head(from: &App<'_>, to: &Place<'_>, stream: bool) -> Option<Head> {
+    if to.service.id == "vertex" && to.dialect.name() == "anthropic_messages" {
+        return Some(Head {
+            path: claude_at_google(to, stream)?,
+            model: None,
+            version: Some(VERTEX_VERSION),
+        });
     }
+    // Paths of another format are not to be kept.
+    let same = from.dialect.name() == to.dialect.name();
+    let Endpoint { path_and_query, model } = to.service.endpoint(&Wanted {
+        dialect: to.dialect.name(),
+        from: if same { from.service } else { &services::OPERATOR_LISTED },
+        path: if same { from.path } else { "" },
+        query: from.query.filter(|_| same),
+        model: Some(to.model),
+        deployment: to.deployment,
+        region: to.region,
+        project: to.project,
+        stream,
+    })?;
+    Some(Head { path: path_and_query, model, version: None })
 }
 
-fn generate(stream: bool) -> &'static str {
-    if stream { "streamGenerateContent?alt=sse" } else { "generateContent" }
-}
-
-fn google(to: &Place<'_>, publisher: &str) -> Option<String> {
-    let (project, region) = (encoded(to.project?), encoded(to.region?));
-    Some(format!("/v1/projects/{project}/locations/{region}/publishers/{publisher}"))
+/// The one format whose body names a version where it is written for another host.
+fn claude_at_google(to: &Place<'_>, stream: bool) -> Option<String> {
+    let (project, region, model) = (encoded(to.project?), encoded(to.region?), encoded(to.model));
+    let word = if stream { "streamRawPredict" } else { "rawPredict" };
+    Some(format!("/v1/projects/{project}/locations/{region}/publishers/anthropic/models/{model}:{word}"))
 }
 
 /// The formats in which a service answers conversations, the one to translate to first. Without a model: of any of its models.
-pub(super) fn spoken(service: &str, model: Option<&str>) -> impl Iterator<Item = &'static str> {
-    let all: &'static [&'static str] = match service {
-        "openai" | "xai" => &["openai_chat", "openai_responses"],
-        "azure" => &["openai_chat", "openai_responses", "anthropic_messages"],
-        "anthropic" => &["anthropic_messages"],
-        "gemini" => &["gemini"],
-        "vertex" => &["gemini", "anthropic_messages"],
-        "bedrock" => &["bedrock_converse"],
-        "mistral" | "groq" | "deepseek" | "openrouter" | "together" | "fireworks" | "cerebras"
-        | "perplexity" | "ollama" => &["openai_chat"],
-        _ => &[],
-    };
-    // These have a vendor's models in that vendor's format.
-    let by_vendor = matches!(service, "azure" | "vertex");
-    let claude = model.map(|model| model.contains("claude"));
-    let serves = move |format: &&str| {
-        !by_vendor || claude.is_none_or(|claude| claude == (*format == "anthropic_messages"))
-    };
-    all.iter().copied().filter(serves)
+pub(super) fn spoken(service: &Service, model: Option<&str>) -> impl Iterator<Item = &'static str> {
+    let claude = "anthropic_messages";
+    let at_google = (service.id == "vertex").then_some(claude);
+    let written = |name: &&str| dialects::ALL.iter().any(|it| it.name() == *name && it.requests().is_some());
+    let serves = service.serves;
+    let fits = move |format: &&str| model.is_none_or(|model| serves(format, model));
+    let all = service.speaks.iter().map(|(name, _)| *name).chain(at_google);
+    all.filter(written).filter(fits).collect::<Vec<_>>().into_iter()
 }
 
 /// Why no conversation of one provider's apps can go to another; `None` where some can. `asked` is the app's model, where it is
 /// known, and `model` the one that is named for the other. What one request asks for is another matter.
 #[must_use]
 pub fn refusal(from: &Service, asked: Option<&str>, to: &Service, model: Option<&str>) -> Option<String> {
-    if from.id == to.id {
-        return None;
-    }
-    let apps: Vec<&str> = spoken(from.id, asked).collect();
-    let mut theirs = spoken(to.id, model.or(asked)).peekable();
-    if apps.is_empty() {
-        return Some(format!("no request of {}'s format is translated", from.id));
-    }
-    if theirs.peek().is_none() {
-        return Some(format!("no request is translated to {}'s format", to.id));
-    }
-    if model.is_none() && !theirs.any(|format| apps.contains(&format)) {
-        return Some(format!("the backup names no model, and {} has none of {}'s", to.id, from.id));
-    }
-    None
+    let apps: Vec<&str> = spoken(from, asked).collect();
+    let is_alone = from.id != to.id && !spoken(to, model.or(asked)).any(|format| apps.contains(&format));
+    (model.is_none() && is_alone)
+        .then(|| format!("the backup names no model, and {} has none of {}'s", to.id, from.id))
 }
 
 /// Headers that a translated request has beside those of its key.
@@ -131,33 +93,28 @@ pub(super) fn is_conversation(operation: Operation) -> bool {
     matches!(operation, Operation::Chat | Operation::GenerateContent)
 }
 
-/// As one segment of a path.
-fn encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{dialects, services};
+    use crate::Addressed;
 
     fn service(id: &str) -> &'static Service {
         services::ALL.into_iter().find(|service| service.id == id).unwrap()
     }
 
-    fn asked(to: &str, app: &str, model: &'static str, stream: bool) -> Option<(String, Option<String>)> {
-        let app = dialects::ALL.into_iter().find(|dialect| dialect.name() == app).unwrap();
-        let place = Place::at(service(to), app, model)?;
+    fn app(format: &str) -> App<'static> {
+        static NOWHERE: Addressed =
+            Addressed { model: None, stream: None, region: outrigger_pricing::Region::Global };
+        let dialect = dialects::ALL.into_iter().find(|dialect| dialect.name() == format).unwrap();
+        let (service, operation) = (&services::OPERATOR_LISTED, Operation::Chat);
+        App { service, dialect, operation, addressed: &NOWHERE, path: "/elsewhere", query: Some("key=x") }
+    }
+
+    fn asked(to: &str, format: &str, model: &'static str, stream: bool) -> Option<(String, Option<String>)> {
+        let app = app(format);
+        let place = Place::at(service(to), app.dialect, model)?;
         let place = Place { region: Some("eu-west4"), project: Some("tides"), ..place };
-        head(&place, stream).map(|head| (head.path, head.model))
+        head(&app, &place, stream).map(|head| (head.path, head.model))
     }
 
     #[test]
@@ -191,17 +148,26 @@ mod tests {
             path("/model/eu.anthropic.claude-x-v1%3A0/converse-stream")
         );
         assert_eq!(asked("azure", chat, "claude-x", false), body("/anthropic/v1/messages", "claude-x"));
-        assert_eq!(asked("cohere", chat, "command-a", false), None);
+        assert_eq!(
+            asked("cohere", "gemini", "command-a", false),
+            body("/compatibility/v1/chat/completions", "command-a")
+        );
+        assert_eq!(
+            asked("bedrock", chat, "openai.gpt-6", false),
+            body("/openai/v1/chat/completions", "openai.gpt-6")
+        );
     }
 
     #[test]
     fn a_place_without_a_part_of_its_address_has_no_path() {
-        let app = dialects::ALL[0];
-        let place = Place::at(service("vertex"), app, "gemini-3").unwrap();
-        assert!(head(&place, false).is_none());
-        let deployed =
-            Place { deployment: Some("our-gpt"), ..Place::at(service("azure"), app, "gpt-6").unwrap() };
-        let head = head(&deployed, false).unwrap();
+        let app = app("openai_chat");
+        let place = Place::at(service("vertex"), app.dialect, "gemini-3").unwrap();
+        assert!(head(&app, &place, false).is_none());
+        let deployed = Place {
+            deployment: Some("our-gpt"),
+            ..Place::at(service("azure"), app.dialect, "gpt-6").unwrap()
+        };
+        let head = head(&app, &deployed, false).unwrap();
         assert_eq!(
             (head.path.as_str(), head.model.as_deref()),
             ("/openai/v1/chat/completions", Some("our-gpt"))
@@ -213,7 +179,7 @@ mod tests {
     fn every_service_recognises_what_it_is_asked() {
         for to in services::ALL {
             for model in ["claude-x", "gpt-6", "gemini-3"] {
-                for app in spoken(to.id, Some(model)) {
+                for app in spoken(to, Some(model)) {
                     let (path, _) = asked(to.id, app, model, true).unwrap();
                     let path = path.split('?').next().unwrap();
                     let read = (to.recognise)(&http::Method::POST, path);
@@ -248,8 +214,13 @@ mod tests {
                 None,
                 "the backup names no model, and anthropic has none of vertex's",
             ),
-            ("cohere", None, "openai", Some("gpt-6"), "no request of cohere's format is translated"),
-            ("openai", None, "cohere", Some("command-a"), "no request is translated to cohere's format"),
+            (
+                "bedrock",
+                Some("openai.x"),
+                "anthropic",
+                None,
+                "the backup names no model, and anthropic has none of bedrock's",
+            ),
         ] {
             assert_eq!(why(from, asked, to, model).as_deref(), Some(reason));
         }

@@ -10,7 +10,7 @@ use outrigger_pricing::ModelFacts;
 use super::gate::{self, Fitted, Loss, Reason};
 use super::head::{self, Head};
 use super::order::Schemas;
-use super::same::{same_dialect, with_member};
+use super::same::{same_dialect, with_version};
 use crate::canonical::{Request, RequestWriter, request_from};
 use crate::{Addressed, Dialect, Operation, Service};
 
@@ -25,6 +25,10 @@ pub struct App<'a> {
     pub operation: Operation,
     /// What host and path say of the call.
     pub addressed: &'a Addressed,
+    /// The path; of the same API at another host it is kept.
+    pub path: &'a str,
+    /// The query.
+    pub query: Option<&'a str>,
 }
 
 /// Where the call is to go.
@@ -51,15 +55,17 @@ impl<'a> Place<'a> {
     /// the service speaks none that requests are written in.
     #[must_use]
     pub fn at(service: &'static Service, app: &dyn Dialect, model: &'a str) -> Option<Place<'a>> {
-        let spoken: Vec<&str> = head::spoken(service.id, Some(model)).collect();
+        let spoken: Vec<&str> = head::spoken(service, Some(model)).collect();
         let name = spoken.iter().find(|name| **name == app.name()).or_else(|| spoken.first())?;
         let dialect = crate::dialects::ALL.into_iter().find(|dialect| dialect.name() == *name)?;
         let (deployment, region, project, facts) = (None, None, None, None);
         let place = Place { service, dialect, model, deployment, region, project, facts };
         // The service's own row of the format knows what it does differently.
-        let full = Place { region: Some("r"), project: Some("p"), ..place };
-        let path = head::head(&full, false)?.path;
-        Some(Place { dialect: (service.recognise)(&Method::POST, &path).dialect, ..place })
+        let (_, path) = service.speaks.iter().find(|(format, _)| format == name).copied().unwrap_or_default();
+        let path = path.replace("{method}", "").replace('{', "").replace('}', "");
+        let own = (service.recognise)(&Method::POST, &path).dialect;
+        let dialect = if own.name() == *name { own } else { dialect };
+        Some(Place { dialect, ..place })
     }
 }
 
@@ -124,7 +130,7 @@ pub fn request(from: &App<'_>, body: &[u8], to: &Place<'_>) -> Result<Outgoing, 
     if let Some(stream) = from.addressed.stream {
         request.stream = stream;
     }
-    let Some(head) = head::head(to, request.stream) else {
+    let Some(head) = head::head(from, to, request.stream) else {
         return Err(Refused::because("the place's address has a part that is not known"));
     };
     if from.dialect.name() == to.dialect.name() {
@@ -145,7 +151,7 @@ fn as_it_is(body: &[u8], head: Head) -> Result<Outgoing, Refused> {
     let Head { path, model, version } = head;
     let edited = match (model, version) {
         (Some(model), _) => same_dialect(body, &model),
-        (None, Some(version)) => with_member(body, "anthropic_version", format!("\"{version}\"").as_bytes()),
+        (None, Some(version)) => with_version(body, version),
         (None, None) => Some(Bytes::copy_from_slice(body)),
     };
     let Some(body) = edited else { return Err(Refused::because("it names a model twice, or is no object")) };

@@ -53,7 +53,8 @@ pub(crate) fn at(from: Side, place: &Place<'_>, body: &Value, stream: bool) -> R
     let in_path = matches!(from.dialect, "gemini" | "bedrock_converse");
     let addressed = Addressed { stream: in_path.then_some(stream), ..Addressed::default() };
     let (service, dialect) = (service(from.service), dialect(from.dialect));
-    let app = App { service, dialect, operation: Operation::Chat, addressed: &addressed };
+    let app =
+        App { service, dialect, operation: Operation::Chat, addressed: &addressed, path: "/", query: None };
     request(&app, body.to_string().as_bytes(), place)
 }
 

@@ -103,7 +103,7 @@ pub(crate) const fn is_of_the_place(class: FailureClass) -> bool {
 mod tests {
     use http::HeaderMap;
     use outrigger_pricing::PriceBook;
-    use outrigger_rules::{Policy, SameKind, Site};
+    use outrigger_rules::{Policy, Site, Translation};
     use proptest::prelude::*;
 
     use super::*;
@@ -120,7 +120,7 @@ mod tests {
             now: 1_795_521_600,
             allowed_providers: None,
             in_cluster: true,
-            gate: &SameKind,
+            gate: &Translation,
         };
         Policy::read(document.as_bytes(), &site).unwrap().0
     }

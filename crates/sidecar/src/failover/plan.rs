@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use outrigger_pricing::PriceBook;
 use outrigger_providers::{Endpoint, FailureClass, Recognised, RequestFacts, Service, Wanted};
-use outrigger_rules::{Failover, Gate, SameKind, Target};
+use outrigger_rules::{Failover, Gate, Target, Translation};
 
 /// What is asked, and where the app addressed it.
 #[derive(Clone, Copy)]
@@ -80,7 +80,7 @@ fn refusal(
     if endpoint.model.as_deref().is_some_and(|named| Some(named) != model) && !asked.readable {
         return Some("the request's body is encoded, so another model cannot be named in it".to_owned());
     }
-    if let Some(why) = SameKind.refusal(from, operation, model, target) {
+    if let Some(why) = Translation.refusal(from, operation, model, target) {
         return Some(why);
     }
     if let Some(why) = failover.limits.refusal(target, (from, asked.host, model), known.book, known.now) {
@@ -134,7 +134,7 @@ mod tests {
              rules:\n  - {{ name: r, match: {{}}, failover: {{ to: [claude, eu, mini], {rule} }} }}\n"
         );
         let book = PriceBook::builtin();
-        let site = Site { book, now: NOW, allowed_providers: None, in_cluster: true, gate: &SameKind };
+        let site = Site { book, now: NOW, allowed_providers: None, in_cluster: true, gate: &Translation };
         let policy = Policy::read(document.as_bytes(), &site).unwrap().0;
         let service = services::by_host("api.openai.com").unwrap();
         let path = "/v1/chat/completions";
