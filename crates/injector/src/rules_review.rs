@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use outrigger_pricing::PriceBook;
-use outrigger_rules::{Fault, Policy, SameKind, Site};
+use outrigger_rules::{Fault, Policy, Site, Translation};
 use serde_json::Value;
 
 use crate::options::Options;
@@ -44,7 +44,7 @@ pub(crate) fn check(object: &Value, old: &Value, options: &Options) -> Checked {
         now: now.unwrap_or_default(),
         allowed_providers: options.allowed_providers.as_deref(),
         in_cluster: true,
-        gate: &SameKind,
+        gate: &Translation,
     };
     let told = |fault: &Fault| format!("{DOCUMENT}:{fault}");
     match Policy::read(text.as_bytes(), &site) {

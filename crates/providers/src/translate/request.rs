@@ -62,7 +62,7 @@ impl<'a> Place<'a> {
         let place = Place { service, dialect, model, deployment, region, project, facts };
         // The service's own row of the format knows what it does differently.
         let (_, path) = service.speaks.iter().find(|(format, _)| format == name).copied().unwrap_or_default();
-        let path = path.replace("{method}", "").replace('{', "").replace('}', "");
+        let path = path.replace("{method}", "").replace(['{', '}'], "");
         let own = (service.recognise)(&Method::POST, &path).dialect;
         let dialect = if own.name() == *name { own } else { dialect };
         Some(Place { dialect, ..place })
