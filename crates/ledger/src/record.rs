@@ -358,6 +358,13 @@ impl CallRecord {
         self.compared_cost().filter(|(theirs, ours)| reported::differs(*ours, *theirs))
     }
 
+    /// Whether the app has a part of an answer and the rest will not come: it broke off, or ended without a last word on every choice.
+    #[must_use]
+    pub fn is_truncated(&self) -> bool {
+        self.cause.as_ref().is_some_and(|cause| cause.class == FailureClass::StreamCut)
+            && self.finish_reasons.iter().any(|word| word == crate::call::NEVER_CAME)
+    }
+
     /// The attempt whose answer, or failure, the app got: the last one, unless all failed.
     #[must_use]
     pub fn serving(&self) -> Option<&Attempt> {

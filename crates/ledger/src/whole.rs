@@ -1,8 +1,10 @@
-//! Bodies that lie in memory: what a request asks for, and what a refusal means, read by the same code as what passes. Per call
-//! that a rule decides.
+//! What is looked at before it passes: what a request in memory asks for, what a refusal means, how far an answer has come; read by
+//! the same code as what passes. Per call that a rule decides.
 
 use http::{HeaderMap, StatusCode};
-use outrigger_providers::{Failure, Recognised, RequestFacts, RequestReader, ResponseMeter, Service};
+use outrigger_providers::{
+    Failure, FirstContent, Progress, Recognised, RequestFacts, RequestReader, ResponseMeter, Service,
+};
 
 use crate::decode::{Consumer, Decoder};
 use crate::guard::guarded;
@@ -52,4 +54,50 @@ pub fn failure(
     decoder.push(body);
     let read = guarded(|| decoder.consumer().map(|metered| metered.0.finish())).flatten();
     guarded(|| dialect.classify(status, headers, &read.unwrap_or_default())).flatten()
+}
+
+struct Watched {
+    /// Taken when the body is over.
+    first: Option<FirstContent>,
+    progress: Progress,
+}
+
+impl Consumer for Watched {
+    fn take(&mut self, bytes: &[u8]) {
+        if let Some(first) = &mut self.first {
+            self.progress = first.push(bytes);
+        }
+    }
+}
+
+/// How far an answer has come of which the app has nothing yet. What cannot be followed is taken for content: it is not held.
+pub struct Beginning(Decoder<Watched>);
+
+impl Beginning {
+    /// Of an answer with this head.
+    #[must_use]
+    pub fn new(recognised: &Recognised, status: StatusCode, headers: &HeaderMap) -> Beginning {
+        let first = FirstContent::new(recognised.dialect, status, headers);
+        let progress = first.progress();
+        Beginning(Decoder::new(headers, Watched { first: Some(first), progress }))
+    }
+
+    /// The next bytes of its body, as the provider sent them.
+    pub fn push(&mut self, bytes: &[u8]) -> Progress {
+        self.0.push(bytes);
+        if self.0.fault().is_some() {
+            return Progress::Content;
+        }
+        self.0.consumer().map_or(Progress::Content, |watched| watched.progress)
+    }
+
+    /// Its body is over.
+    #[must_use]
+    pub fn end(mut self) -> Progress {
+        if self.0.fault().is_some() {
+            return Progress::Content;
+        }
+        let end = || self.0.consumer().and_then(|watched| watched.first.take()).map(FirstContent::end);
+        guarded(end).flatten().unwrap_or(Progress::Content)
+    }
 }

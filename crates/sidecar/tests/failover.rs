@@ -3,200 +3,23 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
 
+#[path = "support/scene.rs"]
+mod scene;
 mod support;
 
-use std::collections::{HashMap, VecDeque};
-use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Either, Full};
-use hyper::body::Incoming;
+use http::{Request, StatusCode};
+use http_body_util::{BodyExt, Full};
 use outrigger_ledger::{CallRecord, Outcome};
 use outrigger_providers::FailureClass;
 use outrigger_sidecar::{Settings, UpstreamOverride};
 use serde_json::{Value, json};
 
-use support::{Bench, Body, EU, HOST, RESET, within};
-
-const PATH: &str = "/v1/chat/completions";
-const PLAIN: &str = r#"{"model": "gpt-5.1", "messages":[{"role":"user","content":"Ebb?"}]}"#;
-const APPS_KEY: &str = "sk-proj-of-the-app-0123456789x7Qa";
-const BACKUPS_KEY: &str = "sk-proj-of-the-backup-9876543210Zz";
-const BACKUP: &str = "version: 1\nmode: act\nbackups:\n  eu: { provider: openai, host: eu.api.openai.com, model: gpt-5-mini, credential: { file: eu } }\n";
-
-/// What reached a host.
-#[derive(Debug, Clone)]
-struct Got {
-    host: String,
-    path: String,
-    headers: HeaderMap,
-    body: String,
-}
-
-/// How the hosts answer: what is said in turn, then the last of it for ever; without a word, well.
-#[derive(Default)]
-struct Script {
-    says: HashMap<&'static str, VecDeque<Says>>,
-    got: Vec<Got>,
-}
-
-#[derive(Debug, Clone)]
-enum Says {
-    Status(u16, &'static [(&'static str, &'static str)], String),
-    Reset,
-    Nothing,
-    Well,
-}
-
-type Shared = Arc<Mutex<Script>>;
-
-fn good(model: &Value) -> String {
-    json!({
-        "id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": model,
-        "choices": [{"index": 0, "message": {"role": "assistant", "content": "Ebb at nine."}, "finish_reason": "stop"}],
-        "usage": {"prompt_tokens": 9, "completion_tokens": 4, "total_tokens": 13},
-    })
-    .to_string()
-}
-
-async fn answer(script: Shared, request: Request<Incoming>) -> Response<Body> {
-    let (head, body) = request.into_parts();
-    let body = body.collect().await.unwrap().to_bytes();
-    let text = String::from_utf8_lossy(&body).into_owned();
-    let host = head.headers.get("host").map(|host| host.to_str().unwrap().to_owned());
-    let host = host.or(head.uri.authority().map(ToString::to_string)).unwrap();
-    let says = {
-        let mut script = script.lock().unwrap();
-        let path = head.uri.path().to_owned();
-        script.got.push(Got { host: host.clone(), path, headers: head.headers, body: text.clone() });
-        let says = script.says.get_mut(host.as_str());
-        says.and_then(|says| if says.len() > 1 { says.pop_front() } else { says.front().cloned() })
-    };
-    let json = || Response::builder().header("content-type", "application/json");
-    match says.unwrap_or(Says::Well) {
-        Says::Well => {
-            let asked: Value = serde_json::from_str(&text).unwrap_or_default();
-            json().body(Either::Left(Full::from(good(&asked["model"])))).unwrap()
-        }
-        Says::Status(status, headers, body) => {
-            let mut response = json().status(status).body(Either::Left(Full::from(body))).unwrap();
-            for (name, value) in headers {
-                response.headers_mut().insert(*name, value.parse().unwrap());
-            }
-            response
-        }
-        Says::Reset => Response::builder().header(RESET, "1").body(Either::Left(Full::default())).unwrap(),
-        Says::Nothing => std::future::pending().await,
-    }
-}
-
-fn error(status: u16, kind: &str, code: &str) -> Says {
-    let body = json!({"error": {"message": "no", "type": kind, "param": null, "code": code}});
-    Says::Status(status, &[], body.to_string())
-}
-
-fn server_error() -> Says {
-    error(500, "server_error", "server_error")
-}
-
-/// A sidecar under rules, its hosts, and what they are to say.
-struct Scene {
-    bench: Bench,
-    script: Shared,
-    folder: tempfile::TempDir,
-}
-
-fn write_rules(folder: &Path, rules: &str) {
-    std::fs::write(folder.join(".next"), rules).unwrap();
-    std::fs::rename(folder.join(".next"), folder.join("rules.yaml")).unwrap();
-}
-
-impl Scene {
-    /// Under rules that have one backup, another host of the same provider.
-    async fn new(rules: &str) -> Scene {
-        Scene::with(Settings::default(), &format!("{BACKUP}{rules}")).await
-    }
-
-    async fn with(settings: Settings, document: &str) -> Scene {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::create_dir(folder.path().join("credentials")).unwrap();
-        std::fs::write(folder.path().join("credentials/eu"), format!("{BACKUPS_KEY}\n")).unwrap();
-        write_rules(folder.path(), document);
-        let settings = Settings {
-            rules: Some(folder.path().join("rules.yaml")),
-            credentials: Some(folder.path().join("credentials")),
-            ..settings
-        };
-        let script = Shared::default();
-        let shared = Arc::clone(&script);
-        let bench = Bench::before(settings, move |request| answer(Arc::clone(&shared), request)).await;
-        assert_eq!(bench.rules().map(|rules| rules.state).as_deref(), Some("current"), "{:?}", bench.rules());
-        Scene { bench, script, folder }
-    }
-
-    /// Puts other rules in force.
-    async fn rules(&self, document: &str) {
-        let before = self.bench.rules().unwrap().hash;
-        write_rules(self.folder.path(), document);
-        self.bench.rules_but(&before).await;
-    }
-
-    fn says(&self, host: &'static str, says: impl IntoIterator<Item = Says>) {
-        self.script.lock().unwrap().says.insert(host, says.into_iter().collect());
-    }
-
-    fn got(&self) -> Vec<Got> {
-        self.script.lock().unwrap().got.clone()
-    }
-
-    /// How often each host was asked.
-    fn asked(&self) -> (usize, usize) {
-        let got = self.got();
-        let count = |host| got.iter().filter(|got| got.host == host).count();
-        (count(HOST), count(EU))
-    }
-
-    async fn call(&self) -> (StatusCode, HeaderMap, String) {
-        self.call_with(Request::post(PATH), PLAIN).await
-    }
-
-    async fn call_with(
-        &self,
-        request: http::request::Builder,
-        body: impl Into<Bytes>,
-    ) -> (StatusCode, HeaderMap, String) {
-        self.call_at(HOST, request, body).await
-    }
-
-    async fn call_at(
-        &self,
-        host: &'static str,
-        request: http::request::Builder,
-        body: impl Into<Bytes>,
-    ) -> (StatusCode, HeaderMap, String) {
-        let mut sender = self.bench.h1(host).await;
-        let request = request
-            .header("host", host)
-            .header("authorization", format!("Bearer {APPS_KEY}"))
-            .header("openai-organization", "org-of-the-app")
-            .header("content-type", "application/json")
-            .header("cookie", "session=of-the-app")
-            .header("x-tier", "paid")
-            .body(Full::<Bytes>::new(body.into()))
-            .unwrap();
-        let response = within(sender.send_request(request)).await.unwrap();
-        let (head, body) = response.into_parts();
-        let body = within(body.collect()).await.unwrap().to_bytes();
-        (head.status, head.headers, String::from_utf8(body.to_vec()).unwrap())
-    }
-
-    async fn end(self) -> Vec<Arc<CallRecord>> {
-        self.bench.end().await.1
-    }
-}
+use scene::{BACKUP, BACKUPS_KEY, PATH, PLAIN, Says, Scene, Shared, answer, error, good, server_error};
+use support::{EU, HOST, within};
 
 fn classes(record: &CallRecord) -> Vec<(&str, Option<u16>, Option<FailureClass>)> {
     let told = |attempt: &outrigger_ledger::Attempt| {

@@ -22,6 +22,7 @@ pub use self::estimate::Calibrations;
 use self::estimate::Texts;
 pub(crate) use self::estimate::reported;
 pub use self::socket::{Socket, UnderWay};
+pub(crate) use self::verdict::NEVER_CAME;
 use crate::chain::Emitted;
 use crate::decode::{Consumer, Decoder};
 use crate::guard::{FAULT, guarded};
@@ -69,7 +70,7 @@ pub enum End {
     Cut,
     /// The app hung up.
     Cancelled,
-    /// No response came; the class and plain words say why. The status is what we answered the app.
+    /// No response came, or it was given up under way; the class and plain words say why. The status is what we answered the app.
     Failed {
         /// Kind of failure.
         class: FailureClass,

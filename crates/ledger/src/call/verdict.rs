@@ -12,7 +12,7 @@ use crate::identity::tidy;
 use crate::{Accounted, Cause, Outcome, Provenance, cause};
 
 /// The conventions' finish word where one was expected but never came.
-const NEVER_CAME: &str = "error";
+pub(crate) const NEVER_CAME: &str = "error";
 
 /// The outcome, its cause, and the tokens.
 pub(super) struct Verdict {
@@ -38,7 +38,7 @@ impl About {
     pub(super) fn verdict(&self, seen: &Seen<'_>) -> Verdict {
         let reading = &seen.reading;
         let (outcome, cause, tokens) = match (seen.head, &seen.end) {
-            (_, End::Failed { class, text, status }) => {
+            (None, End::Failed { class, text, status }) => {
                 let cause = cause::on_the_way(self.service, *class, text, Some(*status));
                 // Where nothing of the request left nothing was asked, so nothing was used.
                 let tokens = match seen.transport.request_bytes {
@@ -108,7 +108,12 @@ impl About {
                 StreamEnd::Cancelled => (Outcome::Cancelled, None),
                 StreamEnd::Open | StreamEnd::Complete => (Outcome::Answered, None),
             },
-            (None, End::Cut | End::Failed { .. }) => {
+            // A deadline of a rule passed in the middle.
+            (None, End::Failed { class, text, .. }) => {
+                let status = Some(head.status.as_u16());
+                (Outcome::Failed, Some(cause::on_the_way(self.service, *class, text, status)))
+            }
+            (None, End::Cut) => {
                 (Outcome::Failed, Some(cause::cut(self.service, head.status, cause::Cut::Broken)))
             }
             (None, End::Cancelled) => (Outcome::Cancelled, None),
@@ -151,14 +156,14 @@ fn account(end: &End, reading: &Reading, facts: &RequestFacts, not_asked: Option
     }
     let reason = match end {
         End::Cancelled if !is_whole(reading) => "the app hung up before the usage was reported",
-        End::Cut if !is_whole(reading) => "the answer broke off before its usage was reported",
+        End::Cut | End::Failed { .. } if !is_whole(reading) => {
+            "the answer broke off before its usage was reported"
+        }
         End::Abandoned => "the call was not followed to its end",
         _ if is_whole(reading) && facts.include_usage == Some(false) => {
             not_asked.unwrap_or("the app did not ask for the usage (stream_options.include_usage)")
         }
-        End::Complete | End::Failed { .. } if !is_whole(reading) => {
-            "the stream ended without its terminal event"
-        }
+        End::Complete if !is_whole(reading) => "the stream ended without its terminal event",
         _ => "the provider reported no usage",
     };
     // What was reported of the prompt stays: an Anthropic stream has told its input by its first event. The answer may

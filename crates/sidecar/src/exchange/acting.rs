@@ -99,7 +99,7 @@ impl Call {
         };
         let protocol = connection.protocol;
         match ask(&connection, &route, protocol, request, asked, Some(&watch), request_sent).await {
-            Ok(came) => relay(&connection, route.service, Some(watch), came),
+            Ok(came) => relay(&connection, route.service, Some(watch), came, None),
             Err(error) => unreached(&recognised, Some(watch), error),
         }
     }

@@ -65,7 +65,9 @@ impl AfterFlush {
             let work = self.queue.borrow_mut().pop_front();
             match work {
                 Some(Work::Chunk(watch, bytes, at)) => watch.response_chunk(&bytes, at),
-                Some(Work::Finish(watch, end)) => watch.finish(end),
+                Some(Work::Finish(watch, end)) => {
+                    watch.finish(end);
+                }
                 None => break,
             }
         }

@@ -1,5 +1,5 @@
-//! One attempt of a call that a rule decides: the request as the place is to have it, the answer's head within its deadline, and
-//! what an answer means that is no success. Per attempt.
+//! One attempt of a call that a rule decides: the request as the place is to have it, the answer within its deadlines as far as its
+//! first content, and what an answer means that is no success. Per attempt.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -7,14 +7,14 @@ use std::time::Duration;
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderName, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Uri, Version, request};
 use http_body::Frame;
-use outrigger_ledger::{failure, resets};
+use outrigger_ledger::{failure, is_stream, resets};
 use outrigger_providers::{Endpoint, FailureClass, Recognised, with_model};
 use outrigger_rules::{Deadline, Rule, Target};
 use tokio::time::Instant;
 
 use crate::exchange::body::read_refusal;
 use crate::exchange::forwarded::HeldBody;
-use crate::exchange::include_usage::Answered;
+use crate::exchange::hold::{Unfit, hold};
 use crate::exchange::request::Route;
 use crate::exchange::watch::Watch;
 use crate::exchange::{Came, Connection, ask};
@@ -91,12 +91,13 @@ pub(super) fn for_backup(
         service: target.provider,
         target: upstream::Target { host: Rc::from(&*target.host), port: 443 },
         original: None,
+        connect: None,
         path_and_query,
     };
     Ok(Prepared { route, protocol: Protocol::H1, recognised, head: new, body })
 }
 
-/// Sends a request and waits for a head, no longer than the rule allows.
+/// Sends a request and waits for an answer that may be shown, no longer than the rule allows.
 pub(super) async fn send(
     connection: &Connection,
     rule: &Rule,
@@ -104,7 +105,9 @@ pub(super) async fn send(
     prepared: Prepared,
     watch: &Rc<Watch>,
 ) -> Result<Came, Box<Failure>> {
-    let Prepared { route, protocol, recognised, head, body } = prepared;
+    let Prepared { mut route, protocol, recognised, head, body } = prepared;
+    route.connect = rule.deadlines.connect.acting();
+    let began = Instant::now();
     let request_sent = Rc::default();
     let (request, asked) = connection.shared.include_usage.prepare_held(
         &route,
@@ -115,39 +118,57 @@ pub(super) async fn send(
         &request_sent,
     );
     let asking = Box::pin(ask(connection, &route, protocol, request, asked, Some(watch), request_sent));
-    let came = match until(rule, begun) {
+    let late = |(_, part, after): Passing| {
+        let text = format!(
+            "{} did not answer within the {part} of {after:?} that the rule `{}` allows",
+            route.target.host, rule.name
+        );
+        DialError { class: FailureClass::Timeout, text }
+    };
+    let total = passing(rule.deadlines.total, begun, "total");
+    let head = earliest([passing(rule.deadlines.response_head, began, "responseHead"), total]);
+    let came = match head {
         None => asking.await,
-        Some((deadline, part, after)) => match tokio::time::timeout_at(deadline, asking).await {
+        Some(passing) => match tokio::time::timeout_at(passing.0, asking).await {
             Ok(came) => came,
-            Err(_) => Err(DialError {
-                class: FailureClass::Timeout,
-                text: format!(
-                    "{} did not answer within the {part} of {after:?} that the rule `{}` allows",
-                    route.target.host, rule.name
-                ),
-            }),
+            Err(_) => Err(late(passing)),
         },
     };
-    let came = came.map_err(|error| {
-        let failed = Some(Failed { class: error.class, asked: None });
-        Box::new(Failure { failed, what: What::Nothing(error) })
-    })?;
-    if came.sent.response.status().is_success() {
-        Ok(came)
-    } else {
-        Err(Box::new(refused(connection, &recognised, came, watch).await))
+    let mut came = came.map_err(nothing)?;
+    if !came.sent.response.status().is_success() {
+        return Err(Box::new(refused(connection, &recognised, came, watch).await));
+    }
+    let streams = is_stream(came.sent.response.headers());
+    let first = passing(rule.deadlines.first_token, began, "firstToken").filter(|_| streams);
+    let deadline = earliest([first, total]);
+    let share = connection.shared.include_usage.share();
+    match (hold(&mut came, &recognised, deadline.map(|passing| passing.0), &share).await, deadline) {
+        (Ok(()), _) => Ok(came),
+        (Err(Unfit::Late), Some(passing)) => Err(nothing(late(passing))),
+        (Err(Unfit::Late), None) => Ok(came),
+        (Err(Unfit::Failed(class)), _) => {
+            let failed = Some(Failed { class, asked: None });
+            Err(Box::new(Failure { failed, what: What::Answer(Box::new(came)) }))
+        }
     }
 }
 
-/// The deadline that passes first while a head is waited for, with its key and what was written.
-fn until(rule: &Rule, begun: Instant) -> Option<(Instant, &'static str, Duration)> {
-    let now = Instant::now();
-    let of = |deadline: Deadline, from: Instant, part| {
-        let after = deadline.acting()?;
-        Some((from + after, part, after))
-    };
-    let (head, total) = (rule.deadlines.response_head, rule.deadlines.total);
-    [of(head, now, "responseHead"), of(total, begun, "total")].into_iter().flatten().min()
+fn nothing(error: DialError) -> Box<Failure> {
+    let failed = Some(Failed { class: error.class, asked: None });
+    Box::new(Failure { failed, what: What::Nothing(error) })
+}
+
+/// When a deadline passes, its key, and what was written.
+type Passing = (Instant, &'static str, Duration);
+
+/// When a deadline passes that does more than report.
+fn passing(deadline: Deadline, from: Instant, part: &'static str) -> Option<Passing> {
+    let after = deadline.acting()?;
+    Some((from + after, part, after))
+}
+
+fn earliest(deadlines: [Option<Passing>; 2]) -> Option<Passing> {
+    deadlines.into_iter().flatten().min()
 }
 
 /// Reads what an answer means that is no success.
@@ -161,15 +182,12 @@ async fn refused(
     if whole && came.request_sent.get() {
         came.sent.lease.put_back(&connection.shared.client);
     }
-    if let Answered::Otherwise(ahead) = &mut came.answered {
-        ahead.extend(more);
-        let text: Vec<u8> = ahead.iter().flatten().filter_map(Frame::data_ref).flatten().copied().collect();
-        let (status, headers) = (came.sent.response.status(), came.sent.response.headers());
-        let class = failure(recognised, status, headers, &text).map(|failure| failure.class);
-        let now = watch.clock.now();
-        let asked = resets(headers, now).map(|at| Duration::from_nanos(at.since(now)));
-        let failed = class.map(|class| Failed { class, asked });
-        return Failure { failed, what: What::Answer(Box::new(came)) };
-    }
-    Failure { failed: None, what: What::Answer(Box::new(came)) }
+    came.ahead.extend(more);
+    let text: Vec<u8> = came.ahead.iter().flatten().filter_map(Frame::data_ref).flatten().copied().collect();
+    let (status, headers) = (came.sent.response.status(), came.sent.response.headers());
+    let class = failure(recognised, status, headers, &text).map(|failure| failure.class);
+    let now = watch.clock.now();
+    let asked = resets(headers, now).map(|at| Duration::from_nanos(at.since(now)));
+    let failed = class.map(|class| Failed { class, asked });
+    Failure { failed, what: What::Answer(Box::new(came)) }
 }

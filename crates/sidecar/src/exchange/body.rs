@@ -13,10 +13,12 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use outrigger_ledger::End;
+use outrigger_providers::FailureClass;
 
 use crate::exchange::after_flush::AfterFlush;
 use crate::exchange::forwarded::ForwardedBody;
 use crate::exchange::hang_up::{HangUps, Rest};
+use crate::exchange::kept::KeptBody;
 use crate::exchange::pulse::Pulse;
 use crate::exchange::rewritten::RewrittenBody;
 use crate::exchange::watch::Watch;
@@ -30,6 +32,19 @@ pub(crate) enum RelayedBody {
     Observed(Box<ObservedBody>),
     /// The provider's, without what its app did not ask for.
     Rewritten(Box<RewrittenBody>),
+    /// A stream that a rule keeps to its deadlines, and to its end.
+    Kept(Box<KeptBody>),
+}
+
+/// Why a body breaks off.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Broken {
+    /// The provider's did.
+    #[error(transparent)]
+    Theirs(#[from] hyper::Error),
+    /// We did it, so that nobody takes it for complete.
+    #[error("the answer is not complete")]
+    Ours,
 }
 
 /// Frames of a body that were read before it was known whether it would be passed on.
@@ -73,6 +88,10 @@ pub(crate) struct ObservedBody {
     pub(crate) request_sent: Rc<Cell<bool>>,
     /// Where the provider bills the answer to its end, whatever the app does.
     pub(crate) hang_ups: Option<Rc<HangUps>>,
+    /// Whether it is to be known at its end how the call fared.
+    pub(crate) is_kept: bool,
+    /// Whether it ended with a part of the answer missing, once that is known.
+    pub(crate) is_truncated: bool,
 }
 
 impl ObservedBody {
@@ -148,7 +167,25 @@ impl ObservedBody {
         hang_ups.read_on(Rest { inner, watch, lease, client, request_sent });
     }
 
+    /// It is given up for a reason of ours.
+    pub(crate) fn fail(&mut self, class: FailureClass, text: &str) {
+        // What the app has comes first.
+        self.after.run();
+        if let Some(watch) = self.watch.take() {
+            watch.finish(End::Failed { class, text: text.to_owned(), status: 200 });
+        }
+        (self.inner, self.pulse) = (None, None);
+        self.ahead.clear();
+        self.lease = Lease::none();
+    }
+
     fn complete(&mut self) {
+        if self.is_kept
+            && let Some(watch) = self.watch.take()
+        {
+            self.after.run();
+            self.is_truncated = watch.finish(End::Complete);
+        }
         self.end(End::Complete);
         // An answer that came before its request was sent whole leaves a connection in no known state.
         if self.request_sent.get() {
@@ -159,17 +196,21 @@ impl ObservedBody {
 
 impl Body for RelayedBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = Broken;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        match &mut *self {
-            RelayedBody::Own(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        let theirs = match &mut *self {
+            RelayedBody::Own(bytes) => {
+                return Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes))));
+            }
+            RelayedBody::Kept(kept) => return kept.poll_frame(cx),
             RelayedBody::Observed(observed) => observed.poll_frame(cx),
             RelayedBody::Rewritten(rewritten) => rewritten.poll_frame(cx),
-        }
+        };
+        theirs.map_err(Broken::Theirs)
     }
 
     fn is_end_stream(&self) -> bool {
@@ -177,6 +218,7 @@ impl Body for RelayedBody {
             RelayedBody::Own(bytes) => bytes.is_none(),
             RelayedBody::Observed(observed) => observed.is_end_stream(),
             RelayedBody::Rewritten(rewritten) => rewritten.is_end_stream(),
+            RelayedBody::Kept(kept) => kept.is_end_stream(),
         }
     }
 
@@ -187,7 +229,7 @@ impl Body for RelayedBody {
             }
             RelayedBody::Observed(observed) => observed.size_hint(),
             // Known when it has passed.
-            RelayedBody::Rewritten(_) => SizeHint::default(),
+            RelayedBody::Rewritten(_) | RelayedBody::Kept(_) => SizeHint::default(),
         }
     }
 }

@@ -55,7 +55,7 @@ impl Share {
     }
 
     /// Whether so much more may be held.
-    fn grow(&self, more: usize, (one, all): (usize, usize)) -> bool {
+    pub(crate) fn grow(&self, more: usize, (one, all): (usize, usize)) -> bool {
         self.bytes.set(self.bytes.get() + more);
         self.together.set(self.together.get() + more);
         self.bytes.get() <= one && self.together.get() <= all

@@ -8,7 +8,9 @@ pub(crate) mod body;
 mod forwarded;
 pub(crate) mod hang_up;
 mod headers;
+mod hold;
 pub(crate) mod include_usage;
+mod kept;
 pub(crate) mod pulse;
 pub(crate) mod request;
 mod rewritten;
@@ -23,12 +25,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, Request, Response, Version};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, Request, Response, Version};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use outrigger_ledger::{CallId, CallStart, End, Mode as Way, is_stream};
-use outrigger_providers::{Recognised, Service, services};
-use outrigger_rules::{Mode, Policy};
+use outrigger_providers::include_usage::UsageStrip;
+use outrigger_providers::{Dialect, Recognised, Service, services};
+use outrigger_rules::{Mode, Policy, Rule};
+use tokio::time::Instant;
 
 use crate::clock::CallClock;
 use crate::exchange::after_flush::AfterFlush;
@@ -36,6 +41,7 @@ use crate::exchange::body::{Ahead, ObservedBody, RelayedBody};
 use crate::exchange::forwarded::ForwardedBody;
 use crate::exchange::hang_up::HangUps;
 use crate::exchange::include_usage::{Answered, Asked, IncludeUsage};
+use crate::exchange::kept::{KeptBody, Stream};
 use crate::exchange::pulse::Pulses;
 use crate::exchange::request::{Binding, Misrouted, Route, outgoing};
 use crate::exchange::rewritten::RewrittenBody;
@@ -184,7 +190,7 @@ async fn forward(
         shared.include_usage.prepare(&route, &recognised, head, body, watch.as_ref(), &request_sent).await;
     let protocol = connection.protocol;
     match ask(connection, &route, protocol, request, asked, watch.as_ref(), request_sent).await {
-        Ok(came) => relay(connection, route.service, watch, came),
+        Ok(came) => relay(connection, route.service, watch, came, None),
         Err(error) => unreached(&recognised, watch, error),
     }
 }
@@ -202,8 +208,20 @@ fn unreached(recognised: &Recognised, watch: Option<Rc<Watch>>, error: DialError
 /// What came back of a request.
 struct Came {
     sent: Sent<ForwardedBody>,
-    answered: Answered,
+    /// What was read of its body.
+    ahead: Ahead,
+    /// What takes the usage out that the app did not ask for.
+    strip: Option<Box<UsageStrip>>,
     request_sent: Rc<Cell<bool>>,
+}
+
+/// The rule that a stream is kept to, and when the call began.
+#[derive(Clone, Copy)]
+struct Keeper<'a> {
+    rule: &'a Rule,
+    begun: Instant,
+    /// The app's format.
+    dialect: &'static dyn Dialect,
 }
 
 /// The answer on its way to the app.
@@ -212,9 +230,10 @@ fn relay(
     service: &'static Service,
     watch: Option<Rc<Watch>>,
     came: Came,
+    keeper: Option<Keeper<'_>>,
 ) -> Response<RelayedBody> {
     let shared = &connection.shared;
-    let Came { sent, answered, request_sent } = came;
+    let Came { sent, ahead, strip, request_sent } = came;
     let (mut head, inner) = sent.response.into_parts();
     if let Some(watch) = &watch {
         watch.show(|call| {
@@ -228,19 +247,14 @@ fn relay(
         Protocol::H1 => Version::HTTP_11,
         Protocol::H2 => Version::HTTP_2,
     };
-    let (ahead, strip) = match answered {
-        Answered::Stream(strip) => (Ahead::new(), Some(strip)),
-        Answered::Otherwise(ahead) => (ahead, None),
-    };
     let billed_to_the_end = watch.is_some()
         && service.bills_after_hang_up
         && shared.hang_ups.drains()
         && head.status.is_success();
     let hang_ups = billed_to_the_end.then(|| Rc::clone(&shared.hang_ups));
-    let pulse = watch
-        .as_ref()
-        .filter(|_| head.status.is_success() && is_stream(&head.headers))
-        .map(|watch| shared.pulses.follow(watch.id, service.id));
+    let streams = head.status.is_success() && is_stream(&head.headers);
+    let keeper = keeper.filter(|_| streams);
+    let pulse = watch.as_ref().filter(|_| streams).map(|watch| shared.pulses.follow(watch.id, service.id));
     let body = ObservedBody {
         pulse,
         ahead,
@@ -251,10 +265,20 @@ fn relay(
         client: Rc::clone(&shared.client),
         request_sent,
         hang_ups,
+        is_kept: keeper.is_some(),
+        is_truncated: false,
     };
-    let body = match strip {
-        Some(strip) => RelayedBody::Rewritten(Box::new(RewrittenBody::new(body, strip))),
-        None => RelayedBody::Observed(Box::new(body)),
+    let stream = match strip {
+        Some(strip) => Stream::Rewritten(Box::new(RewrittenBody::new(body, strip))),
+        None => Stream::Observed(Box::new(body)),
+    };
+    let body = match (keeper, stream) {
+        (Some(Keeper { rule, begun, dialect }), stream) => {
+            let told_in = is_event_stream(&head.headers).then_some(dialect);
+            RelayedBody::Kept(Box::new(KeptBody::new(stream, told_in, rule, begun)))
+        }
+        (None, Stream::Observed(body)) => RelayedBody::Observed(body),
+        (None, Stream::Rewritten(body)) => RelayedBody::Rewritten(body),
     };
     Response::from_parts(head, body)
 }
@@ -266,7 +290,7 @@ async fn send(
     request: Request<ForwardedBody>,
 ) -> Result<Sent<ForwardedBody>, DialError> {
     let client = &connection.shared.client;
-    client.send(&route.target, route.original, protocol, &connection.own_h2, request).await
+    client.send(&route.target, (route.original, route.connect), protocol, &connection.own_h2, request).await
 }
 
 /// Sends a request. One that was made to ask for the usage is sent once more as the app sent it, if that is refused.
@@ -282,12 +306,16 @@ async fn ask(
     match asked {
         None => {
             let sent = send(connection, route, protocol, request).await?;
-            Ok(Came { sent, answered: Answered::Otherwise(Ahead::new()), request_sent })
+            Ok(Came { sent, ahead: Ahead::new(), strip: None, request_sent })
         }
         Some(asked) => {
             let asking = ask_for_usage(connection, route, protocol, request, asked, watch, &request_sent);
             let (sent, answered) = Box::pin(asking).await?;
-            Ok(Came { sent, answered, request_sent })
+            let (ahead, strip) = match answered {
+                Answered::Stream(strip) => (Ahead::new(), Some(strip)),
+                Answered::Otherwise(ahead) => (ahead, None),
+            };
+            Ok(Came { sent, ahead, strip, request_sent })
         }
     }
 }
@@ -321,6 +349,12 @@ async fn ask_for_usage(
     let sent = send(connection, route, protocol, asked.without(request_sent)).await?;
     shared.include_usage.fared(&host, sent.response.status(), watch);
     Ok((sent, Answered::Otherwise(Ahead::new())))
+}
+
+/// Whether an answer comes as server-sent events.
+fn is_event_stream(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    kind.get(..17).is_some_and(|start| start.eq_ignore_ascii_case(b"text/event-stream"))
 }
 
 /// A watch over the call that a request is.

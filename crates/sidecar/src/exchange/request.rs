@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::time::Duration;
 
 use http::header::HOST;
 use http::uri::{Authority, PathAndQuery, Scheme};
@@ -28,6 +29,8 @@ pub(crate) struct Route {
     pub(crate) service: &'static Service,
     pub(crate) target: Target,
     pub(crate) original: Option<SocketAddr>,
+    /// How long a rule gives a connection to stand.
+    pub(crate) connect: Option<Duration>,
     pub(crate) path_and_query: PathAndQuery,
 }
 
@@ -56,7 +59,13 @@ impl Binding {
         match self {
             Binding::Named { service, target, original } => {
                 if authority.as_ref().is_some_and(|named| names(named, target)) {
-                    Ok(Route { service, target: target.clone(), original: *original, path_and_query: path })
+                    Ok(Route {
+                        service,
+                        target: target.clone(),
+                        original: *original,
+                        connect: None,
+                        path_and_query: path,
+                    })
                 } else {
                     Err(Misrouted {
                         service: Some(service),
@@ -110,6 +119,7 @@ fn base_url_route(port: u16, authority: Option<&Authority>, path: &PathAndQuery)
         service,
         target: Target { host: Rc::from(service.hosts[0]), port: 443 },
         original: None,
+        connect: None,
         path_and_query: rest.parse().map_err(|_| unknown())?,
     })
 }

@@ -57,6 +57,11 @@ impl RewrittenBody {
         self.strip.finish()
     }
 
+    /// The body that is rewritten.
+    pub(crate) const fn observed(&mut self) -> &mut ObservedBody {
+        &mut self.observed
+    }
+
     pub(crate) fn is_end_stream(&self) -> bool {
         self.then.is_none() && (self.ended || self.strip.is_empty() && self.observed.is_end_stream())
     }

@@ -17,12 +17,13 @@ use crate::exchange::body::RelayedBody;
 use crate::exchange::forwarded::HeldBody;
 use crate::exchange::request::Route;
 use crate::exchange::watch::Watch;
-use crate::exchange::{Came, Connection, answer, relay, unreached};
+use crate::exchange::{Came, Connection, Keeper, answer, relay, unreached};
 use crate::failover::decide::{Failed, Next, Standing, decide, is_of_the_place};
 use crate::failover::patience::Patience;
 use crate::failover::plan::{self, Asked, Known};
 use crate::failover::{Admitted, Place};
 use crate::tls::accept::Protocol;
+use crate::upstream::DialError;
 
 /// Keeps SDKs from trying again what has been tried to the end.
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
@@ -60,7 +61,7 @@ pub(super) struct Run<'a> {
     /// How the last attempt failed.
     failed: Option<FailureClass>,
     /// What the app can be given of the last one where it addressed the call.
-    kept: Option<What>,
+    kept: Option<(What, FailureClass)>,
 }
 
 /// Where an attempt goes.
@@ -215,7 +216,7 @@ impl<'a> Run<'a> {
             call.attempt_over(status, Some(failed.class), self.watch.clock.now());
         });
         if matches!(turn, Turn::Addressed) {
-            self.kept = Some(what);
+            self.kept = Some((what, failed.class));
         }
         Tried::Failed(failed)
     }
@@ -353,7 +354,8 @@ impl<'a> Run<'a> {
                 target.provider
             }
         };
-        let mut response = relay(self.connection, service, Some(Rc::clone(self.watch)), *came);
+        let mut response =
+            relay(self.connection, service, Some(Rc::clone(self.watch)), *came, Some(self.keeper()));
         if self.attempts > 1 || matches!(turn, Turn::Backup(_)) {
             self.tell(turn, response.headers_mut());
         }
@@ -366,7 +368,13 @@ impl<'a> Run<'a> {
         let again = self.attempts > 1;
         let (watch, recognised) = (Rc::clone(self.watch), self.wanted.recognised);
         let mut response = match self.kept.take() {
-            Some(What::Answer(came)) if again && is_page(came.sent.response.headers()) => {
+            // Nothing of it has been shown, so the app is told with a status that it knows as an error.
+            Some((What::Answer(came), class)) if again && came.sent.response.status().is_success() => {
+                let host = &self.wanted.route.target.host;
+                let text = format!("{host} began to answer and failed before the first content");
+                unreached(recognised, Some(watch), DialError { class, text })
+            }
+            Some((What::Answer(came), _)) if again && is_page(came.sent.response.headers()) => {
                 let (status, headers) = (came.sent.response.status(), came.sent.response.headers());
                 watch.show(|call| call.response_head(status, headers, watch.clock.now()));
                 watch.finish(End::Complete);
@@ -374,8 +382,10 @@ impl<'a> Run<'a> {
                 let text = format!("{host} answered {status} with a page that is no answer of its API");
                 answer::error(recognised.dialect, status, FailureClass::Edge, &text)
             }
-            Some(What::Answer(came)) => relay(self.connection, self.wanted.route.service, Some(watch), *came),
-            Some(What::Nothing(error)) => unreached(recognised, Some(watch), error),
+            Some((What::Answer(came), _)) => {
+                relay(self.connection, self.wanted.route.service, Some(watch), *came, Some(self.keeper()))
+            }
+            Some((What::Nothing(error), _)) => unreached(recognised, Some(watch), error),
             None => answer::error(recognised.dialect, 502, FailureClass::Other, "no place was asked"),
         };
         if again {
@@ -384,6 +394,10 @@ impl<'a> Run<'a> {
             self.tell(&Turn::Addressed, response.headers_mut());
         }
         response
+    }
+
+    fn keeper(&self) -> Keeper<'_> {
+        Keeper { rule: self.rule, begun: self.begun, dialect: self.wanted.recognised.dialect }
     }
 
     /// Headers of our own: who answered, and how many were asked.

@@ -93,6 +93,8 @@ pub(crate) async fn forward(
         client: Rc::clone(client),
         request_sent: sent,
         hang_ups: None,
+        is_kept: false,
+        is_truncated: false,
     };
     Response::from_parts(head, RelayedBody::Observed(Box::new(body)))
 }

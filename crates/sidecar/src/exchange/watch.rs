@@ -206,14 +206,22 @@ impl Watch {
         self.records.ending.get()
     }
 
-    /// Makes the record and hands it over; further ends are ignored.
-    pub(crate) fn finish(&self, end: End) {
-        let Some(call) = self.call.borrow_mut().take() else { return };
+    /// Makes the record and hands it over; further ends are ignored. Whether the app has only a part of an
+    /// answer.
+    pub(crate) fn finish(&self, end: End) -> bool {
+        let Some(call) = self.call.borrow_mut().take() else { return false };
         let at = self.clock.now();
         // The ledger guards what it asks; this is for what it does itself.
         match catch_unwind(AssertUnwindSafe(|| call.finish(end, at, &self.records.book))) {
-            Ok(record) => self.records.take(record),
-            Err(_) => self.records.lose(),
+            Ok(record) => {
+                let is_truncated = record.is_truncated();
+                self.records.take(record);
+                is_truncated
+            }
+            Err(_) => {
+                self.records.lose();
+                false
+            }
         }
     }
 }

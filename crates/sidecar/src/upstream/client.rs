@@ -177,25 +177,26 @@ impl<B: RequestBody> Client<B> {
         }
     }
 
-    /// Sends one request and waits for the response's head.
+    /// Sends one request and waits for the response's head. `way` is where the app itself was going, and how long a connection may
+    /// take to stand.
     pub(crate) async fn send(
         &self,
         target: &Target,
-        original: Option<SocketAddr>,
+        way: (Option<SocketAddr>, Option<Duration>),
         protocol: Protocol,
         own: &OwnH2<B>,
         request: Request<B>,
     ) -> Result<Sent<B>, DialError> {
         match protocol {
-            Protocol::H1 => self.send_h1(target, original, request).await,
-            Protocol::H2 => self.send_h2(target, original, own, request).await,
+            Protocol::H1 => self.send_h1(target, way, request).await,
+            Protocol::H2 => self.send_h2(target, way, own, request).await,
         }
     }
 
     async fn send_h1(
         &self,
         target: &Target,
-        original: Option<SocketAddr>,
+        (original, within): (Option<SocketAddr>, Option<Duration>),
         mut request: Request<B>,
     ) -> Result<Sent<B>, DialError> {
         loop {
@@ -203,7 +204,8 @@ impl<B: RequestBody> Client<B> {
                 Some(idle) => (idle.sender, idle.peer, false),
                 None => {
                     // Boxed: a request on a kept connection need not carry the state of a handshake.
-                    let (tls, peer, _) = Box::pin(self.open(target, original, Offer::H1)).await?;
+                    let opening = Box::pin(self.open(target, original, Offer::H1));
+                    let (tls, peer, _) = stands(within, target, opening).await?;
                     (self.start_h1(tls).await.map_err(|error| broken(target, &error))?, peer, true)
                 }
             };
@@ -232,7 +234,7 @@ impl<B: RequestBody> Client<B> {
     async fn send_h2(
         &self,
         target: &Target,
-        original: Option<SocketAddr>,
+        (original, within): (Option<SocketAddr>, Option<Duration>),
         own: &OwnH2<B>,
         mut request: Request<B>,
     ) -> Result<Sent<B>, DialError> {
@@ -243,7 +245,7 @@ impl<B: RequestBody> Client<B> {
                 Some(idle) => Ok((idle.sender, idle.peer)),
                 None => {
                     fresh = true;
-                    Box::pin(self.open_h2(target, original)).await
+                    stands(within, target, Box::pin(self.open_h2(target, original))).await
                 }
             });
             let (mut sender, peer) = match opened.await {
@@ -370,6 +372,19 @@ impl UpgradedUpstream {
     pub(crate) async fn raw(self) -> Option<(Tls, bytes::Bytes)> {
         self.0.await.ok()
     }
+}
+
+/// A connection, if it stands in time.
+async fn stands<T>(
+    within: Option<Duration>,
+    target: &Target,
+    opening: impl Future<Output = Result<T, DialError>>,
+) -> Result<T, DialError> {
+    let Some(within) = within else { return opening.await };
+    tokio::time::timeout(within, opening).await.unwrap_or_else(|_| {
+        let text = format!("no connection to {target} stood within the {within:?} that the rule gives it");
+        Err(DialError { class: FailureClass::Timeout, text })
+    })
 }
 
 fn h1_builder() -> http1::Builder {

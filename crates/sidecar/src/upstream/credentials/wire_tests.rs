@@ -99,7 +99,8 @@ impl Bench {
         let place = Place { host: (*target.host).into(), port: 443 };
         let body = Full::new(body).map_err((|never| match never {}) as fn(Infallible) -> hyper::Error);
         let own = OwnH2::default();
-        let sent = self.client.send(&place, None, protocol, &own, Request::from_parts(head, body)).await?;
+        let sent =
+            self.client.send(&place, (None, None), protocol, &own, Request::from_parts(head, body)).await?;
         Ok(sent.response.status().as_u16())
     }
 }

@@ -1,0 +1,225 @@
+//! A streamed answer to a call that a rule decides: its deadlines are kept, and what was cut never looks complete. Per frame: four
+//! bytes are copied, and where the next one is waited for the clock is read; the timer is set anew only when it rings.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::Frame;
+use outrigger_providers::canonical::Asked;
+use outrigger_providers::{Dialect, FailureClass, OwnError};
+use outrigger_rules::Rule;
+use tokio::time::{Instant, Sleep};
+
+use crate::exchange::body::{Broken, ObservedBody};
+use crate::exchange::rewritten::RewrittenBody;
+
+/// The stream, as it would pass without a rule.
+pub(crate) enum Stream {
+    Observed(Box<ObservedBody>),
+    Rewritten(Box<RewrittenBody>),
+}
+
+/// A stream that is kept to its rule.
+pub(crate) struct KeptBody {
+    stream: Stream,
+    /// The format in which the app is told that it broke off; `None` where it can only be reset.
+    told_in: Option<&'static dyn Dialect>,
+    rule: Box<str>,
+    between: Option<Duration>,
+    total: Option<(Instant, Duration)>,
+    /// Since when the next frame is waited for, while it is.
+    since: Instant,
+    is_waiting: bool,
+    alarm: Option<Pin<Box<Sleep>>>,
+    /// The last bytes that the app has.
+    tail: [u8; 4],
+    ended: Ended,
+}
+
+/// How far the end has come.
+enum Ended {
+    No,
+    /// The app has been told; the body ends in order.
+    Told,
+    Over,
+}
+
+impl KeptBody {
+    /// A stream in the app's format, which began at `begun`.
+    pub(crate) fn new(
+        stream: Stream,
+        told_in: Option<&'static dyn Dialect>,
+        rule: &Rule,
+        begun: Instant,
+    ) -> KeptBody {
+        let now = Instant::now();
+        let between = rule.deadlines.between_tokens.acting();
+        let total = rule.deadlines.total.acting().map(|total| (begun + total, total));
+        let mut kept = KeptBody {
+            stream,
+            told_in,
+            rule: (&*rule.name).into(),
+            between,
+            total,
+            since: now,
+            is_waiting: true,
+            alarm: None,
+            // Nothing has been said, so nothing is in the middle.
+            tail: *b"\r\n\r\n",
+            ended: Ended::No,
+        };
+        kept.alarm = kept.next().map(|(at, ..)| Box::pin(tokio::time::sleep_until(at)));
+        kept
+    }
+
+    /// The deadline that passes next, with its key and length.
+    fn next(&self) -> Option<(Instant, &'static str, Duration)> {
+        let between = self.between.map(|between| (self.since + between, "betweenTokens", between));
+        let total = self.total.map(|(at, total)| (at, "total", total));
+        between.into_iter().chain(total).min()
+    }
+
+    pub(crate) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        match self.ended {
+            Ended::No => {}
+            Ended::Told => {
+                self.ended = Ended::Over;
+                return Poll::Ready(None);
+            }
+            Ended::Over => return Poll::Ready(None),
+        }
+        let polled = match &mut self.stream {
+            Stream::Observed(observed) => observed.poll_frame(cx),
+            Stream::Rewritten(rewritten) => rewritten.poll_frame(cx),
+        };
+        match polled {
+            Poll::Ready(Some(Ok(frame))) => {
+                self.is_waiting = false;
+                if let Some(bytes) = frame.data_ref() {
+                    self.note(bytes);
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(Some(Err(_))) => {
+                self.break_off(FailureClass::StreamCut, "the provider's answer broke off before its end")
+            }
+            Poll::Ready(None) if self.observed().is_truncated => {
+                self.break_off(FailureClass::StreamCut, "the provider's answer ended before it was complete")
+            }
+            Poll::Ready(None) => {
+                self.ended = Ended::Over;
+                Poll::Ready(None)
+            }
+            Poll::Pending => {
+                // An app that reads slowly is not the provider's silence.
+                if !self.is_waiting {
+                    (self.is_waiting, self.since) = (true, Instant::now());
+                }
+                self.poll_alarm(cx)
+            }
+        }
+    }
+
+    fn poll_alarm(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        loop {
+            let Some((at, part, after)) = self.next() else { return Poll::Pending };
+            let Some(alarm) = &mut self.alarm else { return Poll::Pending };
+            if alarm.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            // It was set before the last frames came.
+            if Instant::now() < at {
+                alarm.as_mut().reset(at);
+                continue;
+            }
+            let text = format!(
+                "the answer took longer than the {part} of {after:?} that the rule `{}` allows",
+                self.rule
+            );
+            self.observed().fail(FailureClass::Timeout, &text);
+            return self.break_off(FailureClass::Timeout, &text);
+        }
+    }
+
+    /// Ends the stream so that no app takes it for complete: by an error in its format, or where it stands in the middle of an
+    /// event by breaking the connection.
+    fn break_off(&mut self, class: FailureClass, text: &str) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        let told = self
+            .told_in
+            .filter(|_| is_between_events(self.tail))
+            .and_then(|dialect| error(dialect, class, text));
+        match told {
+            Some(bytes) => {
+                self.ended = Ended::Told;
+                Poll::Ready(Some(Ok(Frame::data(bytes))))
+            }
+            None => {
+                self.ended = Ended::Over;
+                Poll::Ready(Some(Err(Broken::Ours)))
+            }
+        }
+    }
+
+    fn note(&mut self, bytes: &[u8]) {
+        let kept = bytes.len().min(self.tail.len());
+        self.tail.copy_within(kept.., 0);
+        let at = self.tail.len() - kept;
+        self.tail[at..].copy_from_slice(&bytes[bytes.len() - kept..]);
+    }
+
+    fn observed(&mut self) -> &mut ObservedBody {
+        match &mut self.stream {
+            Stream::Observed(observed) => observed,
+            Stream::Rewritten(rewritten) => rewritten.observed(),
+        }
+    }
+
+    pub(crate) const fn is_end_stream(&self) -> bool {
+        matches!(self.ended, Ended::Over)
+    }
+}
+
+/// Whether an event of a stream of server-sent events is over where it ends so.
+fn is_between_events(tail: [u8; 4]) -> bool {
+    tail == *b"\r\n\r\n" || matches!(tail, [.., b'\n', b'\n'] | [.., b'\r', b'\r'])
+}
+
+/// An error as a format tells it in the middle of a stream.
+fn error(dialect: &'static dyn Dialect, class: FailureClass, text: &str) -> Option<Bytes> {
+    let mut writer = dialect.answers()?.stream(&Asked::default());
+    let message = format!("outrigger: {text}");
+    let mut bytes = Vec::new();
+    writer.fail(&OwnError { status: dialect.error_status(class), class, message: &message }, &mut bytes);
+    Some(bytes.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_end_at_a_blank_line_however_it_is_written() {
+        for (tail, between) in [
+            (*b"}\n\n\n", true),
+            (*b"x}\n\n", true),
+            (*b"\r\n\r\n", true),
+            (*b"x}\r\r", true),
+            (*b"x}\r\n", false),
+            (*b"{\"a\"", false),
+            (*b"\n\n{\n", false),
+        ] {
+            assert_eq!(is_between_events(tail), between, "{tail:?}");
+        }
+    }
+
+    #[test]
+    fn every_streamed_format_has_words_for_its_end() {
+        for dialect in outrigger_providers::dialects::ALL {
+            let Some(told) = error(dialect, FailureClass::StreamCut, "it broke off") else { continue };
+            let text = String::from_utf8_lossy(&told);
+            assert!(text.contains("outrigger: it broke off"), "{}: {text}", dialect.name());
+        }
+    }
+}

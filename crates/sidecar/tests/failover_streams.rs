@@ -1,0 +1,277 @@
+//! Streams that a rule decides, over real sockets: moved before their first content without the app seeing it, never taken for
+//! complete when they were cut, ended by their deadlines; one sidecar and one server of the test's own that stands for two hosts.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
+
+#[path = "support/scene.rs"]
+mod scene;
+mod support;
+
+use std::time::Duration;
+
+use http::{Request, StatusCode};
+use http_body_util::{BodyExt, Full};
+use outrigger_ledger::{CallRecord, Outcome};
+use outrigger_providers::FailureClass;
+use outrigger_sidecar::Settings;
+
+use scene::{BACKUP, Ending, PATH, Says, Scene};
+use support::{EU, HOST, within};
+
+const STREAM: &str =
+    r#"{"model":"gpt-5.1","stream":true,"stream_options":{"include_usage":true},"messages":[]}"#;
+const ROLE: &str = "data: {\"id\":\"c\",\"model\":\"gpt-5.1\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"},\"finish_reason\":null}]}\n\n";
+const EBB: &str = "data: {\"id\":\"c\",\"model\":\"gpt-5.1\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Ebb\"},\"finish_reason\":null}]}\n\n";
+const FINISH: &str = "data: {\"id\":\"c\",\"model\":\"gpt-5.1\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
+const USAGE: &str = "data: {\"id\":\"c\",\"model\":\"gpt-5.1\",\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":3,\"total_tokens\":12}}\n\n";
+const DONE: &str = "data: [DONE]\n\n";
+const WHOLE: [&str; 6] = [ROLE, EBB, EBB, FINISH, USAGE, DONE];
+
+const MOVED: &str = "rules:\n  - { name: chat, match: {}, failover: { to: [eu] } }\n";
+
+fn stream(pieces: &[&str], ending: Ending) -> Says {
+    Says::Stream(pieces.iter().map(|piece| (*piece).to_owned()).collect(), ending)
+}
+
+/// What the app has of a stream, and whether it ended in order.
+struct Got {
+    status: StatusCode,
+    text: String,
+    in_order: bool,
+}
+
+async fn call(scene: &Scene) -> Got {
+    let mut sender = scene.bench.h1(HOST).await;
+    let request = Request::post(PATH)
+        .header("host", HOST)
+        .header("authorization", "Bearer sk-of-the-app")
+        .body(Full::<bytes::Bytes>::from(STREAM))
+        .unwrap();
+    let response = within(sender.send_request(request)).await.unwrap();
+    let status = response.status();
+    let mut body = response.into_body();
+    let (mut text, mut in_order) = (String::new(), true);
+    while let Some(frame) = within(body.frame()).await {
+        match frame {
+            Ok(frame) => text.push_str(std::str::from_utf8(frame.data_ref().unwrap()).unwrap()),
+            Err(_) => {
+                in_order = false;
+                break;
+            }
+        }
+        // What is to break waits until the app has all that comes before.
+        scene.goes_on(&text);
+    }
+    Got { status, text, in_order }
+}
+
+fn classes(record: &CallRecord) -> Vec<Option<FailureClass>> {
+    record.attempts.iter().map(|attempt| attempt.class).collect()
+}
+
+#[tokio::test]
+async fn a_stream_that_fails_before_its_first_content_is_moved_and_the_app_sees_one_whole_stream() {
+    let refusal =
+        "data: {\"error\":{\"message\":\"no\",\"type\":\"server_error\",\"code\":\"server_error\"}}\n\n";
+    let document = |body: &str| Says::Status(200, &[], body.to_owned());
+    let page = Says::Status(200, &[("content-type", "text/html")], "<html>".to_owned());
+    for (what, says, class) in [
+        ("nothing at all", stream(&[], Ending::Clean), FailureClass::StreamCut),
+        ("only its role", stream(&[ROLE], Ending::Clean), FailureClass::StreamCut),
+        ("a break", stream(&[": ping\n\n", ROLE], Ending::Broken), FailureClass::StreamCut),
+        ("an error as its first event", stream(&[refusal], Ending::Clean), FailureClass::ServerError),
+        ("an error as its second", stream(&[ROLE, refusal], Ending::Clean), FailureClass::ServerError),
+        (
+            "content and an error at once",
+            stream(&[&format!("{EBB}{refusal}")], Ending::Clean),
+            FailureClass::ServerError,
+        ),
+        ("no JSON", stream(&["data: {\"id\":\n\n"], Ending::Clean), FailureClass::Malformed),
+        (
+            "an error in a document",
+            document(r#"{"error":{"code":"server_error","message":"no"}}"#),
+            FailureClass::ServerError,
+        ),
+        ("a page", page, FailureClass::Edge),
+    ] {
+        let scene = Scene::new(MOVED).await;
+        scene.says(HOST, [says]);
+        scene.says(EU, [stream(&WHOLE, Ending::Clean)]);
+        let got = call(&scene).await;
+        assert_eq!((got.status, got.text, got.in_order), (StatusCode::OK, WHOLE.concat(), true), "{what}");
+        let records = scene.end().await;
+        assert_eq!(classes(&records[0]), [Some(class), None], "{what}");
+        assert_eq!(
+            (records[0].outcome, records[0].attempts[0].status),
+            (Outcome::Answered, Some(200)),
+            "{what}"
+        );
+        assert!(records[0].times.first_content.is_some());
+    }
+}
+
+#[tokio::test]
+async fn where_all_fail_before_content_the_app_gets_a_real_error() {
+    let scene = Scene::new(MOVED).await;
+    scene.says(HOST, [stream(&[ROLE], Ending::Clean)]);
+    scene.says(EU, [stream(&[ROLE], Ending::Clean)]);
+    let got = call(&scene).await;
+    assert_eq!((got.status, got.in_order), (StatusCode::BAD_GATEWAY, true));
+    assert!(
+        got.text.starts_with(r#"{"error":{"#) && got.text.contains("failed before the first content"),
+        "{}",
+        got.text
+    );
+}
+
+#[tokio::test]
+async fn what_was_cut_after_its_first_content_never_looks_complete() {
+    // Cut in order behind every event, and in the middle of every one.
+    for at in 2..WHOLE.len() {
+        let whole = [&WHOLE[..at], &[]].concat();
+        let half = &WHOLE[at][..20.min(WHOLE[at].len() - 3)];
+        let halved = [&WHOLE[..at], &[half]].concat();
+        for (pieces, is_half) in [(whole, false), (halved, true)] {
+            let scene = Scene::new(MOVED).await;
+            scene.says(HOST, [stream(&pieces, Ending::Clean)]);
+            let got = call(&scene).await;
+            let sent = pieces.concat();
+            assert!(got.text.starts_with(&sent), "{at}: {}", got.text);
+            let told = &got.text[sent.len()..];
+            if pieces.contains(&FINISH) && !is_half {
+                // By its format it is whole.
+                assert_eq!((told, got.in_order), ("", true), "{at}");
+            } else if is_half {
+                assert!(
+                    pieces.contains(&FINISH) || !got.in_order,
+                    "{at}: in the middle of an event only a break is certain"
+                );
+            } else {
+                assert!(told.starts_with("data: {\"error\":") && told.ends_with("\n\n"), "{at}: {told}");
+                assert!(
+                    told.contains("outrigger: the provider's answer ended before it was complete"),
+                    "{told}"
+                );
+            }
+            assert!(!got.text.contains("[DONE]") || pieces.contains(&DONE), "{at}");
+            assert_eq!(scene.asked(), (1, 0), "what was shown is not moved");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_break_after_content_is_told_in_the_apps_format() {
+    let scene = Scene::new(MOVED).await;
+    scene.says(HOST, [stream(&[ROLE, EBB], Ending::Broken)]);
+    let got = call(&scene).await;
+    let told = got.text.strip_prefix(&[ROLE, EBB].concat()).unwrap();
+    assert!(told.starts_with("data: {\"error\":") && told.contains("broke off before its end"), "{told}");
+    assert!(got.in_order);
+    let records = scene.end().await;
+    assert_eq!(
+        (records[0].outcome, classes(&records[0])),
+        (Outcome::Failed, vec![Some(FailureClass::StreamCut)])
+    );
+}
+
+#[tokio::test]
+async fn streams_keep_their_deadlines_where_a_rule_writes_them() {
+    let first =
+        "rules:\n  - { name: chat, match: {}, deadlines: { firstToken: 150ms }, failover: { to: [eu] } }\n";
+    let scene = Scene::new(first).await;
+    scene.says(HOST, [stream(&[ROLE], Ending::Silent)]);
+    scene.says(EU, [stream(&WHOLE, Ending::Clean)]);
+    assert_eq!(call(&scene).await.text, WHOLE.concat());
+    assert_eq!(classes(&scene.end().await[0]), [Some(FailureClass::Timeout), None]);
+
+    for (part, deadlines) in [("betweenTokens", "betweenTokens: 150ms"), ("total", "total: 300ms")] {
+        let scene = Scene::new(&first.replace("firstToken: 150ms", deadlines)).await;
+        scene.says(HOST, [stream(&[ROLE, EBB], Ending::Silent)]);
+        let got = call(&scene).await;
+        let told = got.text.strip_prefix(&[ROLE, EBB].concat()).unwrap().to_owned();
+        assert!(told.contains(&format!("the {part} of ")) && told.starts_with("data: {\"error\":"), "{told}");
+        let records = scene.end().await;
+        let cause = records[0].cause.as_ref().unwrap();
+        assert_eq!((cause.class, cause.status), (FailureClass::Timeout, Some(200)), "{part}");
+    }
+}
+
+#[tokio::test]
+async fn deadlines_that_only_report_cut_nothing() {
+    let report = "rules:\n  - { name: chat, match: {}, deadlines: { firstToken: 10ms, betweenTokens: 10ms, total: 20ms, onExceeded: report }, failover: { to: [eu] } }\n";
+    let scene = Scene::new(report).await;
+    scene.says(HOST, [stream(&[ROLE, EBB], Ending::Late(WHOLE[2..].concat()))]);
+    let got = call(&scene).await;
+    assert_eq!((got.text, got.in_order), (WHOLE.concat(), true));
+}
+
+#[tokio::test]
+async fn without_a_rule_that_acts_bytes_and_ends_are_the_providers() {
+    for (mode, rules) in [("observe", MOVED), ("act", "rules: []\n")] {
+        let document = format!("{BACKUP}{rules}").replace("mode: act", &format!("mode: {mode}"));
+        let scene = Scene::with(Settings::default(), &document).await;
+        for (pieces, ending, in_order) in [
+            (&[][..], Ending::Clean, true),
+            (&[ROLE, EBB][..], Ending::Clean, true),
+            (&[ROLE, EBB][..], Ending::Broken, false),
+        ] {
+            scene.says(HOST, [stream(pieces, ending)]);
+            let got = call(&scene).await;
+            assert_eq!((got.text, got.in_order), (pieces.concat(), in_order), "{mode}");
+        }
+        assert_eq!(scene.asked(), (3, 0));
+    }
+}
+
+#[tokio::test]
+async fn a_stream_keeps_the_rules_under_which_it_began() {
+    let scene = Scene::new(MOVED).await;
+    for mode in ["observe", "passthrough"] {
+        scene.says(HOST, [stream(&[ROLE, EBB], Ending::CleanWhenTold)]);
+        let mut sender = scene.bench.h1(HOST).await;
+        let request =
+            Request::post(PATH).header("host", HOST).body(Full::<bytes::Bytes>::from(STREAM)).unwrap();
+        let mut body = within(sender.send_request(request)).await.unwrap().into_body();
+        let mut text = String::new();
+        while !text.ends_with(EBB) {
+            let frame = within(body.frame()).await.unwrap().unwrap();
+            text.push_str(std::str::from_utf8(frame.data_ref().unwrap()).unwrap());
+        }
+        scene.rules(&format!("{BACKUP}{MOVED}").replace("mode: act", &format!("mode: {mode}"))).await;
+        scene.goes_on(&text);
+        let rest = within(body.collect()).await.unwrap().to_bytes();
+        assert!(rest.starts_with(b"data: {\"error\":"), "{mode}: {rest:?}");
+        if mode == "observe" {
+            scene.says(HOST, [stream(&[ROLE], Ending::Clean)]);
+            assert_eq!(call(&scene).await.text, ROLE, "the next call keeps the new ones");
+        }
+        scene.rules(&format!("{BACKUP}{MOVED}")).await;
+    }
+    assert_eq!(scene.asked().1, 0);
+}
+
+#[tokio::test]
+async fn an_answer_in_one_piece_that_breaks_off_is_asked_for_again() {
+    let scene =
+        Scene::new("rules:\n  - { name: chat, match: {}, retry: { backoff: { initial: 1ms } } }\n").await;
+    scene.says(HOST, [Says::Cut("{\"id\":".to_owned()), Says::Well]);
+    let (status, headers, body) = scene.call().await;
+    assert_eq!((status, body), (StatusCode::OK, scene::good(&"gpt-5.1".into())));
+    assert_eq!(headers["x-outrigger-attempts"], "2");
+    within(scene.bench.recorded(1)).await;
+    assert_eq!(classes(&scene.end().await[0]), [Some(FailureClass::StreamCut), None]);
+}
+
+#[tokio::test]
+async fn the_usage_that_the_app_did_not_ask_for_is_taken_out_of_a_backups_stream_too() {
+    let scene = Scene::new(MOVED).await;
+    scene.says(HOST, [stream(&[ROLE], Ending::Clean)]);
+    scene.says(EU, [stream(&WHOLE, Ending::Clean)]);
+    let unasked = STREAM.replace(r#""stream_options":{"include_usage":true},"#, "");
+    let (_, _, body) = scene.call_with(Request::post(PATH), unasked).await;
+    assert_eq!(body, WHOLE.concat().replace(USAGE, ""));
+    let asked = scene.got().into_iter().filter(|got| got.body.contains("include_usage")).count();
+    assert_eq!(asked, 2);
+    tokio::time::timeout(Duration::from_secs(60), scene.bench.recorded(1)).await.unwrap();
+    assert_eq!(scene.end().await[0].tokens.usage.total_prompt(), Some(9));
+}
