@@ -131,6 +131,8 @@ pub struct Captured {
     room: Arc<Room>,
     request: Body,
     response: Option<(Framed, Body)>,
+    /// What reads the answer.
+    answer_reader: &'static dyn Reader,
 }
 
 /// What was read of them.
@@ -146,7 +148,13 @@ pub struct Conversation {
 
 impl Captured {
     pub(crate) fn new(reader: &'static dyn Reader, headers: &HeaderMap, room: &Arc<Room>) -> Captured {
-        Captured { reader, room: Arc::clone(room), request: Body::new(headers), response: None }
+        Captured {
+            reader,
+            room: Arc::clone(room),
+            request: Body::new(headers),
+            response: None,
+            answer_reader: reader,
+        }
     }
 
     pub(crate) fn request_chunk(&mut self, bytes: &[u8]) {
@@ -158,7 +166,8 @@ impl Captured {
     }
 
     /// A response begins; what came of an earlier one is let go.
-    pub(crate) fn response_head(&mut self, headers: &HeaderMap) {
+    pub(crate) fn response_head(&mut self, headers: &HeaderMap, reader: Option<&'static dyn Reader>) {
+        self.answer_reader = reader.unwrap_or(self.reader);
         if let Some((_, earlier)) = &mut self.response {
             earlier.clear(&self.room);
         }
@@ -188,7 +197,7 @@ impl Captured {
         let Some((framed, body)) = &self.response else { return read };
         let whole = guarded(|| {
             let (bytes, whole) = body.decoded();
-            let read = answer_from(self.reader, *framed, &bytes);
+            let read = answer_from(self.answer_reader, *framed, &bytes);
             (read.answer, whole && read.fault.is_none())
         });
         match (body.lack, &whole) {

@@ -111,6 +111,7 @@ pub fn call_json(record: &CallRecord) -> Value {
             "requested_provider": routed.requested_provider,
             "serving": routed.serving,
             "passed_over": routed.passed_over,
+            "losses": routed.losses,
             "hindrance": routed.hindrance,
         })),
     });

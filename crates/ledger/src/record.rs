@@ -236,6 +236,8 @@ pub struct Routed {
     pub serving: u32,
     /// Backups that were left out, each with the reason in plain words.
     pub passed_over: Vec<String>,
+    /// What of the request was said less well, or left out, in the format of the backup that answered, or that was asked last.
+    pub losses: Vec<String>,
     /// Why the call could be neither tried again nor moved, whatever the rule says.
     pub hindrance: Option<&'static str>,
 }

@@ -205,6 +205,7 @@ pub(super) const ROUTE_BACKUP: &str = "outrigger.route.backup";
 /// Number of the attempt whose answer the app got.
 pub(super) const ROUTE_SERVING: &str = "outrigger.route.serving";
 pub(super) const ROUTE_PASSED_OVER: &str = "outrigger.route.passed_over";
+pub(super) const ROUTE_LOSSES: &str = "outrigger.route.losses";
 pub(super) const ROUTE_HINDRANCE: &str = "outrigger.route.hindrance";
 pub(super) const REQUESTED_PROVIDER: &str = "outrigger.route.requested_provider";
 pub(super) const REQUESTED_MODEL: &str = "outrigger.route.requested_model";

@@ -411,6 +411,9 @@ fn route(attributes: &mut Attributes<'_>, call: &CallRecord) {
     if !routed.passed_over.is_empty() {
         attributes.texts(keys::ROUTE_PASSED_OVER, routed.passed_over.iter().map(String::as_str));
     }
+    if !routed.losses.is_empty() {
+        attributes.texts(keys::ROUTE_LOSSES, routed.losses.iter().map(String::as_str));
+    }
     let Some(backup) = call.serving().and_then(|serving| serving.backup.as_deref()) else { return };
     attributes.text(keys::ROUTE_BACKUP, backup);
     attributes.text(keys::REQUESTED_PROVIDER, routed.requested_provider);

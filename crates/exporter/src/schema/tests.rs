@@ -301,6 +301,7 @@ fn attempts_are_plain_http_children() {
         r#"outrigger.route.rule = "chat""#,
         r#"outrigger.route.backup = "claude""#,
         "outrigger.route.serving = 3",
+        r#"outrigger.route.losses = ["seed: a seed (dropped)"]"#,
         r#"outrigger.route.passed_over = ["azure-eu: its breaker is open"]"#,
     ] {
         assert!(logical.contains(&line.to_owned()), "{line} in {logical:#?}");

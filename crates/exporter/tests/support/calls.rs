@@ -25,6 +25,7 @@ pub(crate) fn routed(serving: u32) -> Box<Routed> {
         requested_provider: "openai",
         serving,
         passed_over: vec!["azure-eu: its breaker is open".to_owned()],
+        losses: vec!["seed: a seed (dropped)".to_owned()],
         hindrance: None,
     })
 }

@@ -63,6 +63,7 @@ impl Call {
             requested_provider: self.about.service.id,
             serving: 1,
             passed_over: Vec::new(),
+            losses: Vec::new(),
             hindrance: None,
         }));
     }
@@ -78,6 +79,13 @@ impl Call {
     pub fn passed_over(&mut self, backup: &str, why: &str) {
         if let Some(routed) = &mut self.about.routed {
             routed.passed_over.push(format!("{backup}: {why}"));
+        }
+    }
+
+    /// What of the request is said less well where it is asked now.
+    pub fn says_less(&mut self, losses: Vec<String>) {
+        if let Some(routed) = &mut self.about.routed {
+            routed.losses = losses;
         }
     }
 

@@ -207,7 +207,8 @@ impl Call {
         };
         self.body.finish();
         if let Some(captured) = &mut self.captured {
-            captured.response_head(headers);
+            // A backup may answer in another format than the app asked in.
+            captured.response_head(headers, dialect.canonical());
         }
         self.response = Some(Response {
             head: Head::new(self.about.service, status, headers, at),

@@ -5,9 +5,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderName, USER_AGENT};
-use http::{HeaderMap, HeaderValue, Uri, Version, request};
+use http::{HeaderMap, HeaderValue, Method, Uri, Version, request};
 use http_body::Frame;
 use outrigger_ledger::{failure, is_stream, resets};
+use outrigger_providers::translate::Outgoing;
 use outrigger_providers::{Endpoint, FailureClass, Recognised, with_model};
 use outrigger_rules::{Deadline, Rule, Target};
 use tokio::time::Instant;
@@ -16,6 +17,7 @@ use crate::exchange::body::read_refusal;
 use crate::exchange::forwarded::HeldBody;
 use crate::exchange::hold::{Unfit, hold};
 use crate::exchange::request::Route;
+use crate::exchange::say::{self, Saying};
 use crate::exchange::watch::Watch;
 use crate::exchange::{Came, Connection, ask};
 use crate::failover::decide::Failed;
@@ -42,6 +44,8 @@ pub(super) struct Prepared {
     pub(super) recognised: Recognised,
     pub(super) head: request::Parts,
     pub(super) body: HeldBody,
+    /// How the answer is to be said, where the request is in another format than the app's.
+    pub(super) saying: Option<Saying>,
 }
 
 /// How an attempt failed, with what the app could be given of it.
@@ -66,23 +70,54 @@ pub(super) fn for_backup(
     head: &request::Parts,
     body: &HeldBody,
 ) -> Result<Prepared, &'static str> {
-    let address = "its address makes no request";
-    let path_and_query: http::uri::PathAndQuery = endpoint.path_and_query.parse().map_err(|_| address)?;
     let mut headers = HeaderMap::new();
     for name in &TAKEN_ALONG {
         for value in head.headers.get_all(name) {
             headers.append(name.clone(), value.clone());
         }
     }
-    headers.insert(HOST, HeaderValue::from_str(&target.host).map_err(|_| address)?);
     let mut body = body.clone().measured();
     if let Some(model) = &endpoint.model {
         let bytes = body.bytes();
         let (out, within) = with_model(&bytes, model).ok_or("another model cannot be named in its body")?;
         body = body.with([bytes.slice(..out.start), within.into(), bytes.slice(out.end..)]);
     }
+    addressed(target, &endpoint.path_and_query, (head.method.clone(), headers), body, None)
+}
+
+/// The request as it was said in the backup's format, but for what pays for it.
+pub(super) fn in_other_words(
+    target: &Target,
+    said: Outgoing,
+    saying: Option<Saying>,
+    head: &request::Parts,
+    body: &HeldBody,
+) -> Result<Prepared, &'static str> {
+    let mut headers = said.headers;
+    if saying.is_none() {
+        for name in &TAKEN_ALONG {
+            if let Some(value) = head.headers.get(name) {
+                headers.insert(name.clone(), value.clone());
+            }
+        }
+    }
+    let body = body.with([said.body]).measured();
+    addressed(target, &said.path, (head.method.clone(), headers), body, saying)
+}
+
+/// A request to a backup's own host.
+fn addressed(
+    target: &Target,
+    path_and_query: &str,
+    (method, mut headers): (Method, HeaderMap),
+    body: HeldBody,
+    saying: Option<Saying>,
+) -> Result<Prepared, &'static str> {
+    let address = "its address makes no request";
+    let path_and_query: http::uri::PathAndQuery = path_and_query.parse().map_err(|_| address)?;
+    headers.insert(HOST, HeaderValue::from_str(&target.host).map_err(|_| address)?);
     let mut new = http::Request::new(()).into_parts().0;
-    new.method = head.method.clone();
+    new.method = method;
     new.uri = Uri::from(path_and_query.clone());
     new.version = Version::HTTP_11;
     new.headers = headers;
@@ -94,7 +129,7 @@ pub(super) fn for_backup(
         connect: None,
         path_and_query,
     };
-    Ok(Prepared { route, protocol: Protocol::H1, recognised, head: new, body })
+    Ok(Prepared { route, protocol: Protocol::H1, recognised, head: new, body, saying })
 }
 
 /// Sends a request and waits for an answer that may be shown, no longer than the rule allows.
@@ -105,18 +140,18 @@ pub(super) async fn send(
     prepared: Prepared,
     watch: &Rc<Watch>,
 ) -> Result<Came, Box<Failure>> {
-    let Prepared { mut route, protocol, recognised, head, body } = prepared;
+    let Prepared { mut route, protocol, recognised, head, body, saying } = prepared;
     route.connect = rule.deadlines.connect.acting();
     let began = Instant::now();
     let request_sent = Rc::default();
-    let (request, asked) = connection.shared.include_usage.prepare_held(
-        &route,
-        &recognised,
-        head,
-        body,
-        Some(watch),
-        &request_sent,
-    );
+    let (request, asked) = match &saying {
+        // Said anew it asks for the usage itself.
+        Some(_) => (http::Request::from_parts(head, body.forwarded(Rc::clone(&request_sent))), None),
+        None => {
+            let usage = &connection.shared.include_usage;
+            usage.prepare_held(&route, &recognised, head, body, Some(watch), &request_sent)
+        }
+    };
     let asking = Box::pin(ask(connection, &route, protocol, request, asked, Some(watch), request_sent));
     let late = |(_, part, after): Passing| {
         let text = format!(
@@ -143,7 +178,13 @@ pub(super) async fn send(
     let deadline = earliest([first, total]);
     let share = connection.shared.include_usage.share();
     match (hold(&mut came, &recognised, deadline.map(|passing| passing.0), &share).await, deadline) {
-        (Ok(()), _) => Ok(came),
+        (Ok(()), _) => match saying {
+            None => Ok(came),
+            Some(saying) => {
+                say::answer(&mut came, saying, total.map(|total| total.0)).await.map_err(nothing)?;
+                Ok(came)
+            }
+        },
         (Err(Unfit::Late), Some(passing)) => Err(nothing(late(passing))),
         (Err(Unfit::Late), None) => Ok(came),
         (Err(Unfit::Failed(class)), _) => {

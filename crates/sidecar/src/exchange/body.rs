@@ -21,6 +21,7 @@ use crate::exchange::hang_up::{HangUps, Rest};
 use crate::exchange::kept::KeptBody;
 use crate::exchange::pulse::Pulse;
 use crate::exchange::rewritten::RewrittenBody;
+use crate::exchange::translated::TranslatedBody;
 use crate::exchange::watch::Watch;
 use crate::upstream::client::{Lease, SharedClient};
 
@@ -32,6 +33,8 @@ pub(crate) enum RelayedBody {
     Observed(Box<ObservedBody>),
     /// The provider's, without what its app did not ask for.
     Rewritten(Box<RewrittenBody>),
+    /// A backup's, in the app's format.
+    Translated(Box<TranslatedBody>),
     /// A stream that a rule keeps to its deadlines, and to its end.
     Kept(Box<KeptBody>),
 }
@@ -209,6 +212,7 @@ impl Body for RelayedBody {
             RelayedBody::Kept(kept) => return kept.poll_frame(cx),
             RelayedBody::Observed(observed) => observed.poll_frame(cx),
             RelayedBody::Rewritten(rewritten) => rewritten.poll_frame(cx),
+            RelayedBody::Translated(translated) => translated.poll_frame(cx),
         };
         theirs.map_err(Broken::Theirs)
     }
@@ -218,6 +222,7 @@ impl Body for RelayedBody {
             RelayedBody::Own(bytes) => bytes.is_none(),
             RelayedBody::Observed(observed) => observed.is_end_stream(),
             RelayedBody::Rewritten(rewritten) => rewritten.is_end_stream(),
+            RelayedBody::Translated(translated) => translated.is_end_stream(),
             RelayedBody::Kept(kept) => kept.is_end_stream(),
         }
     }
@@ -229,7 +234,9 @@ impl Body for RelayedBody {
             }
             RelayedBody::Observed(observed) => observed.size_hint(),
             // Known when it has passed.
-            RelayedBody::Rewritten(_) | RelayedBody::Kept(_) => SizeHint::default(),
+            RelayedBody::Rewritten(_) | RelayedBody::Translated(_) | RelayedBody::Kept(_) => {
+                SizeHint::default()
+            }
         }
     }
 }

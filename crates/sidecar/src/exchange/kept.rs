@@ -14,11 +14,13 @@ use tokio::time::{Instant, Sleep};
 
 use crate::exchange::body::{Broken, ObservedBody};
 use crate::exchange::rewritten::RewrittenBody;
+use crate::exchange::translated::TranslatedBody;
 
 /// The stream, as it would pass without a rule.
 pub(crate) enum Stream {
     Observed(Box<ObservedBody>),
     Rewritten(Box<RewrittenBody>),
+    Translated(Box<TranslatedBody>),
 }
 
 /// A stream that is kept to its rule.
@@ -93,6 +95,7 @@ impl KeptBody {
         let polled = match &mut self.stream {
             Stream::Observed(observed) => observed.poll_frame(cx),
             Stream::Rewritten(rewritten) => rewritten.poll_frame(cx),
+            Stream::Translated(translated) => translated.poll_frame(cx),
         };
         match polled {
             Poll::Ready(Some(Ok(frame))) => {
@@ -105,7 +108,7 @@ impl KeptBody {
             Poll::Ready(Some(Err(_))) => {
                 self.break_off(FailureClass::StreamCut, "the provider's answer broke off before its end")
             }
-            Poll::Ready(None) if self.observed().is_truncated => {
+            Poll::Ready(None) if !self.is_translated() && self.observed().is_truncated => {
                 self.break_off(FailureClass::StreamCut, "the provider's answer ended before it was complete")
             }
             Poll::Ready(None) => {
@@ -146,10 +149,15 @@ impl KeptBody {
     /// Ends the stream so that no app takes it for complete: by an error in its format, or where it stands in the middle of an
     /// event by breaking the connection.
     fn break_off(&mut self, class: FailureClass, text: &str) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        let told = self
-            .told_in
-            .filter(|_| is_between_events(self.tail))
-            .and_then(|dialect| error(dialect, class, text));
+        let told = match &mut self.stream {
+            Stream::Translated(translated) => {
+                Some(translated.fail(class, text)).filter(|bytes| !bytes.is_empty())
+            }
+            Stream::Observed(_) | Stream::Rewritten(_) => {
+                let told_in = self.told_in.filter(|_| is_between_events(self.tail));
+                told_in.and_then(|dialect| error(dialect, class, text))
+            }
+        };
         match told {
             Some(bytes) => {
                 self.ended = Ended::Told;
@@ -169,10 +177,16 @@ impl KeptBody {
         self.tail[at..].copy_from_slice(&bytes[bytes.len() - kept..]);
     }
 
+    /// What is said anew tells its own end.
+    const fn is_translated(&self) -> bool {
+        matches!(self.stream, Stream::Translated(_))
+    }
+
     fn observed(&mut self) -> &mut ObservedBody {
         match &mut self.stream {
             Stream::Observed(observed) => observed,
             Stream::Rewritten(rewritten) => rewritten.observed(),
+            Stream::Translated(translated) => translated.observed(),
         }
     }
 

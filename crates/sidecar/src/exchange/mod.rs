@@ -15,6 +15,8 @@ pub(crate) mod pulse;
 pub(crate) mod request;
 mod rewritten;
 mod run;
+mod say;
+mod translated;
 pub(crate) mod tunnel;
 mod upgrade;
 pub(crate) mod watch;
@@ -45,6 +47,7 @@ use crate::exchange::kept::{KeptBody, Stream};
 use crate::exchange::pulse::Pulses;
 use crate::exchange::request::{Binding, Misrouted, Route, outgoing};
 use crate::exchange::rewritten::RewrittenBody;
+use crate::exchange::translated::{Anew, TranslatedBody};
 use crate::exchange::tunnel::Tunnel;
 use crate::exchange::watch::{Records, Watch};
 use crate::failover::Failovers;
@@ -212,7 +215,15 @@ struct Came {
     ahead: Ahead,
     /// What takes the usage out that the app did not ask for.
     strip: Option<Box<UsageStrip>>,
+    /// How it is said in the app's format, where it came in another.
+    anew: Option<Said>,
     request_sent: Rc<Cell<bool>>,
+}
+
+/// An answer in the app's format.
+struct Said {
+    headers: HeaderMap,
+    anew: Anew,
 }
 
 /// The rule that a stream is kept to, and when the call began.
@@ -233,7 +244,7 @@ fn relay(
     keeper: Option<Keeper<'_>>,
 ) -> Response<RelayedBody> {
     let shared = &connection.shared;
-    let Came { sent, ahead, strip, request_sent } = came;
+    let Came { sent, ahead, strip, anew, request_sent } = came;
     let (mut head, inner) = sent.response.into_parts();
     if let Some(watch) = &watch {
         watch.show(|call| {
@@ -268,9 +279,13 @@ fn relay(
         is_kept: keeper.is_some(),
         is_truncated: false,
     };
-    let stream = match strip {
-        Some(strip) => Stream::Rewritten(Box::new(RewrittenBody::new(body, strip))),
-        None => Stream::Observed(Box::new(body)),
+    let stream = match (anew, strip) {
+        (Some(Said { headers, anew }), _) => {
+            head.headers = headers;
+            Stream::Translated(Box::new(TranslatedBody::new(body, anew)))
+        }
+        (None, Some(strip)) => Stream::Rewritten(Box::new(RewrittenBody::new(body, strip))),
+        (None, None) => Stream::Observed(Box::new(body)),
     };
     let body = match (keeper, stream) {
         (Some(Keeper { rule, begun, dialect }), stream) => {
@@ -279,6 +294,7 @@ fn relay(
         }
         (None, Stream::Observed(body)) => RelayedBody::Observed(body),
         (None, Stream::Rewritten(body)) => RelayedBody::Rewritten(body),
+        (None, Stream::Translated(body)) => RelayedBody::Translated(body),
     };
     Response::from_parts(head, body)
 }
@@ -306,7 +322,7 @@ async fn ask(
     match asked {
         None => {
             let sent = send(connection, route, protocol, request).await?;
-            Ok(Came { sent, ahead: Ahead::new(), strip: None, request_sent })
+            Ok(Came { sent, ahead: Ahead::new(), strip: None, anew: None, request_sent })
         }
         Some(asked) => {
             let asking = ask_for_usage(connection, route, protocol, request, asked, watch, &request_sent);
@@ -315,7 +331,7 @@ async fn ask(
                 Answered::Stream(strip) => (Ahead::new(), Some(strip)),
                 Answered::Otherwise(ahead) => (ahead, None),
             };
-            Ok(Came { sent, ahead, strip, request_sent })
+            Ok(Came { sent, ahead, strip, anew: None, request_sent })
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::exchange::attempt::{self, Failure, Prepared, What};
 use crate::exchange::body::RelayedBody;
 use crate::exchange::forwarded::HeldBody;
 use crate::exchange::request::Route;
+use crate::exchange::say;
 use crate::exchange::watch::Watch;
 use crate::exchange::{Came, Connection, Keeper, answer, relay, unreached};
 use crate::failover::decide::{Failed, Next, Standing, decide, is_of_the_place};
@@ -242,13 +243,23 @@ impl<'a> Run<'a> {
             recognised: *self.wanted.recognised,
             head: self.wanted.head.clone(),
             body: self.body.clone(),
+            saying: None,
         }
     }
 
     /// The request as a backup is to have it, with what pays for it.
     async fn for_backup(&self, target: &Target) -> Result<Prepared, String> {
-        let endpoint = plan::endpoint(&self.asked(), target).ok_or("it does not speak the format")?;
-        let mut prepared = attempt::for_backup(target, &endpoint, self.wanted.head, &self.body)?;
+        let (head, own) = (self.wanted.head, &self.body);
+        let mut prepared = match plan::endpoint(&self.asked(), target) {
+            Some(endpoint) => attempt::for_backup(target, &endpoint, head, own)?,
+            None => {
+                let (body, call) = (own.clone().bytes(), self.watch.id.to_string());
+                let (said, saying) = say::request(&self.wanted, &body, target, self.known(), call)?;
+                let losses = said.losses.iter().map(ToString::to_string).collect();
+                self.watch.show(|call| call.says_less(losses));
+                attempt::in_other_words(target, said, saying, head, own)?
+            }
+        };
         let body = prepared.body.bytes();
         let credentials = &self.connection.shared.credentials;
         credentials.authorise(target, &mut prepared.head, &body).await.map_err(|unpaid| unpaid.text)?;
@@ -309,8 +320,7 @@ impl<'a> Run<'a> {
     /// The backups that can take the call and have not been asked.
     fn backups(&mut self) -> &mut VecDeque<Arc<Target>> {
         if self.backups.is_none() {
-            let book = self.connection.shared.records.book();
-            let known = Known { book, now: self.watch.clock.started().unix_seconds() };
+            let known = self.known();
             let left_out = |target: &Target, why: &str| {
                 self.watch.show(|call| call.passed_over(&target.name, why));
             };
@@ -320,6 +330,11 @@ impl<'a> Run<'a> {
             self.backups = Some(fitting.unwrap_or_default());
         }
         self.backups.get_or_insert_default()
+    }
+
+    fn known(&self) -> Known<'_> {
+        let book = self.connection.shared.records.book();
+        Known { book, now: self.watch.clock.started().unix_seconds() }
     }
 
     fn has_backup(&mut self) -> bool {

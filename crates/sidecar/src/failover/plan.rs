@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use outrigger_pricing::PriceBook;
-use outrigger_providers::{Endpoint, FailureClass, Recognised, RequestFacts, Service, Wanted};
+use outrigger_providers::translate::Place;
+use outrigger_providers::{Endpoint, FailureClass, Operation, Recognised, RequestFacts, Service, Wanted};
 use outrigger_rules::{Failover, Gate, Target, Translation};
 
 /// What is asked, and where the app addressed it.
@@ -47,8 +48,14 @@ pub(crate) fn fitting(
     failover.to.iter().filter(fits).cloned().collect()
 }
 
-/// Where a backup answers what is asked; `None` where it does not speak its format.
+/// Where a backup answers what is asked in the app's own format; `None` where it has to be translated.
 pub(crate) fn endpoint(asked: &Asked<'_>, target: &Target) -> Option<Endpoint> {
+    let (format, model) =
+        (asked.recognised.dialect.name(), target.model.as_deref().or(asked.facts.model.as_deref()));
+    let own = target.provider.id == asked.service.id;
+    if !own && model.is_some_and(|model| !(target.provider.serves)(format, model)) {
+        return None;
+    }
     target.provider.endpoint(&Wanted {
         dialect: asked.recognised.dialect.name(),
         from: asked.service,
@@ -75,7 +82,9 @@ fn refusal(
         return Some(format!("the request refers to what {from} keeps ({kept})"));
     }
     let Some(endpoint) = endpoint(asked, target) else {
-        return Some(format!("{} does not speak {}", target.provider.id, asked.recognised.dialect.name()));
+        return untranslatable(asked, target)
+            .or_else(|| Translation.refusal(from, operation, model, target))
+            .or_else(|| limited(failover, asked, class, target, known));
     };
     if endpoint.model.as_deref().is_some_and(|named| Some(named) != model) && !asked.readable {
         return Some("the request's body is encoded, so another model cannot be named in it".to_owned());
@@ -83,6 +92,34 @@ fn refusal(
     if let Some(why) = Translation.refusal(from, operation, model, target) {
         return Some(why);
     }
+    limited(failover, asked, class, target, known)
+}
+
+/// Why a call cannot be asked in another format, as far as its place tells; what it says is seen when it is translated.
+fn untranslatable(asked: &Asked<'_>, target: &Target) -> Option<String> {
+    let (id, format) = (target.provider.id, asked.recognised.dialect.name());
+    if !matches!(asked.recognised.operation, Operation::Chat | Operation::GenerateContent) {
+        return Some(format!("{id} does not speak {format}"));
+    }
+    if !asked.readable {
+        return Some("the request's body is encoded, so it cannot be translated".to_owned());
+    }
+    let Some(model) = target.model.as_deref().or(asked.facts.model.as_deref()) else {
+        return Some("neither the backup nor the call names a model".to_owned());
+    };
+    let place = Place::at(target.provider, asked.recognised.dialect, model);
+    place.is_none().then(|| format!("{id} speaks no format that {format} is translated to"))
+}
+
+/// What the rule asks of a place.
+fn limited(
+    failover: &Failover,
+    asked: &Asked<'_>,
+    class: Option<FailureClass>,
+    target: &Target,
+    known: Known<'_>,
+) -> Option<String> {
+    let (from, model) = (asked.service.id, asked.facts.model.as_deref());
     if let Some(why) = failover.limits.refusal(target, (from, asked.host, model), known.book, known.now) {
         return Some(why);
     }
@@ -164,8 +201,11 @@ mod tests {
 
     #[test]
     fn those_that_can_answer_stay_in_their_order() {
-        let left = left_out("maxPrice: 3x", facts(), FailureClass::ServerError, true);
-        assert_eq!(left, ["claude: anthropic does not speak openai_chat", "eu", "mini"]);
+        let left = left_out("maxPrice: 2x", facts(), FailureClass::ServerError, true);
+        assert_eq!(
+            left,
+            ["claude: claude-sonnet-4-5 costs 2.4x what gpt-5.1 does, and 2x is the most", "eu", "mini"]
+        );
         let left = left_out("maxPrice: 3x", facts(), FailureClass::ServerError, false);
         assert_eq!(
             left[1..],

@@ -34,8 +34,10 @@ pub(crate) const LISTED: &str = "llm.harbour.example";
 pub(crate) const BEDROCK: &str = "bedrock-runtime.us-east-1.amazonaws.com";
 /// Another host of OpenAI's.
 pub(crate) const EU: &str = "eu.api.openai.com";
+/// Anthropic's.
+pub(crate) const CLAUDE: &str = "api.anthropic.com";
 /// All that the server answers for.
-const HOSTS: [&str; 4] = [HOST, LISTED, BEDROCK, EU];
+const HOSTS: [&str; 5] = [HOST, LISTED, BEDROCK, EU, CLAUDE];
 /// An answer with it is not sent: the connection breaks in its place.
 pub(crate) const RESET: &str = "x-reset";
 const DEADLINE: Duration = Duration::from_secs(60);

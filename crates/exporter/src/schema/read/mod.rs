@@ -109,6 +109,8 @@ pub struct ExportedRoute {
     pub moved: Option<(String, String, Option<String>)>,
     /// Backups that were left out, with the reasons.
     pub passed_over: Vec<String>,
+    /// What of the request was said less well elsewhere.
+    pub losses: Vec<String>,
     /// Why it could be neither tried again nor moved.
     pub hindrance: Option<String>,
 }
@@ -418,6 +420,7 @@ fn route(of: &Fields<'_>) -> Result<Option<ExportedRoute>, ReadError> {
         serving: of.required(keys::ROUTE_SERVING, of.count(keys::ROUTE_SERVING)?)?,
         moved,
         passed_over: of.texts(keys::ROUTE_PASSED_OVER)?,
+        losses: of.texts(keys::ROUTE_LOSSES)?,
         hindrance: of.text(keys::ROUTE_HINDRANCE)?.map(str::to_owned),
     }))
 }

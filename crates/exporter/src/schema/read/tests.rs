@@ -103,6 +103,7 @@ fn facts(call: &CallRecord) -> ExportedCall {
                 (backup.to_owned(), routed.requested_provider.to_owned(), call.facts.model.clone())
             }),
             passed_over: routed.passed_over.clone(),
+            losses: routed.losses.clone(),
             hindrance: routed.hindrance.map(str::to_owned),
         }),
         logical: ExportedPlace { id: call.logical.id, number: u64::from(call.logical.attempt), before },

@@ -1,0 +1,129 @@
+//! A call in a backup's wire format, and its answer in the app's. Per attempt at a backup that does not speak the app's format.
+
+use bytes::Bytes;
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, USER_AGENT};
+use http::{HeaderMap, HeaderValue};
+use http_body::Frame;
+use http_body_util::BodyExt;
+use outrigger_providers::canonical::Asked;
+use outrigger_providers::translate::{self, App, Outgoing, Stream};
+use outrigger_providers::{Dialect, FailureClass};
+use outrigger_rules::Target;
+use serde_json::{Map, Value};
+use tokio::time::Instant;
+
+use crate::exchange::run::Wanted;
+use crate::exchange::translated::Anew;
+use crate::exchange::{Came, Said};
+use crate::failover::plan::Known;
+use crate::upstream::DialError;
+
+/// Bytes of an answer in one piece that is translated.
+const LONGEST: usize = 16 * 1024 * 1024;
+
+/// How an answer is to be said in the app's format.
+pub(super) struct Saying {
+    from: &'static dyn Dialect,
+    to: &'static dyn Dialect,
+    asked: Asked,
+    streamed: bool,
+}
+
+/// The request in the backup's words, and how its answer is to be said; without the latter it is in the app's format already. Why it
+/// cannot be said there, in plain words.
+pub(super) fn request(
+    wanted: &Wanted<'_>,
+    body: &Bytes,
+    target: &Target,
+    known: Known<'_>,
+    call: String,
+) -> Result<(Outgoing, Option<Saying>), String> {
+    let Wanted { route, recognised, facts, .. } = *wanted;
+    let model = target.model.as_deref().or(facts.model.as_deref());
+    let model = model.ok_or("neither the backup nor the call names a model")?;
+    let place = translate::Place::at(target.provider, recognised.dialect, model);
+    let mut place = place.ok_or("it speaks no format that this one is translated to")?;
+    place.deployment = target.deployment.as_deref();
+    place.region = target.region.as_deref();
+    place.project = target.project.as_deref();
+    place.facts = known.book.facts(target.provider.id, model, known.now);
+    let (host, path) = (&route.target.host, route.path_and_query.path());
+    let app = App {
+        service: route.service,
+        dialect: recognised.dialect,
+        operation: recognised.operation,
+        addressed: &(route.service.addressed)(host, path),
+        path,
+        query: route.path_and_query.query(),
+    };
+    let mut said = translate::request(&app, body, &place).map_err(|refused| refused.to_string())?;
+    if !said.rewritten {
+        return Ok((said, None));
+    }
+    let kind = if facts.stream { "text/event-stream" } else { "application/json" };
+    said.headers.entry(ACCEPT).or_insert(HeaderValue::from_static(kind));
+    // What is to be said anew must be read.
+    said.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    let agent = concat!("outrigger/", env!("CARGO_PKG_VERSION"));
+    said.headers.insert(USER_AGENT, HeaderValue::from_static(agent));
+    let asked = Asked {
+        model: facts.model.clone().unwrap_or_default(),
+        call,
+        created: u64::try_from(known.now).unwrap_or_default(),
+        names: said.names.clone(),
+        request: serde_json::from_slice::<Map<String, Value>>(body).unwrap_or_default(),
+    };
+    let saying = Saying { from: place.dialect, to: recognised.dialect, asked, streamed: facts.stream };
+    Ok((said, Some(saying)))
+}
+
+/// Says an answer in the app's format; one in one piece is read to its end for that.
+pub(super) async fn answer(came: &mut Came, saying: Saying, until: Option<Instant>) -> Result<(), DialError> {
+    let Saying { from, to, asked, streamed } = saying;
+    let fault = |class, text: &str| DialError { class, text: text.to_owned() };
+    let malformed = |text| fault(FailureClass::Malformed, text);
+    let encoded = |value: &HeaderValue| !value.as_bytes().eq_ignore_ascii_case(b"identity");
+    if came.sent.response.headers().get(CONTENT_ENCODING).is_some_and(encoded) {
+        return Err(malformed("the backup's answer is encoded, so it cannot be translated"));
+    }
+    let headers = translate::headers(to, &asked, streamed);
+    if streamed {
+        let stream = Stream::new(from, to, came.sent.response.headers(), asked);
+        let stream = stream.ok_or_else(|| malformed("the backup's answer cannot be translated"))?;
+        came.anew = Some(Said { headers, anew: Anew::Stream(Some(Box::new(stream))) });
+        return Ok(());
+    }
+    let whole = read(came);
+    let whole = match until {
+        None => whole.await,
+        Some(until) => tokio::time::timeout_at(until, whole)
+            .await
+            .unwrap_or_else(|_| Err(fault(FailureClass::Timeout, "the backup's answer took too long"))),
+    }?;
+    let (status, raw): (_, &HeaderMap) = (came.sent.response.status(), came.sent.response.headers());
+    let said = translate::answer(from, to, status, raw, &whole, &asked)
+        .map_err(|failed| fault(failed.class, &failed.message))?;
+    came.anew = Some(Said { headers, anew: Anew::Whole(Some(said.body.into())) });
+    Ok(())
+}
+
+/// All of a body. Its frames stay in `came`, for the meter.
+async fn read(came: &mut Came) -> Result<Vec<u8>, DialError> {
+    let mut length = 0;
+    loop {
+        let frame = came.sent.response.body_mut().frame().await;
+        let Some(frame) = frame else { break };
+        let broke = frame.is_err();
+        length += frame.as_ref().ok().and_then(Frame::data_ref).map_or(0, Bytes::len);
+        came.ahead.push_back(frame);
+        if broke || length > LONGEST {
+            let (class, text) = if broke {
+                (FailureClass::StreamCut, "the backup's answer broke off")
+            } else {
+                (FailureClass::Malformed, "the backup's answer is too long to be translated")
+            };
+            return Err(DialError { class, text: text.to_owned() });
+        }
+    }
+    Ok(came.ahead.iter().flatten().filter_map(Frame::data_ref).flatten().copied().collect())
+}

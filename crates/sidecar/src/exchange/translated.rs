@@ -1,0 +1,87 @@
+//! A backup's answer on its way to an app of another wire format: the meter is shown what came, the app gets it said anew. Per frame:
+//! what the translation does, which allocates; only calls that were moved to another format come here.
+
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body::Frame;
+use outrigger_providers::FailureClass;
+use outrigger_providers::translate::Stream;
+
+use crate::exchange::body::ObservedBody;
+
+/// How an answer is said anew.
+pub(crate) enum Anew {
+    /// As it comes. Taken when it is over.
+    Stream(Option<Box<Stream>>),
+    /// It has been read whole; this is what the app gets.
+    Whole(Option<Bytes>),
+}
+
+/// A backup's answer in the app's format.
+pub(crate) struct TranslatedBody {
+    observed: ObservedBody,
+    anew: Anew,
+}
+
+impl TranslatedBody {
+    pub(crate) const fn new(observed: ObservedBody, anew: Anew) -> TranslatedBody {
+        TranslatedBody { observed, anew }
+    }
+
+    pub(crate) fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        loop {
+            if matches!(self.anew, Anew::Stream(None) | Anew::Whole(None)) {
+                return Poll::Ready(None);
+            }
+            let frame = ready!(self.observed.poll_frame(cx));
+            let said = match (&mut self.anew, frame) {
+                (Anew::Stream(stream), Some(Ok(frame))) => match (stream, frame.data_ref()) {
+                    (Some(stream), Some(bytes)) => stream.push(bytes),
+                    _ => Bytes::new(),
+                },
+                // A stream tells its own end in the app's format, an error where it was cut.
+                (Anew::Stream(stream), None) => {
+                    stream.take().map(|stream| stream.end().bytes).unwrap_or_default()
+                }
+                (Anew::Stream(stream), Some(Err(_))) => {
+                    let text = "the provider's answer broke off before its end";
+                    stream
+                        .take()
+                        .map(|mut stream| stream.fail(FailureClass::StreamCut, text))
+                        .unwrap_or_default()
+                }
+                (Anew::Whole(_), Some(Ok(_))) => Bytes::new(),
+                (Anew::Whole(whole), None | Some(Err(_))) => whole.take().unwrap_or_default(),
+            };
+            if !said.is_empty() {
+                return Poll::Ready(Some(Ok(Frame::data(said))));
+            }
+        }
+    }
+
+    /// Ends the app's stream with an error in its format.
+    pub(crate) fn fail(&mut self, class: FailureClass, text: &str) -> Bytes {
+        match &mut self.anew {
+            Anew::Stream(stream) => {
+                stream.take().map(|mut stream| stream.fail(class, text)).unwrap_or_default()
+            }
+            Anew::Whole(whole) => {
+                *whole = None;
+                Bytes::new()
+            }
+        }
+    }
+
+    /// The body that is translated.
+    pub(crate) const fn observed(&mut self) -> &mut ObservedBody {
+        &mut self.observed
+    }
+
+    pub(crate) const fn is_end_stream(&self) -> bool {
+        matches!(self.anew, Anew::Stream(None) | Anew::Whole(None))
+    }
+}
