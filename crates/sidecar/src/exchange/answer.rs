@@ -31,3 +31,12 @@ pub(crate) fn error(
     response.headers_mut().insert(ERROR_HEADER, HeaderValue::from_static(class.as_str()));
     response
 }
+
+/// The status with which the app learns that its provider was not reached, or not understood: a gateway's, whatever the family.
+pub(crate) const fn status_for(class: FailureClass) -> u16 {
+    match class {
+        FailureClass::InvalidRequest => 400,
+        FailureClass::Timeout => 504,
+        _ => 502,
+    }
+}

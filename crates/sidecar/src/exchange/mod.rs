@@ -200,7 +200,7 @@ async fn forward(
 
 /// What the app is told where its provider was not reached.
 fn unreached(recognised: &Recognised, watch: Option<Rc<Watch>>, error: DialError) -> Response<RelayedBody> {
-    let status = recognised.dialect.error_status(error.class);
+    let status = answer::status_for(error.class);
     let response = answer::error(recognised.dialect, status, error.class, &error.text);
     if let Some(watch) = watch {
         watch.finish(End::Failed { class: error.class, text: error.text, status });

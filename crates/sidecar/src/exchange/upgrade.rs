@@ -59,7 +59,7 @@ pub(crate) async fn forward(
         Err(error) => {
             let dialect =
                 recognised.map_or_else(|| route.service.default_dialect(), |recognised| recognised.dialect);
-            let status = dialect.error_status(error.class);
+            let status = answer::status_for(error.class);
             let response = answer::error(dialect, status, error.class, &error.text);
             if let Some(watch) = watch {
                 watch.finish(End::Failed { class: error.class, text: error.text, status });
