@@ -5,10 +5,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue};
+use http::HeaderMap;
+use http::header::CONTENT_ENCODING;
 use outrigger_providers::canonical::{Answer, Framed, Reader, Request, answer_from, request_from};
 
+use crate::call::{AWS_EVENTS, EVENTS, comes_as};
 use crate::decode::{Consumer, Decoder};
 use crate::guard::guarded;
 
@@ -212,11 +213,9 @@ impl Captured {
 }
 
 fn framed(headers: &HeaderMap) -> Framed {
-    let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
-    let is = |word: &[u8]| kind.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
-    if is(b"text/event-stream") {
+    if comes_as(headers, EVENTS) {
         Framed::Events
-    } else if is(b"application/vnd.amazon.eventstream") {
+    } else if comes_as(headers, AWS_EVENTS) {
         Framed::AwsMessages
     } else {
         Framed::Whole

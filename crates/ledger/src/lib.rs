@@ -24,7 +24,9 @@ mod told;
 mod trail;
 mod whole;
 
-pub use call::{Calibrations, Call, CallStart, Elsewhere, End, Socket, UnderWay, is_stream};
+pub use call::{
+    Calibrations, Call, CallStart, EVENTS, Elsewhere, End, Socket, UnderWay, comes_as, is_stream,
+};
 pub use capture::{Captured, Conversation, OF_ONE_CALL, Room};
 pub use chain::{Chain, ChainedBy, Confidence, Parent};
 pub use deployments::Deployments;

@@ -293,10 +293,19 @@ impl Call {
 /// Whether an answer comes as events. AWS's frames are a stream too.
 #[must_use]
 pub fn is_stream(headers: &HeaderMap) -> bool {
-    let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
-    [b"text/event-stream".as_slice(), b"application/x-ndjson", b"application/vnd.amazon.eventstream"]
-        .iter()
-        .any(|stream| kind.get(..stream.len()).is_some_and(|start| start.eq_ignore_ascii_case(stream)))
+    [EVENTS, "application/x-ndjson", AWS_EVENTS].iter().any(|stream| comes_as(headers, stream))
+}
+
+/// Content type of server-sent events.
+pub const EVENTS: &str = "text/event-stream";
+/// Content type of AWS's frames.
+pub(crate) const AWS_EVENTS: &str = "application/vnd.amazon.eventstream";
+
+/// Whether an answer's content type begins so.
+#[must_use]
+pub fn comes_as(headers: &HeaderMap, kind: &str) -> bool {
+    let told = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    told.get(..kind.len()).is_some_and(|start| start.eq_ignore_ascii_case(kind.as_bytes()))
 }
 
 impl Response {

@@ -3,6 +3,7 @@
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, StatusCode};
 
+use crate::canonical::Asked;
 use crate::{Dialect, Failure, FailureClass, OwnError, Reading};
 
 /// Why an answer is none.
@@ -54,6 +55,15 @@ pub fn error(to: &dyn Dialect, class: FailureClass, status: Option<u16>, text: &
     to.error_headers(&error, &mut headers);
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
     Told { status, headers, body: to.error_body(&error) }
+}
+
+/// The same in the middle of a stream; `None` where the family streams nothing.
+#[must_use]
+pub fn broken_off(to: &dyn Dialect, class: FailureClass, text: &str) -> Option<Vec<u8>> {
+    let mut writer = to.answers()?.stream(&Asked::default());
+    let mut bytes = Vec::new();
+    Failed::new(class, text).with(to, |error| writer.fail(error, &mut bytes));
+    Some(bytes)
 }
 
 /// Ours by its first word. Where a family has no code for a class, apps look for its phrase.

@@ -19,7 +19,7 @@ mod same;
 mod stream;
 
 pub use answer::{Translated, answer, headers};
-pub use error::{Failed, Told, error};
+pub use error::{Failed, Told, broken_off, error};
 pub use gate::{Loss, Lost, Reason};
 pub use head::refusal;
 pub use request::{App, Outgoing, Place, Refused, request};

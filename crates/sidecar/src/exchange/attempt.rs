@@ -6,14 +6,13 @@ use std::time::Duration;
 
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderName, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Uri, Version, request};
-use http_body::Frame;
 use outrigger_ledger::{failure, is_stream, resets};
 use outrigger_providers::translate::Outgoing;
 use outrigger_providers::{Endpoint, FailureClass, Recognised, with_model};
 use outrigger_rules::{Deadline, Rule, Target};
 use tokio::time::Instant;
 
-use crate::exchange::body::read_refusal;
+use crate::exchange::body::{bytes_of, read_refusal};
 use crate::exchange::forwarded::HeldBody;
 use crate::exchange::hold::{Unfit, hold};
 use crate::exchange::request::Route;
@@ -24,7 +23,7 @@ use crate::failover::decide::Failed;
 use crate::tls::accept::Protocol;
 use crate::upstream::{self, DialError};
 
-/// The headers that another place gets of the app's. What is not known to be harmless, the app's keys and accounts among it, stays
+/// What may go along to another place. What is not known to be harmless, the app's keys and accounts among it, stays
 /// here.
 const TAKEN_ALONG: [HeaderName; 8] = [
     ACCEPT,
@@ -70,19 +69,14 @@ pub(super) fn for_backup(
     head: &request::Parts,
     body: &HeldBody,
 ) -> Result<Prepared, &'static str> {
-    let mut headers = HeaderMap::new();
-    for name in &TAKEN_ALONG {
-        for value in head.headers.get_all(name) {
-            headers.append(name.clone(), value.clone());
-        }
-    }
     let mut body = body.clone().measured();
     if let Some(model) = &endpoint.model {
         let bytes = body.bytes();
         let (out, within) = with_model(&bytes, model).ok_or("another model cannot be named in its body")?;
         body = body.with([bytes.slice(..out.start), within.into(), bytes.slice(out.end..)]);
     }
-    addressed(target, &endpoint.path_and_query, (head.method.clone(), headers), body, None)
+    let head = (head.method.clone(), taken_along(&head.headers));
+    addressed(target, &endpoint.path_and_query, head, body, None)
 }
 
 /// The request as it was said in the backup's format, but for what pays for it.
@@ -93,16 +87,24 @@ pub(super) fn in_other_words(
     head: &request::Parts,
     body: &HeldBody,
 ) -> Result<Prepared, &'static str> {
-    let mut headers = said.headers;
-    if saying.is_none() {
-        for name in &TAKEN_ALONG {
-            if let Some(value) = head.headers.get(name) {
-                headers.insert(name.clone(), value.clone());
-            }
-        }
-    }
+    let headers = match &saying {
+        Some(_) => said.headers,
+        // Its body is the app's, and so are its headers.
+        None => taken_along(&head.headers),
+    };
     let body = body.with([said.body]).measured();
     addressed(target, &said.path, (head.method.clone(), headers), body, saying)
+}
+
+/// The headers of the app's that another place gets.
+fn taken_along(own: &HeaderMap) -> HeaderMap {
+    let mut taken = HeaderMap::new();
+    for name in TAKEN_ALONG {
+        for value in own.get_all(&name) {
+            taken.append(name.clone(), value.clone());
+        }
+    }
+    taken
 }
 
 /// A request to a backup's own host.
@@ -224,7 +226,7 @@ async fn refused(
         came.sent.lease.put_back(&connection.shared.client);
     }
     came.ahead.extend(more);
-    let text: Vec<u8> = came.ahead.iter().flatten().filter_map(Frame::data_ref).flatten().copied().collect();
+    let text = bytes_of(&came.ahead);
     let (status, headers) = (came.sent.response.status(), came.sent.response.headers());
     let class = failure(recognised, status, headers, &text).map(|failure| failure.class);
     let now = watch.clock.now();

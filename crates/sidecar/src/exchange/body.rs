@@ -25,18 +25,62 @@ use crate::exchange::translated::TranslatedBody;
 use crate::exchange::watch::Watch;
 use crate::upstream::client::{Lease, SharedClient};
 
-/// The provider's body on its way to the app, or one of our own.
+/// What the app gets.
 pub(crate) enum RelayedBody {
     /// An answer of our own, whole.
     Own(Option<Bytes>),
-    /// The provider's.
-    Observed(Box<ObservedBody>),
-    /// The provider's, without what its app did not ask for.
-    Rewritten(Box<RewrittenBody>),
-    /// A backup's, in the app's format.
-    Translated(Box<TranslatedBody>),
+    /// That of the place that was asked.
+    Passing(Passing),
     /// A stream that a rule keeps to its deadlines, and to its end.
     Kept(Box<KeptBody>),
+}
+
+/// The answer of a place on its way to the app.
+pub(crate) enum Passing {
+    /// As it came.
+    Observed(Box<ObservedBody>),
+    /// Without what its app did not ask for.
+    Rewritten(Box<RewrittenBody>),
+    /// In the app's format, where it came in another.
+    Translated(Box<TranslatedBody>),
+}
+
+impl Passing {
+    pub(crate) fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match self {
+            Passing::Observed(observed) => observed.poll_frame(cx),
+            Passing::Rewritten(rewritten) => rewritten.poll_frame(cx),
+            Passing::Translated(translated) => translated.poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Passing::Observed(observed) => observed.is_end_stream(),
+            Passing::Rewritten(rewritten) => rewritten.is_end_stream(),
+            Passing::Translated(translated) => translated.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Passing::Observed(observed) => observed.size_hint(),
+            // Known when it has passed.
+            Passing::Rewritten(_) | Passing::Translated(_) => SizeHint::default(),
+        }
+    }
+
+    /// The body as it came.
+    pub(crate) fn observed(&mut self) -> &mut ObservedBody {
+        match self {
+            Passing::Observed(observed) => observed,
+            Passing::Rewritten(rewritten) => rewritten.observed(),
+            Passing::Translated(translated) => translated.observed(),
+        }
+    }
 }
 
 /// Why a body breaks off.
@@ -52,6 +96,11 @@ pub(crate) enum Broken {
 
 /// Frames of a body that were read before it was known whether it would be passed on.
 pub(crate) type Ahead = VecDeque<Result<Frame<Bytes>, hyper::Error>>;
+
+/// The bytes of what was read, in one piece.
+pub(crate) fn bytes_of(ahead: &Ahead) -> Vec<u8> {
+    ahead.iter().flatten().filter_map(Frame::data_ref).flatten().copied().collect()
+}
 
 /// So much of an error is read to see what it means, and for so long.
 const REFUSAL: usize = 64 * 1024;
@@ -205,24 +254,17 @@ impl Body for RelayedBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        let theirs = match &mut *self {
-            RelayedBody::Own(bytes) => {
-                return Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes))));
-            }
-            RelayedBody::Kept(kept) => return kept.poll_frame(cx),
-            RelayedBody::Observed(observed) => observed.poll_frame(cx),
-            RelayedBody::Rewritten(rewritten) => rewritten.poll_frame(cx),
-            RelayedBody::Translated(translated) => translated.poll_frame(cx),
-        };
-        theirs.map_err(Broken::Theirs)
+        match &mut *self {
+            RelayedBody::Own(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            RelayedBody::Passing(passing) => passing.poll_frame(cx).map_err(Broken::Theirs),
+            RelayedBody::Kept(kept) => kept.poll_frame(cx),
+        }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
             RelayedBody::Own(bytes) => bytes.is_none(),
-            RelayedBody::Observed(observed) => observed.is_end_stream(),
-            RelayedBody::Rewritten(rewritten) => rewritten.is_end_stream(),
-            RelayedBody::Translated(translated) => translated.is_end_stream(),
+            RelayedBody::Passing(passing) => passing.is_end_stream(),
             RelayedBody::Kept(kept) => kept.is_end_stream(),
         }
     }
@@ -232,11 +274,8 @@ impl Body for RelayedBody {
             RelayedBody::Own(bytes) => {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
             }
-            RelayedBody::Observed(observed) => observed.size_hint(),
-            // Known when it has passed.
-            RelayedBody::Rewritten(_) | RelayedBody::Translated(_) | RelayedBody::Kept(_) => {
-                SizeHint::default()
-            }
+            RelayedBody::Passing(passing) => passing.size_hint(),
+            RelayedBody::Kept(_) => SizeHint::default(),
         }
     }
 }

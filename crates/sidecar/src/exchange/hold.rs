@@ -9,11 +9,10 @@ use tokio::time::{Duration, Instant};
 
 use crate::exchange::Came;
 use crate::exchange::forwarded::Share;
+use crate::exchange::include_usage::LIMITS;
 
 /// So much of one answer is held at most: what comes before the first content may repeat the whole request.
 const LONGEST: usize = 1024 * 1024;
-/// Of all answers and requests together.
-const TOGETHER: usize = 32 * 1024 * 1024;
 /// Without a deadline of the rule's an answer is held no longer: signs of life keep an app waiting, and it gets none meanwhile.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -52,7 +51,7 @@ pub(super) async fn hold(
             Some(Ok(frame)) => {
                 let bytes = frame.data_ref().cloned().unwrap_or_default();
                 ahead.push_back(Ok(frame));
-                let has_room = share.grow(Bytes::len(&bytes), (LONGEST, TOGETHER));
+                let has_room = share.grow(Bytes::len(&bytes), (LONGEST, LIMITS.1));
                 match beginning.push(&bytes) {
                     Progress::Lifecycle if has_room => continue,
                     progress => progress,

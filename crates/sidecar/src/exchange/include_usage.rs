@@ -8,12 +8,12 @@ use std::rc::Rc;
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, request};
-use http_body::{Body, Frame};
+use http_body::Body;
 use hyper::body::Incoming;
 use outrigger_providers::include_usage::{Ask, UsageStrip, ask, is_refusal};
 use outrigger_providers::{Recognised, StreamedUsage};
 
-use crate::exchange::body::{Ahead, read_refusal};
+use crate::exchange::body::{Ahead, bytes_of, read_refusal};
 use crate::exchange::forwarded::{ForwardedBody, HeldBody, ReadBody, Share};
 use crate::exchange::request::Route;
 use crate::exchange::watch::Watch;
@@ -214,9 +214,7 @@ impl IncludeUsage {
         if is_refusing(response.status()) {
             let (ahead, whole) =
                 if encoded { (Ahead::new(), false) } else { read_refusal(response.body_mut()).await };
-            let text: Vec<u8> =
-                ahead.iter().flatten().filter_map(Frame::data_ref).flatten().copied().collect();
-            return if is_refusal(&text) || !asked.usual {
+            return if is_refusal(&bytes_of(&ahead)) || !asked.usual {
                 Err(Refused { whole })
             } else {
                 Ok(Answered::Otherwise(ahead))

@@ -7,25 +7,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::Frame;
-use outrigger_providers::canonical::Asked;
-use outrigger_providers::{Dialect, FailureClass, OwnError};
+use outrigger_providers::translate::broken_off;
+use outrigger_providers::{Dialect, FailureClass};
 use outrigger_rules::Rule;
 use tokio::time::{Instant, Sleep};
 
-use crate::exchange::body::{Broken, ObservedBody};
-use crate::exchange::rewritten::RewrittenBody;
-use crate::exchange::translated::TranslatedBody;
-
-/// The stream, as it would pass without a rule.
-pub(crate) enum Stream {
-    Observed(Box<ObservedBody>),
-    Rewritten(Box<RewrittenBody>),
-    Translated(Box<TranslatedBody>),
-}
+use crate::exchange::body::{Broken, Passing};
 
 /// A stream that is kept to its rule.
 pub(crate) struct KeptBody {
-    stream: Stream,
+    /// As it would pass without a rule.
+    stream: Passing,
     /// The format in which the app is told that it broke off; `None` where it can only be reset.
     told_in: Option<&'static dyn Dialect>,
     rule: Box<str>,
@@ -51,7 +43,7 @@ enum Ended {
 impl KeptBody {
     /// A stream in the app's format, which began at `begun`.
     pub(crate) fn new(
-        stream: Stream,
+        stream: Passing,
         told_in: Option<&'static dyn Dialect>,
         rule: &Rule,
         begun: Instant,
@@ -92,12 +84,7 @@ impl KeptBody {
             }
             Ended::Over => return Poll::Ready(None),
         }
-        let polled = match &mut self.stream {
-            Stream::Observed(observed) => observed.poll_frame(cx),
-            Stream::Rewritten(rewritten) => rewritten.poll_frame(cx),
-            Stream::Translated(translated) => translated.poll_frame(cx),
-        };
-        match polled {
+        match self.stream.poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 self.is_waiting = false;
                 if let Some(bytes) = frame.data_ref() {
@@ -108,7 +95,7 @@ impl KeptBody {
             Poll::Ready(Some(Err(_))) => {
                 self.break_off(FailureClass::StreamCut, "the provider's answer broke off before its end")
             }
-            Poll::Ready(None) if !self.is_translated() && self.observed().is_truncated => {
+            Poll::Ready(None) if !self.is_translated() && self.stream.observed().is_truncated => {
                 self.break_off(FailureClass::StreamCut, "the provider's answer ended before it was complete")
             }
             Poll::Ready(None) => {
@@ -141,7 +128,7 @@ impl KeptBody {
                 "the answer took longer than the {part} of {after:?} that the rule `{}` allows",
                 self.rule
             );
-            self.observed().fail(FailureClass::Timeout, &text);
+            self.stream.observed().fail(FailureClass::Timeout, &text);
             return self.break_off(FailureClass::Timeout, &text);
         }
     }
@@ -150,12 +137,12 @@ impl KeptBody {
     /// event by breaking the connection.
     fn break_off(&mut self, class: FailureClass, text: &str) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         let told = match &mut self.stream {
-            Stream::Translated(translated) => {
+            Passing::Translated(translated) => {
                 Some(translated.fail(class, text)).filter(|bytes| !bytes.is_empty())
             }
-            Stream::Observed(_) | Stream::Rewritten(_) => {
+            Passing::Observed(_) | Passing::Rewritten(_) => {
                 let told_in = self.told_in.filter(|_| is_between_events(self.tail));
-                told_in.and_then(|dialect| error(dialect, class, text))
+                told_in.and_then(|dialect| broken_off(dialect, class, text)).map(Bytes::from)
             }
         };
         match told {
@@ -179,15 +166,7 @@ impl KeptBody {
 
     /// What is said anew tells its own end.
     const fn is_translated(&self) -> bool {
-        matches!(self.stream, Stream::Translated(_))
-    }
-
-    fn observed(&mut self) -> &mut ObservedBody {
-        match &mut self.stream {
-            Stream::Observed(observed) => observed,
-            Stream::Rewritten(rewritten) => rewritten.observed(),
-            Stream::Translated(translated) => translated.observed(),
-        }
+        matches!(self.stream, Passing::Translated(_))
     }
 
     pub(crate) const fn is_end_stream(&self) -> bool {
@@ -198,15 +177,6 @@ impl KeptBody {
 /// Whether an event of a stream of server-sent events is over where it ends so.
 fn is_between_events(tail: [u8; 4]) -> bool {
     tail == *b"\r\n\r\n" || matches!(tail, [.., b'\n', b'\n'] | [.., b'\r', b'\r'])
-}
-
-/// An error as a format tells it in the middle of a stream.
-fn error(dialect: &'static dyn Dialect, class: FailureClass, text: &str) -> Option<Bytes> {
-    let mut writer = dialect.answers()?.stream(&Asked::default());
-    let message = format!("outrigger: {text}");
-    let mut bytes = Vec::new();
-    writer.fail(&OwnError { status: dialect.error_status(class), class, message: &message }, &mut bytes);
-    Some(bytes.into())
 }
 
 #[cfg(test)]
@@ -231,7 +201,7 @@ mod tests {
     #[test]
     fn every_streamed_format_has_words_for_its_end() {
         for dialect in outrigger_providers::dialects::ALL {
-            let Some(told) = error(dialect, FailureClass::StreamCut, "it broke off") else { continue };
+            let Some(told) = broken_off(dialect, FailureClass::StreamCut, "it broke off") else { continue };
             let text = String::from_utf8_lossy(&told);
             assert!(text.contains("outrigger: it broke off"), "{}: {text}", dialect.name());
         }

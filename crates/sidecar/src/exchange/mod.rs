@@ -27,11 +27,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderValue, Request, Response, Version};
+use http::{HeaderMap, Request, Response, Version};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use outrigger_ledger::{CallId, CallStart, End, Mode as Way, is_stream};
+use outrigger_ledger::{CallId, CallStart, EVENTS, End, Mode as Way, comes_as, is_stream};
 use outrigger_providers::include_usage::UsageStrip;
 use outrigger_providers::{Dialect, Recognised, Service, services};
 use outrigger_rules::{Mode, Policy, Rule};
@@ -39,11 +38,11 @@ use tokio::time::Instant;
 
 use crate::clock::CallClock;
 use crate::exchange::after_flush::AfterFlush;
-use crate::exchange::body::{Ahead, ObservedBody, RelayedBody};
+use crate::exchange::body::{Ahead, ObservedBody, Passing, RelayedBody};
 use crate::exchange::forwarded::ForwardedBody;
 use crate::exchange::hang_up::HangUps;
 use crate::exchange::include_usage::{Answered, Asked, IncludeUsage};
-use crate::exchange::kept::{KeptBody, Stream};
+use crate::exchange::kept::KeptBody;
 use crate::exchange::pulse::Pulses;
 use crate::exchange::request::{Binding, Misrouted, Route, outgoing};
 use crate::exchange::rewritten::RewrittenBody;
@@ -279,22 +278,20 @@ fn relay(
         is_kept: keeper.is_some(),
         is_truncated: false,
     };
-    let stream = match (anew, strip) {
+    let passing = match (anew, strip) {
         (Some(Said { headers, anew }), _) => {
             head.headers = headers;
-            Stream::Translated(Box::new(TranslatedBody::new(body, anew)))
+            Passing::Translated(Box::new(TranslatedBody::new(body, anew)))
         }
-        (None, Some(strip)) => Stream::Rewritten(Box::new(RewrittenBody::new(body, strip))),
-        (None, None) => Stream::Observed(Box::new(body)),
+        (None, Some(strip)) => Passing::Rewritten(Box::new(RewrittenBody::new(body, strip))),
+        (None, None) => Passing::Observed(Box::new(body)),
     };
-    let body = match (keeper, stream) {
-        (Some(Keeper { rule, begun, dialect }), stream) => {
-            let told_in = is_event_stream(&head.headers).then_some(dialect);
-            RelayedBody::Kept(Box::new(KeptBody::new(stream, told_in, rule, begun)))
+    let body = match keeper {
+        Some(Keeper { rule, begun, dialect }) => {
+            let told_in = comes_as(&head.headers, EVENTS).then_some(dialect);
+            RelayedBody::Kept(Box::new(KeptBody::new(passing, told_in, rule, begun)))
         }
-        (None, Stream::Observed(body)) => RelayedBody::Observed(body),
-        (None, Stream::Rewritten(body)) => RelayedBody::Rewritten(body),
-        (None, Stream::Translated(body)) => RelayedBody::Translated(body),
+        None => RelayedBody::Passing(passing),
     };
     Response::from_parts(head, body)
 }
@@ -365,12 +362,6 @@ async fn ask_for_usage(
     let sent = send(connection, route, protocol, asked.without(request_sent)).await?;
     shared.include_usage.fared(&host, sent.response.status(), watch);
     Ok((sent, Answered::Otherwise(Ahead::new())))
-}
-
-/// Whether an answer comes as server-sent events.
-fn is_event_stream(headers: &HeaderMap) -> bool {
-    let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
-    kind.get(..17).is_some_and(|start| start.eq_ignore_ascii_case(b"text/event-stream"))
 }
 
 /// A watch over the call that a request is.

@@ -12,6 +12,7 @@ use outrigger_rules::Target;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
+use crate::exchange::body::bytes_of;
 use crate::exchange::run::Wanted;
 use crate::exchange::translated::Anew;
 use crate::exchange::{Came, Said};
@@ -125,5 +126,5 @@ async fn read(came: &mut Came) -> Result<Vec<u8>, DialError> {
             return Err(DialError { class, text: text.to_owned() });
         }
     }
-    Ok(came.ahead.iter().flatten().filter_map(Frame::data_ref).flatten().copied().collect())
+    Ok(bytes_of(&came.ahead))
 }

@@ -8,7 +8,7 @@ use hyper::body::Incoming;
 use outrigger_ledger::End;
 
 use crate::clock::CallClock;
-use crate::exchange::body::{Ahead, ObservedBody, RelayedBody};
+use crate::exchange::body::{Ahead, ObservedBody, Passing, RelayedBody};
 use crate::exchange::forwarded::ForwardedBody;
 use crate::exchange::request::{Route, outgoing};
 use crate::exchange::tunnel::Tunnel;
@@ -96,5 +96,5 @@ pub(crate) async fn forward(
         is_kept: false,
         is_truncated: false,
     };
-    Response::from_parts(head, RelayedBody::Observed(Box::new(body)))
+    Response::from_parts(head, RelayedBody::Passing(Passing::Observed(Box::new(body))))
 }

@@ -48,20 +48,24 @@ pub(crate) fn fitting(
     failover.to.iter().filter(fits).cloned().collect()
 }
 
+/// The model that is to answer at a backup.
+fn answering<'a>(asked: &Asked<'a>, target: &'a Target) -> Option<&'a str> {
+    target.model.as_deref().or(asked.facts.model.as_deref())
+}
+
 /// Where a backup answers what is asked in the app's own format; `None` where it has to be translated.
 pub(crate) fn endpoint(asked: &Asked<'_>, target: &Target) -> Option<Endpoint> {
-    let (format, model) =
-        (asked.recognised.dialect.name(), target.model.as_deref().or(asked.facts.model.as_deref()));
+    let (format, model) = (asked.recognised.dialect.name(), answering(asked, target));
     let own = target.provider.id == asked.service.id;
     if !own && model.is_some_and(|model| !(target.provider.serves)(format, model)) {
         return None;
     }
     target.provider.endpoint(&Wanted {
-        dialect: asked.recognised.dialect.name(),
+        dialect: format,
         from: asked.service,
         path: asked.path,
         query: asked.query,
-        model: target.model.as_deref().or(asked.facts.model.as_deref()),
+        model,
         deployment: target.deployment.as_deref(),
         region: target.region.as_deref(),
         project: target.project.as_deref(),
@@ -81,18 +85,17 @@ fn refusal(
     if let Some(kept) = kept_state(asked.facts) {
         return Some(format!("the request refers to what {from} keeps ({kept})"));
     }
-    let Some(endpoint) = endpoint(asked, target) else {
-        return untranslatable(asked, target)
-            .or_else(|| Translation.refusal(from, operation, model, target))
-            .or_else(|| limited(failover, asked, class, target, known));
+    let unsaid = match endpoint(asked, target) {
+        None => untranslatable(asked, target),
+        Some(endpoint) => {
+            let renamed = endpoint.model.as_deref().is_some_and(|named| Some(named) != model);
+            let encoded = "the request's body is encoded, so another model cannot be named in it";
+            (renamed && !asked.readable).then(|| encoded.to_owned())
+        }
     };
-    if endpoint.model.as_deref().is_some_and(|named| Some(named) != model) && !asked.readable {
-        return Some("the request's body is encoded, so another model cannot be named in it".to_owned());
-    }
-    if let Some(why) = Translation.refusal(from, operation, model, target) {
-        return Some(why);
-    }
-    limited(failover, asked, class, target, known)
+    unsaid
+        .or_else(|| Translation.refusal(from, operation, model, target))
+        .or_else(|| limited(failover, asked, class, target, known))
 }
 
 /// Why a call cannot be asked in another format, as far as its place tells; what it says is seen when it is translated.
@@ -104,7 +107,7 @@ fn untranslatable(asked: &Asked<'_>, target: &Target) -> Option<String> {
     if !asked.readable {
         return Some("the request's body is encoded, so it cannot be translated".to_owned());
     }
-    let Some(model) = target.model.as_deref().or(asked.facts.model.as_deref()) else {
+    let Some(model) = answering(asked, target) else {
         return Some("neither the backup nor the call names a model".to_owned());
     };
     let place = Place::at(target.provider, asked.recognised.dialect, model);
@@ -143,9 +146,8 @@ const fn kept_state(facts: &RequestFacts) -> Option<&'static str> {
 fn smaller(asked: &Asked<'_>, target: &Target, known: Known<'_>) -> Option<String> {
     let window =
         |provider: &str, model: Option<&str>| known.book.facts(provider, model?, known.now)?.context_window;
-    let model = asked.facts.model.as_deref();
-    let theirs = target.model.as_deref().or(model);
-    match (window(asked.service.id, model), window(target.provider.id, theirs)) {
+    let (ours, theirs) = (asked.facts.model.as_deref(), answering(asked, target));
+    match (window(asked.service.id, ours), window(target.provider.id, theirs)) {
         (Some(ours), Some(other)) if other > ours => None,
         (Some(_), Some(_)) => Some("its window is no larger".to_owned()),
         _ => Some("it is not known that its window is larger".to_owned()),

@@ -158,6 +158,7 @@ async fn say(
         }
         Ending::Silent => std::future::pending().await,
         Ending::Late(rest) => {
+            // Deadlines that only report have to pass before the stream goes on.
             tokio::time::sleep(Duration::from_millis(100)).await;
             drop(sender.send_data(rest.into()).await);
         }
