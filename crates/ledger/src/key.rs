@@ -87,6 +87,10 @@ mod tests {
         }
         for (start, id) in BEGINNINGS {
             assert_eq!(made_for(&format!("{start}0123456789")), Some(id));
+            assert!(
+                outrigger_providers::KEY_SHAPES.iter().any(|shape| start.starts_with(shape.begins)),
+                "{start}"
+            );
             assert!(outrigger_providers::services::ALL.iter().any(|service| service.id == id), "{id}");
         }
         assert_eq!(made_for("sk-0123456789abcdef"), None, "several providers make such");

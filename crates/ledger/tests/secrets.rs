@@ -3,7 +3,7 @@
 mod support;
 
 use outrigger_ledger::{CallRecord, End, call_json};
-use outrigger_providers::FailureClass;
+use outrigger_providers::{FailureClass, KEY_SHAPES, REDACTED_KEY};
 use proptest::prelude::*;
 use support::Script;
 use support::bodies::{self, CHAT_STREAM, chat, messages};
@@ -69,6 +69,28 @@ proptest! {
         script.request_headers.clear();
         let record = script.request_header("authorization", &key).run();
         prop_assert!(!everything(&record).contains(&key));
+    }
+}
+
+#[test]
+fn a_key_that_was_typed_into_another_field_is_not_recorded() {
+    for shape in KEY_SHAPES {
+        let key = format!("{}{}", shape.begins, "Ab0Cd1Ef2Gh3".repeat(4));
+        let body = |field: &str| format!(r#"{{"model":"gpt-5","messages":[],"{field}":"{key}"}}"#);
+        let ask = |host, path, request: &str| Script::new(host, path, request, "{}");
+        let chat = |field: &str| ask("api.openai.com", "/v1/chat/completions", &body(field));
+        let path: &'static str = format!("/v1beta/models/{key}:generateContent").leak();
+        for (script, model) in [
+            (chat("model"), REDACTED_KEY),
+            (chat("user"), "gpt-5"),
+            (chat("service_tier"), "gpt-5"),
+            (ask("generativelanguage.googleapis.com", path, "{}"), REDACTED_KEY),
+            (chat("model").status(404), REDACTED_KEY),
+        ] {
+            let record = script.run();
+            assert_eq!(record.facts.model.as_deref(), Some(model), "{key}");
+            assert!(!everything(&record).contains(&key[shape.begins.len()..]), "{record:?}");
+        }
     }
 }
 

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Method, StatusCode};
 use outrigger_pricing::{Atto, Charge, Completeness, Cost, PriceBook, Region, Tier, TokenUsage};
-use outrigger_providers::{Addressed, FailureClass, Operation, Reading, Recognised, RequestFacts, Service};
+use outrigger_providers::{
+    Addressed, FailureClass, Operation, Reading, Recognised, RequestFacts, Service, without_keys,
+};
 
 use crate::call::attempts::Moved;
 use crate::call::estimate::{Calibrations, Model, Texts, cost_between};
@@ -122,7 +124,7 @@ impl About {
             recognised: start.recognised,
             mode: start.mode,
             method: start.method.clone(),
-            path: start.path.to_owned(),
+            path: without_keys(start.path).into_owned(),
             query: start.query.map(shown),
             host: start.host.to_owned(),
             port: start.port,

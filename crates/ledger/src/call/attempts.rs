@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::StatusCode;
-use outrigger_providers::{FailureClass, Recognised, Service};
+use outrigger_providers::{FailureClass, Recognised, Service, without_keys};
 
 use super::Call;
 use super::about::About;
@@ -152,7 +152,7 @@ impl About {
         }));
         (self.service, self.recognised) = (place.service, place.recognised);
         (self.host, self.port) = (place.host.to_owned(), place.port);
-        (self.path, self.query) = (place.path.to_owned(), place.query.map(shown));
+        (self.path, self.query) = (without_keys(place.path).into_owned(), place.query.map(shown));
         self.http_version = place.http_version;
         self.peer = None;
     }

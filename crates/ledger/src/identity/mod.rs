@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use http::HeaderMap;
-use outrigger_providers::{Names, RequestFacts, Who};
+use outrigger_providers::{Names, RequestFacts, Who, without_keys};
 
 pub use self::rules::{Hashing, IdentityRules, Source, hashing_key};
 use crate::ids::hex;
@@ -133,9 +133,12 @@ impl Candidates {
     }
 }
 
-/// The text without control characters and outer blanks, at most 128 bytes long; `None` if nothing is left.
+/// The text without control characters, outer blanks and keys, at most 128 bytes long; `None` if nothing is left.
 pub(crate) fn tidy(mut text: String) -> Option<String> {
     text.retain(|c| !c.is_control() && !is_unseen(c));
+    if let Cow::Owned(clean) = without_keys(&text) {
+        text = clean;
+    }
     let kept = text.trim();
     let mut end = kept.len().min(LONGEST);
     while !kept.is_char_boundary(end) {
