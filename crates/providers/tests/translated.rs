@@ -141,6 +141,25 @@ proptest! {
         }
     }
 
+    /// Whatever becomes of the bytes on the way: no panic, and what ends well for the app is read as whole by its format.
+    #[test]
+    fn damage_never_makes_a_whole_answer_of_none(
+        said in any_said(), damage in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6), cut in 1usize..400,
+    ) {
+        for (from, to) in pairs() {
+            let mut body = (from.write)(&said).1;
+            for (at, byte) in &damage {
+                let at = at.index(body.len());
+                body[at] = *byte;
+            }
+            let (stream, end) = streamed(&from, &to, &body.chunks(cut).collect::<Vec<_>>());
+            let (found, reading) = read(to.dialect, to.kind, &stream);
+            prop_assert_eq!(&found.fault, &None, "{} to {}", from.name, to.name);
+            let complete = reading.end == StreamEnd::Complete && reading.failure.is_none();
+            prop_assert_eq!(complete, end.outcome.is_ok(), "{} to {}: {:?}", from.name, to.name, end.outcome);
+        }
+    }
+
     /// Some servers answer a request for a stream with one document.
     #[test]
     fn a_document_in_the_place_of_a_stream_is_streamed(said in any_said(), cut in 1usize..400) {

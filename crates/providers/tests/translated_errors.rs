@@ -112,7 +112,7 @@ fn an_error_under_way_is_the_familys_own_and_ends_nothing() {
             let from = if to.name() == "openai_chat" { MESSAGES } else { CHAT };
             let mut stream = Stream::new(from, to, &head, Asked::default());
             let told = stream.as_mut().map(|stream| stream.fail(class, "gone")).unwrap_or_default();
-            let kind = to.answers().map_or("", |writer| writer.stream_type());
+            let kind = to.answers().map_or("", |writer| writer.stream_type(&Asked::default()));
             let mut meter = to.response_meter(StatusCode::OK, &content_type(kind));
             meter.chunk(&told);
             let reading = meter.finish();

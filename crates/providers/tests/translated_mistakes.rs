@@ -13,8 +13,8 @@ use outrigger_providers::canonical::{Asked, Framed, Whole, answer_from};
 use outrigger_providers::dialects::{
     anthropic_messages, bedrock_converse, gemini, openai_chat, openai_responses,
 };
-use outrigger_providers::translate::{End, Stream, answer};
-use outrigger_providers::{Dialect, FailureClass, Reading};
+use outrigger_providers::translate::{End, Stream, answer, headers};
+use outrigger_providers::{Dialect, FailureClass, Reading, StreamEnd, services};
 use serde_json::{Value, json};
 
 const CHAT: &dyn Dialect = &openai_chat::OPENAI_CHAT;
@@ -25,7 +25,7 @@ const CONVERSE: &dyn Dialect = &bedrock_converse::BedrockConverse;
 const ALL: [&dyn Dialect; 5] = [CHAT, MESSAGES, RESPONSES, GEMINI, CONVERSE];
 
 fn kind(dialect: &dyn Dialect) -> &'static str {
-    dialect.answers().unwrap().stream_type()
+    dialect.answers().unwrap().stream_type(&Asked::default())
 }
 
 fn asked() -> Asked {
@@ -37,6 +37,7 @@ fn asked() -> Asked {
         created: 1_760_000_000,
         names,
         request: request.as_object().unwrap().clone(),
+        listed: false,
     }
 }
 
@@ -252,6 +253,81 @@ fn an_unknown_reason_to_end_is_no_normal_end() {
     let failed =
         answer(CONVERSE, CHAT, StatusCode::OK, &head, said.to_string().as_bytes(), &asked()).unwrap_err();
     assert_eq!(failed.class, FailureClass::Malformed);
+}
+
+/// What only one provider says its row of the format knows.
+#[test]
+fn a_word_that_only_one_provider_has_is_told_by_its_meaning() {
+    let by = |host: &str| {
+        let service = services::by_host(host).unwrap();
+        (service.recognise)(&http::Method::POST, "/v1/chat/completions").dialect
+    };
+    let said = |word: &str| chat_stream(vec![json!({"content": "At "})], word);
+    let (together, mistral) = (by("api.together.xyz"), by("api.mistral.ai"));
+    assert_eq!(stream(together, MESSAGES, &said("eos")).word(), "end_turn");
+    assert_eq!(stream(mistral, MESSAGES, &said("model_length")).word(), "max_tokens");
+    assert!(stream(mistral, MESSAGES, &said("eos")).end.outcome.is_err());
+    let exhausted = stream(by("api.deepseek.com"), MESSAGES, &said("insufficient_system_resource"));
+    assert_eq!(exhausted.end.outcome.unwrap_err().class, FailureClass::Malformed);
+}
+
+/// An app that does not ask for server-sent events reads a list as it comes.
+#[test]
+fn gemini_apps_that_read_a_list_get_one_and_what_was_cut_is_not_closed() {
+    let body = chat_stream(vec![json!({"content": "At "}), json!({"content": "six"})], "stop");
+    let listed = Asked::of(br#"{"contents": []}"#, Some("key=k"), "call-1", 7);
+    assert!(listed.listed && !Asked::of(b"{}", Some("alt=sse&key=k"), "call-1", 7).listed);
+    let head = content_type("text/event-stream");
+    for cut in [body.len(), body.len() / 2] {
+        let mut stream = Stream::new(CHAT, GEMINI, &head, listed.clone()).unwrap();
+        assert_eq!(stream.content_type(), "application/json");
+        let mut told: Vec<u8> = body[..cut].chunks(9).flat_map(|piece| stream.push(piece)).collect();
+        let end = stream.end();
+        told.extend_from_slice(&end.bytes);
+        let mut meter = GEMINI.response_meter(StatusCode::OK, &content_type("application/json"));
+        meter.chunk(&told);
+        let reading = meter.finish();
+        let chunks = serde_json::from_slice::<Vec<Value>>(&told);
+        if cut == body.len() {
+            let text = |chunk: &Value| {
+                chunk["candidates"][0]["content"]["parts"][0]["text"].as_str().unwrap().to_owned()
+            };
+            assert_eq!(chunks.unwrap().iter().map(text).collect::<String>(), "At six");
+            assert_eq!((end.outcome, reading.end), (Ok(()), StreamEnd::Complete));
+        } else {
+            assert!(chunks.is_err() && end.outcome.is_err() && reading.failure.is_some(), "{reading:?}");
+            assert_eq!(reading.end, StreamEnd::Open);
+        }
+    }
+}
+
+#[test]
+fn a_response_repeats_the_request_and_keeps_nothing_of_what_was_said() {
+    let request = json!({"model": "gpt-5", "instructions": "Brief.", "input": "secret", "metadata": {"a": "b"}, "temperature": 0.2,
+        "tools": [{"type": "function", "name": "tide", "parameters": {}}], "tool_choice": "required"});
+    let asked = Asked::of(request.to_string().as_bytes(), None, "call-1", 7);
+    assert!(!format!("{asked:?}").contains("secret"));
+    let said = json!({"id": "msg_1", "content": [{"type": "text", "text": "a"}], "stop_reason": "end_turn", "usage": {"input_tokens": 1, "output_tokens": 1}});
+    let head = content_type("application/json");
+    let got =
+        answer(MESSAGES, RESPONSES, StatusCode::OK, &head, said.to_string().as_bytes(), &asked).unwrap();
+    let got: Value = serde_json::from_slice(&got.body).unwrap();
+    for member in ["model", "instructions", "metadata", "temperature", "tools", "tool_choice"] {
+        assert_eq!(got[member], request[member], "{member}");
+    }
+    assert_eq!((&got["created_at"], &got["top_p"]), (&json!(7), &json!(1.0)));
+}
+
+#[test]
+fn the_headers_are_of_the_apps_family_alone() {
+    let names = |to: &dyn Dialect| {
+        let headers = headers(to, &asked(), true);
+        headers.keys().map(|name| name.as_str().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(CHAT), ["content-type", "x-request-id"]);
+    assert_eq!(names(MESSAGES), ["content-type", "request-id"]);
+    assert_eq!(names(CONVERSE), ["content-type", "x-amzn-requestid"]);
+    assert_eq!(names(GEMINI), ["content-type"]);
 }
 
 fn gemini_chunk(text: &str, answer: u64, last: bool) -> (&'static str, Value) {

@@ -20,11 +20,26 @@ pub struct Asked {
     pub created: u64,
     /// Tools whose names the backup's format does not take: by the name that the backup knows, the app's own.
     pub names: BTreeMap<String, String>,
-    /// The app's request, of which some formats repeat a part.
+    /// Members of the app's request, of which some formats repeat a part.
     pub request: Map<String, Value>,
+    /// Gemini: whether the app takes a stream as one JSON list, since it did not ask for server-sent events.
+    pub listed: bool,
 }
 
 impl Asked {
+    /// Of the app's request: its (decoded) body, and the query of its path. The model is that of the body where it names one. What the
+    /// app said to the model is not kept.
+    #[must_use]
+    pub fn of(body: &[u8], query: Option<&str>, call: &str, created: u64) -> Asked {
+        let mut request: Map<String, Value> = serde_json::from_slice(body).unwrap_or_default();
+        for said in ["messages", "input", "contents", "system", "systemInstruction"] {
+            request.remove(said);
+        }
+        let model = request.get("model").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let listed = !query.unwrap_or_default().split('&').any(|part| part == "alt=sse");
+        Asked { model, call: call.to_owned(), created, names: BTreeMap::new(), request, listed }
+    }
+
     /// An id in the shape of a family: its prefix and what no other call, nor another part of this one, has.
     pub(crate) fn id(&self, prefix: &str, of: &str) -> String {
         let mut id = String::from(prefix);
@@ -103,7 +118,8 @@ pub trait AnswerWriter: Sync {
     /// The body of an answer that is not streamed.
     fn answer(&self, said: &Said, asked: &Asked) -> Value;
     /// The content type of a stream.
-    fn stream_type(&self) -> &'static str {
+    fn stream_type(&self, asked: &Asked) -> &'static str {
+        let _unused = asked;
         "text/event-stream"
     }
     /// For one streamed answer.

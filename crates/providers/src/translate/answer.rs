@@ -25,7 +25,7 @@ pub struct Translated {
 pub fn headers(to: &dyn Dialect, asked: &Asked, streamed: bool) -> HeaderMap {
     let mut headers = HeaderMap::new();
     let writer = to.answers();
-    let kind = writer.filter(|_| streamed).map_or("application/json", AnswerWriter::stream_type);
+    let kind = writer.filter(|_| streamed).map_or("application/json", |writer| writer.stream_type(asked));
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     if let Some((name, prefix)) = writer.and_then(AnswerWriter::request_id)
         && let Ok(id) = HeaderValue::from_str(&asked.id(prefix, "request"))
@@ -67,7 +67,7 @@ pub fn answer(
             "the provider told an error of a form that is not known",
         ));
     }
-    let (mut blocks, mut steps) = (Blocks::new(writer.call_prefix()), Vec::new());
+    let (mut blocks, mut steps) = (Blocks::new(from, writer.call_prefix()), Vec::new());
     let finish = blocks.take_whole(answer, asked, &mut steps).and_then(|()| blocks.finish(&mut steps));
     let finish = finish.map_err(|reason| Failed::new(FailureClass::Malformed, reason))?;
     let left_out = blocks.left_out().collect();

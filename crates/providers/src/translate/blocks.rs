@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde_json::Value;
 
+use crate::Dialect;
 use crate::canonical::{
     Answer, Arguments, Asked, Block, Body, Call, Event, Finish, Part, Piece, Stop, StopReason,
 };
@@ -12,6 +13,8 @@ use crate::framing::JsonScan;
 
 /// Bytes of text that may wait.
 const HELD: usize = 8 * 1024 * 1024;
+/// Bytes of text that an answer may have: some formats tell all of it again at its end.
+const LONGEST: usize = 32 * 1024 * 1024;
 /// Ids of calls that all formats take: OpenAI's are no longer.
 const LONGEST_ID: usize = 40;
 
@@ -25,11 +28,14 @@ pub(super) enum Step {
 
 /// Puts the events of one answer in order.
 pub(super) struct Blocks {
+    from: &'static dyn Dialect,
     call_prefix: &'static str,
     open: Option<Open>,
     /// What comes after the open block, in the order it began.
     waiting: VecDeque<Waiting>,
     held: usize,
+    /// Bytes of all texts so far.
+    length: usize,
     parts: BTreeMap<usize, Kind>,
     calls: usize,
     /// Whether the arguments of every call so far are whole.
@@ -74,12 +80,14 @@ struct Begun {
 }
 
 impl Blocks {
-    pub(super) fn new(call_prefix: &'static str) -> Blocks {
+    pub(super) fn new(from: &'static dyn Dialect, call_prefix: &'static str) -> Blocks {
         Blocks {
+            from,
             call_prefix,
             open: None,
             waiting: VecDeque::new(),
             held: 0,
+            length: 0,
             parts: BTreeMap::new(),
             calls: 0,
             calls_whole: true,
@@ -159,11 +167,15 @@ impl Blocks {
         self.close_all(out);
         let calls = self.calls > 0;
         let stop = self.stop.as_ref().ok_or("the answer broke off: no reason to end was told")?;
-        let finish = match &stop.reason {
+        let reason = match stop.reason {
+            StopReason::Unknown => self.known(&stop.word),
+            _ => stop.reason.clone(),
+        };
+        let finish = match &reason {
             StopReason::Length => Finish::Length,
             StopReason::Window => Finish::Window,
             StopReason::Filtered => Finish::Filtered,
-            StopReason::MalformedCall => return Err("a call of a tool went wrong in the making"),
+            StopReason::MalformedCall => return Err("the provider says that the answer went wrong"),
             StopReason::Paused => return Err("the answer waits to be sent again"),
             StopReason::Unknown if !calls => return Err("the answer ended by a word that is not known"),
             _ if calls && !self.calls_whole => return Err("the arguments of a tool call are not whole"),
@@ -172,6 +184,18 @@ impl Blocks {
             StopReason::End | StopReason::ToolCalls | StopReason::Unknown => Finish::End,
         };
         Ok(finish)
+    }
+
+    /// What a word means that only this provider has.
+    fn known(&self, word: &str) -> StopReason {
+        match self.from.finish_word(word) {
+            "stop" => StopReason::End,
+            "length" => StopReason::Length,
+            "tool_call" => StopReason::ToolCalls,
+            "content_filter" => StopReason::Filtered,
+            "error" => StopReason::MalformedCall,
+            _ => StopReason::Unknown,
+        }
     }
 
     fn begun(&mut self, part: Part, asked: &Asked) -> (Kind, Option<Begun>) {
@@ -255,6 +279,10 @@ impl Blocks {
             // A signature is for its maker alone.
             _ => return Ok(()),
         };
+        self.length += text.len();
+        if self.length > LONGEST {
+            return Err("the answer is longer than is translated");
+        }
         if let Some(open) = self.open.as_mut().filter(|open| open.part == part) {
             open.grow(text, out);
             return Ok(());

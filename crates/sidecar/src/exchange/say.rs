@@ -9,7 +9,6 @@ use outrigger_providers::canonical::Asked;
 use outrigger_providers::translate::{self, App, Outgoing, Stream};
 use outrigger_providers::{Dialect, FailureClass};
 use outrigger_rules::Target;
-use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use crate::exchange::body::bytes_of;
@@ -67,13 +66,10 @@ pub(super) fn request(
     said.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     let agent = concat!("outrigger/", env!("CARGO_PKG_VERSION"));
     said.headers.insert(USER_AGENT, HeaderValue::from_static(agent));
-    let asked = Asked {
-        model: facts.model.clone().unwrap_or_default(),
-        call,
-        created: u64::try_from(known.now).unwrap_or_default(),
-        names: said.names.clone(),
-        request: serde_json::from_slice::<Map<String, Value>>(body).unwrap_or_default(),
-    };
+    let created = u64::try_from(known.now).unwrap_or_default();
+    let mut asked = Asked::of(body, route.path_and_query.query(), &call, created);
+    asked.model = facts.model.clone().unwrap_or_default();
+    asked.names.clone_from(&said.names);
     let saying = Saying { from: place.dialect, to: recognised.dialect, asked, streamed: facts.stream };
     Ok((said, Some(saying)))
 }

@@ -36,7 +36,7 @@ impl AnswerWriter for ConverseWriter {
         })
     }
 
-    fn stream_type(&self) -> &'static str {
+    fn stream_type(&self, _asked: &Asked) -> &'static str {
         "application/vnd.amazon.eventstream"
     }
 

@@ -29,9 +29,14 @@ impl AnswerWriter for GeminiWriter {
         chunk(asked, parts, Some(&said.finish), &said.usage)
     }
 
+    fn stream_type(&self, asked: &Asked) -> &'static str {
+        if asked.listed { "application/json" } else { "text/event-stream" }
+    }
+
     fn stream(&self, asked: &Asked) -> Box<dyn StreamWriter> {
+        let listed = asked.listed.then_some(false);
         let asked = Asked { model: asked.model.clone(), call: asked.call.clone(), ..Asked::default() };
-        Box::new(GeminiChunks { asked, open: Block::Text, arguments: String::new(), called: false })
+        Box::new(GeminiChunks { asked, listed, open: Block::Text, arguments: String::new(), called: false })
     }
 }
 
@@ -93,6 +98,8 @@ fn usage_metadata(counts: &Counts) -> Value {
 /// One streamed answer.
 struct GeminiChunks {
     asked: Asked,
+    /// Where chunks are the elements of a list: whether it has begun.
+    listed: Option<bool>,
     open: Block,
     /// Of the call that is open, until it is whole.
     arguments: String,
@@ -100,8 +107,20 @@ struct GeminiChunks {
 }
 
 impl GeminiChunks {
-    fn parts(&self, parts: Vec<Value>, out: &mut Vec<u8>) {
-        sse(None, &chunk(&self.asked, parts, None, &TokenUsage::UNKNOWN), out);
+    fn parts(&mut self, parts: Vec<Value>, out: &mut Vec<u8>) {
+        let chunk = chunk(&self.asked, parts, None, &TokenUsage::UNKNOWN);
+        self.tell(&chunk, out);
+    }
+
+    fn tell(&mut self, value: &Value, out: &mut Vec<u8>) {
+        match &mut self.listed {
+            None => sse(None, value, out),
+            Some(begun) => {
+                let before: &[u8] = if std::mem::replace(begun, true) { b",\r\n" } else { b"[" };
+                out.extend_from_slice(before);
+                out.extend_from_slice(value.to_string().as_bytes());
+            }
+        }
     }
 }
 
@@ -128,10 +147,15 @@ impl StreamWriter for GeminiChunks {
     }
 
     fn end(&mut self, finish: &Finish, usage: &TokenUsage, out: &mut Vec<u8>) {
-        sse(None, &chunk(&self.asked, vec![json!({"text": ""})], Some(finish), usage), out);
+        let last = chunk(&self.asked, vec![json!({"text": ""})], Some(finish), usage);
+        self.tell(&last, out);
+        if self.listed.is_some() {
+            out.extend_from_slice(b"\r\n]\r\n");
+        }
     }
 
+    /// A list that failed is not closed.
     fn fail(&mut self, error: &OwnError<'_>, out: &mut Vec<u8>) {
-        sse(None, &google_errors::value(error), out);
+        self.tell(&google_errors::value(error), out);
     }
 }
