@@ -1,7 +1,7 @@
 //! Every pair's answer, whole and streamed, as the app gets it: `fixtures/translated/FROM/TO.txt`. Write them anew with
 //! `OUTRIGGER_WRITE_GOLDENS=1 cargo test -p outrigger-providers --test translated_goldens`.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail the test they serve")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
 
 mod events;
 mod said;

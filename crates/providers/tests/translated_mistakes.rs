@@ -547,7 +547,7 @@ fn no_arguments_are_an_empty_object_and_broken_ones_are_never_one() {
     let cut = json!({"id": "r", "choices": [{"index": 0, "message": {"role": "assistant", "tool_calls": [call]}, "finish_reason": "length"}]});
     let got = whole(CHAT, MESSAGES, &cut);
     assert_eq!(got["stop_reason"], "max_tokens");
-    assert_eq!(got["content"][0]["input"], json!({"outrigger_unread_arguments": r#"{"at":"Bre"#}));
+    assert_eq!(got["content"][0]["input"], json!({"unreadable_arguments": r#"{"at":"Bre"#}));
     assert_eq!(whole(CHAT, RESPONSES, &cut)["output"][0]["arguments"], r#"{"at":"Bre"#);
 }
 

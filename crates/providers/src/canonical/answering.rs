@@ -168,7 +168,7 @@ pub(crate) fn object(arguments: &str) -> Value {
 }
 
 /// Where arguments stand that are no JSON object.
-const UNREAD: &str = "outrigger_unread_arguments";
+const UNREAD: &str = "unreadable_arguments";
 
 /// A usage by sides, as the formats divide it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
