@@ -104,12 +104,12 @@ impl Exporter {
         wires.spool =
             settings.spool.as_ref().map(|spool| Spool::start(spool, &tallies, ending.clone())).transpose()?;
         let (slot, inbox) = inbox(inbox::ROOM, wanted, Arc::clone(&tallies));
-        let slot = slot.with_room(room);
         let (end, ends) = watch::channel(None);
         let counted = Arc::clone(&tallies);
         let about = About::default();
         let (announcer, announced) = announcer(about.clone(), wires.logs.is_some(), &tallies);
         let metrics = Kept::by(&settings).map(|kept| Metrics::new(kept, Arc::clone(&tallies), &about));
+        let slot = slot.with_room(room).with_chunk_times(metrics.as_ref().is_some_and(Metrics::by_chunk));
         let scrape = metrics.as_ref().and_then(|it| it.scrape(schema::resource_attributes(&settings)));
         std::thread::Builder::new().name("outrigger-export".to_owned()).spawn(move || {
             give_way();

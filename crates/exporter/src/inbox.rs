@@ -60,12 +60,18 @@ pub(crate) struct Slot {
     queue: mpsc::Sender<Arc<CallRecord>>,
     shared: Arc<Shared>,
     room: Option<Arc<Room>>,
+    wants_chunk_times: bool,
 }
 
 impl Slot {
     /// The same, whose calls come with their content.
     pub(crate) fn with_room(self, room: Option<Arc<Room>>) -> Slot {
         Slot { room, ..self }
+    }
+
+    /// The same, whose calls come with the times between the pieces of their streams.
+    pub(crate) fn with_chunk_times(self, wants_chunk_times: bool) -> Slot {
+        Slot { wants_chunk_times, ..self }
     }
 }
 
@@ -82,7 +88,7 @@ pub(crate) fn inbox(room: usize, wanted: Wanted, tallies: Arc<Tallies>) -> (Slot
     let (sender, receiver) = mpsc::channel(room);
     let shared = Arc::new(Shared { tallies, wanted, asleep: AtomicBool::new(false), bell: Notify::new() });
     (
-        Slot { queue: sender, shared: Arc::clone(&shared), room: None },
+        Slot { queue: sender, shared: Arc::clone(&shared), room: None, wants_chunk_times: false },
         Inbox { queue: receiver, shared, visited: None },
     )
 }
@@ -109,6 +115,10 @@ impl Recorder for Slot {
 
     fn room(&self) -> Option<Arc<Room>> {
         self.room.clone()
+    }
+
+    fn wants_chunk_times(&self) -> bool {
+        self.wants_chunk_times
     }
 }
 

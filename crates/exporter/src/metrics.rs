@@ -59,9 +59,8 @@ pub enum Set {
     Own,
 }
 
-/// Seconds until a first chunk, by the conventions.
-const DELAYS: &[f64] =
-    &[0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];
+/// Seconds until a chunk, by the conventions.
+const DELAYS: &[f64] = &outrigger_ledger::ChunkTimes::BOUNDS;
 /// Seconds of calls: the same, and 30, past which a call is called slow.
 const DURATIONS: &[f64] =
     &[0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 30.0, 40.96, 81.92];
@@ -200,6 +199,13 @@ pub(crate) const FIRST_CHUNK: Metric = latest(
     CALL,
     "Time from the request to the first content of a streamed answer.",
 );
+pub(crate) const PER_CHUNK: Metric = latest(
+    "gen_ai.client.inference.time_per_output_chunk",
+    "s",
+    Kind::Histogram(DELAYS),
+    CALL,
+    "Time between what arrived together of a streamed answer, from its first content on; only with OUTRIGGER_METRICS_CHUNKS.",
+);
 pub(crate) const INPUT: Metric = latest(
     "gen_ai.client.inference.usage.input_tokens",
     "{token}",
@@ -276,6 +282,13 @@ pub(crate) const OLD_FIRST_CHUNK: Metric = v1_41(
     Kind::Histogram(DELAYS),
     CALL,
     "Time to the first content of a streamed answer, under the name of conventions v1.41.",
+);
+pub(crate) const OLD_PER_CHUNK: Metric = v1_41(
+    "gen_ai.client.operation.time_per_output_chunk",
+    "s",
+    Kind::Histogram(DELAYS),
+    CALL,
+    "Time between what arrived together of a streamed answer, under the name of conventions v1.41; only with OUTRIGGER_METRICS_CHUNKS.",
 );
 pub(crate) const OLD_TOKENS: Metric = v1_41(
     "gen_ai.client.token.usage",
@@ -449,6 +462,7 @@ pub(crate) const UNRECORDED: Metric = of_program(
 pub const METRICS: &[Metric] = &[
     DURATION,
     FIRST_CHUNK,
+    PER_CHUNK,
     INPUT,
     OUTPUT,
     CACHE_READ,
@@ -460,6 +474,7 @@ pub const METRICS: &[Metric] = &[
     EMBEDDINGS_INPUT,
     OLD_DURATION,
     OLD_FIRST_CHUNK,
+    OLD_PER_CHUNK,
     OLD_TOKENS,
     HTTP,
     CALLS,

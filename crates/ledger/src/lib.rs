@@ -5,6 +5,7 @@ mod call;
 mod capture;
 mod cause;
 mod chain;
+mod chunk_times;
 mod decode;
 mod deployments;
 mod guard;
@@ -29,6 +30,7 @@ pub use call::{
 };
 pub use capture::{Captured, Conversation, OF_ONE_CALL, Room};
 pub use chain::{Chain, ChainedBy, Confidence, Parent};
+pub use chunk_times::ChunkTimes;
 pub use deployments::Deployments;
 pub use har::{HarEntry, HarError, Made, replay as replay_har};
 pub use identity::{Hashing, Identity, IdentityRules, Named, Source, hashing_key};
@@ -61,6 +63,11 @@ pub trait Recorder: Send + Sync {
     /// Where the bodies of calls are to be kept for it; `None`, as by default, where it wants no content.
     fn room(&self) -> Option<std::sync::Arc<Room>> {
         None
+    }
+
+    /// Whether it wants the times between the pieces of streams; by default not.
+    fn wants_chunk_times(&self) -> bool {
+        false
     }
 }
 

@@ -317,6 +317,8 @@ pub struct CallRecord {
     pub logical: Logical,
     /// Its place among the calls that go on from one another; `None` where it is no conversation.
     pub chain: Option<Chain>,
+    /// The times between the pieces of its streamed answer, where they were asked for; in no record that is sent.
+    pub chunk_times: Option<Box<crate::ChunkTimes>>,
     /// Its bodies, where content was asked for; in no record that is sent.
     pub content: Option<std::sync::Arc<crate::Captured>>,
     /// What later calls may refer to; of use to [`Trail`](crate::Trail) alone.

@@ -41,8 +41,8 @@ fn a_frame_is_shown_without_an_allocation() {
             identity: &Arc::default(),
             at: Timestamp(START),
         });
-        // Nobody asks for content.
-        let mut call = call.with_room(None, &headers);
+        // Nobody asks for content; the times between the frames are told.
+        let mut call = call.with_room(None, &headers).with_chunk_times(true);
         script.request.iter().for_each(|bytes| call.request_chunk(bytes));
         call.response_head(StatusCode::OK, &headers, Timestamp(START));
         call.response_chunk(&body.as_bytes()[..begin], Timestamp(START));
@@ -54,6 +54,9 @@ fn a_frame_is_shown_without_an_allocation() {
         call.response_chunk(&body.as_bytes()[end..], Timestamp(START + 2));
         let record = call.finish(End::Complete, Timestamp(START + 2), PriceBook::builtin());
         assert_eq!(record.outcome, Outcome::Answered, "{}", script.path);
+        let told: usize =
+            record.chunk_times.iter().flat_map(|it| it.means()).map(|(count, _)| count as usize).sum();
+        assert!(told >= 2 * FRAMES, "{}: {told}", script.path);
         assert!(record.transport.response_bytes > (2 * FRAMES * frame.len()) as u64);
     }
 }

@@ -54,6 +54,10 @@ impl Recorder for Logged {
     fn room(&self) -> Option<Arc<Room>> {
         self.next.as_ref()?.room()
     }
+
+    fn wants_chunk_times(&self) -> bool {
+        self.next.as_ref().is_some_and(|next| next.wants_chunk_times())
+    }
 }
 
 /// What a line tells.

@@ -138,6 +138,10 @@ impl Recorder for Shown {
     fn room(&self) -> Option<Arc<Room>> {
         self.recorder.room()
     }
+
+    fn wants_chunk_times(&self) -> bool {
+        self.recorder.wants_chunk_times()
+    }
 }
 
 impl Diagnostician {

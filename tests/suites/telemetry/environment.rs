@@ -107,7 +107,10 @@ fn the_page_of_a_program_is_valid_bounded_and_named_by_the_conventions() {
         (setting("OUTRIGGER_TEST_PYTHON"), file("clients/python/calls.py").display().to_string());
     let command =
         [&[python.as_str(), script.as_str()][..], &["chat", "chat_stream", "messages", "wait"]].concat();
-    let running = exec(&simulator).option("--metrics", &address.to_string()).start(&command);
+    let running = exec(&simulator)
+        .variable("OUTRIGGER_METRICS_CHUNKS", "true")
+        .option("--metrics", &address.to_string())
+        .start(&command);
     assert!(running.program.error_line(DEADLINE, |line| line.contains("metrics at")).is_some());
     let mut page = String::new();
     until(&running.program, "three calls on the page", || {
@@ -125,6 +128,9 @@ fn the_page_of_a_program_is_valid_bounded_and_named_by_the_conventions() {
     let data = std::fs::read_to_string(file("data/otel-metrics.tsv")).expect("the conventions' metrics");
     let known: Vec<String> =
         data.lines().filter_map(|line| line.split('\t').next()).map(|name| name.replace('.', "_")).collect();
+    // Asked for: the times between the chunks of the one stream.
+    let chunks = "gen_ai_client_inference_time_per_output_chunk_seconds_count";
+    assert!(page.lines().any(|line| line.starts_with(chunks) && !line.ends_with(" 0")), "{page}");
     for family in
         page.lines().filter_map(|line| line.strip_prefix("# TYPE ")).filter_map(|line| line.split(' ').next())
     {

@@ -264,6 +264,10 @@ impl Recorder for Both {
     fn room(&self) -> Option<Arc<Room>> {
         self.0.room()
     }
+
+    fn wants_chunk_times(&self) -> bool {
+        self.0.wants_chunk_times()
+    }
 }
 
 fn service_name(arguments: &Arguments) -> String {

@@ -26,6 +26,8 @@ pub(super) struct Observed<'a> {
 pub(super) struct Latest {
     duration: Distribution<f64>,
     first_chunk: Distribution<f64>,
+    /// Where it is asked for.
+    per_chunk: Option<Distribution<f64>>,
     embeddings: Distribution<f64>,
     embeddings_input: Distribution<u64>,
     /// Of operations without a metric of their own; `None` where v1.41 tells all durations under that name.
@@ -40,10 +42,11 @@ pub(super) struct Latest {
 }
 
 impl Latest {
-    pub(super) fn new(meter: &Meter, alone: bool) -> Latest {
+    pub(super) fn new(meter: &Meter, alone: bool, by_chunk: bool) -> Latest {
         Latest {
             duration: seconds(meter, &super::DURATION),
             first_chunk: seconds(meter, &super::FIRST_CHUNK),
+            per_chunk: by_chunk.then(|| seconds(meter, &super::PER_CHUNK)),
             embeddings: seconds(meter, &super::EMBEDDINGS),
             embeddings_input: numbers(meter, &super::EMBEDDINGS_INPUT),
             others: alone.then(|| seconds(meter, &super::OLD_DURATION)),
@@ -89,6 +92,7 @@ impl Latest {
         if let Some(first_chunk) = it.first_chunk {
             self.first_chunk.record(first_chunk, labels, series);
         }
+        each_chunk(self.per_chunk.as_ref(), it.call, labels, series);
         labels.with(keys::ERROR_TYPE, it.error.as_ref(), |labels| {
             self.duration.record(it.duration, labels, series);
             if let Some(tokens) = usage.total_prompt() {
@@ -125,18 +129,34 @@ fn by_modality(sum: &Sum, total: Option<u64>, audio: Option<u64>, labels: &mut L
     }
 }
 
+/// Observes the time of every piece of a stream: as the mean of its bucket, so that counts and sum are the true ones.
+fn each_chunk(
+    distribution: Option<&Distribution<f64>>,
+    call: &CallRecord,
+    labels: &Labels,
+    series: &mut Series,
+) {
+    let (Some(distribution), Some(times)) = (distribution, &call.chunk_times) else { return };
+    for (count, mean) in times.means() {
+        distribution.record_often(count, schema::seconds(mean), labels, series);
+    }
+}
+
 /// The conventions of v1.41.
 pub(super) struct V1_41 {
     duration: Distribution<f64>,
     first_chunk: Distribution<f64>,
+    /// Where it is asked for.
+    per_chunk: Option<Distribution<f64>>,
     tokens: Distribution<u64>,
 }
 
 impl V1_41 {
-    pub(super) fn new(meter: &Meter) -> V1_41 {
+    pub(super) fn new(meter: &Meter, by_chunk: bool) -> V1_41 {
         V1_41 {
             duration: seconds(meter, &super::OLD_DURATION),
             first_chunk: seconds(meter, &super::OLD_FIRST_CHUNK),
+            per_chunk: by_chunk.then(|| seconds(meter, &super::OLD_PER_CHUNK)),
             tokens: numbers(meter, &super::OLD_TOKENS),
         }
     }
@@ -145,6 +165,7 @@ impl V1_41 {
         if let Some(first_chunk) = it.first_chunk {
             self.first_chunk.record(first_chunk, labels, series);
         }
+        each_chunk(self.per_chunk.as_ref(), it.call, labels, series);
         labels.with(keys::ERROR_TYPE, it.error.as_ref(), |labels| {
             self.duration.record(it.duration, labels, series);
         });

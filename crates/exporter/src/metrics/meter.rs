@@ -41,6 +41,8 @@ pub(crate) struct Kept {
     pub(crate) series: usize,
     /// Whether money and tokens are told apart by step.
     pub(crate) by_step: bool,
+    /// Whether the times between the pieces of streams are told.
+    pub(crate) by_chunk: bool,
     /// Whether histograms have exponential buckets.
     pub(crate) exponential: bool,
 }
@@ -55,6 +57,7 @@ impl Kept {
             scraped: settings.scraped,
             series: settings.series,
             by_step: settings.metrics_by_step,
+            by_chunk: settings.metrics_by_chunk,
             exponential: settings.exponential_histograms,
         };
         (pushed.is_some() || kept.scraped).then_some(kept)
@@ -84,6 +87,7 @@ pub(crate) struct Metrics {
     series: Series,
     /// Whether money and tokens are told apart by step.
     by_step: bool,
+    by_chunk: bool,
     models: Clamp,
     hosts: Clamp,
     words: Clamp,
@@ -144,7 +148,10 @@ impl Metrics {
             .build();
         let meter = provider.meter_with_scope(scope);
         let (latest, v1_41) = (set != GenAiMetrics::V1_41, set != GenAiMetrics::Latest);
-        let of_calls = super::METRICS.iter().filter(|row| row.of_calls).filter(|row| match row.set {
+        let of_chunks = [super::PER_CHUNK.name, super::OLD_PER_CHUNK.name];
+        let of_calls = super::METRICS.iter().filter(|row| row.of_calls);
+        let of_calls = of_calls.filter(|row| kept.by_chunk || !of_chunks.contains(&row.name));
+        let of_calls = of_calls.filter(|row| match row.set {
             super::Set::GenAiLatest => latest,
             super::Set::GenAiV1_41 => v1_41 || row.name == super::OLD_DURATION.name,
             super::Set::Http | super::Set::Own => true,
@@ -159,8 +166,8 @@ impl Metrics {
         Metrics {
             reader,
             scrape,
-            latest: latest.then(|| Latest::new(&meter, !v1_41)),
-            v1_41: v1_41.then(|| V1_41::new(&meter)),
+            latest: latest.then(|| Latest::new(&meter, !v1_41, kept.by_chunk)),
+            v1_41: v1_41.then(|| V1_41::new(&meter, kept.by_chunk)),
             http: seconds(&meter, &super::HTTP),
             calls: counter(&meter, &super::CALLS),
             unpriced: counter(&meter, &super::UNPRICED),
@@ -177,9 +184,15 @@ impl Metrics {
             words: Clamp::new(OTHERS),
             steps: Clamp::new(OTHERS),
             by_step: kept.by_step,
+            by_chunk: kept.by_chunk,
             series,
             provider,
         }
+    }
+
+    /// Whether calls are to come with the times between the pieces of their streams.
+    pub(crate) const fn by_chunk(&self) -> bool {
+        self.by_chunk
     }
 
     /// Counts one call in.

@@ -248,3 +248,12 @@ impl<T> Distribution<T> {
         }
     }
 }
+
+impl Distribution<f64> {
+    /// The same value so many times over.
+    pub(super) fn record_often(&self, count: u32, value: f64, labels: &Labels, series: &mut Series) {
+        if let Some(admitted) = series.admit(self.row, labels) {
+            (0..count).for_each(|_| self.histogram.record(value, &admitted));
+        }
+    }
+}

@@ -9,12 +9,15 @@ use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
-use outrigger_ledger::{CallRecord, Identity, JoinedBy, Logical, Outcome, Provenance, Retried, Source};
+use outrigger_ledger::{
+    CallRecord, ChunkTimes, Identity, JoinedBy, Logical, Outcome, Provenance, Retried, Source, Timestamp,
+};
 use outrigger_pricing::estimate::Estimate;
 use outrigger_pricing::{Atto, Completeness, Meter};
 use outrigger_providers::{Operation, Who};
 use prost::Message as _;
 
+use super::exposition::scraped_as;
 use super::*;
 
 mod documented;
@@ -35,6 +38,7 @@ const KEPT: Kept = Kept {
     scraped: true,
     series: 500,
     by_step: false,
+    by_chunk: false,
     exponential: false,
 };
 
@@ -337,8 +341,12 @@ fn every_row_is_sent_and_no_point_carries_a_label_that_its_row_lacks() {
     partial.logical = Logical { attempt: 2, retried: Some(retried), ..partial.logical };
     let mut embeddings = answered();
     embeddings.operation = Operation::Embeddings;
-    let mut bench = Bench::kept(Kept { series: 2000, ..KEPT });
-    [answered(), failed(), partial, embeddings].iter().for_each(|call| bench.metrics.observe(call));
+    let mut streamed = answered();
+    let mut times = ChunkTimes::since(Timestamp(0));
+    times.piece(Timestamp(1));
+    streamed.chunk_times = Some(Box::new(times));
+    let mut bench = Bench::kept(Kept { series: 2000, by_chunk: true, ..KEPT });
+    [streamed, failed(), partial, embeddings].iter().for_each(|call| bench.metrics.observe(call));
     let points = bench.points();
     let missing: Vec<&str> =
         METRICS.iter().map(|row| row.name).filter(|name| !points.contains_key(*name)).collect();
@@ -487,4 +495,35 @@ fn the_program_tells_of_itself() {
     assert_eq!(*only(&points, "outrigger.rules.info"), (rules, 1.0, 1));
     assert_eq!(only(&points, "outrigger.ca.expiry").1, 1_795_000_000.0);
     assert_eq!(only(&points, "outrigger.config.rejected").1, 1.0);
+}
+
+#[test]
+fn the_times_between_chunks_are_told_where_they_are_asked_for() {
+    const MS: u64 = 1_000_000;
+    let mut call = answered();
+    let mut times = ChunkTimes::since(Timestamp(0));
+    let mut at = 0;
+    for took in [3 * MS, 10 * MS, 15 * MS, 90_000 * MS] {
+        at += took;
+        times.piece(Timestamp(at));
+    }
+    call.chunk_times = Some(Box::new(times));
+    for by_chunk in [true, false] {
+        let mut bench = Bench::kept(Kept { by_chunk, ..KEPT });
+        let scrape = bench.metrics.scrape(Vec::new()).unwrap();
+        bench.metrics.observe(&call);
+        let (points, page) = (bench.points(), scrape.page(Exposition::Text));
+        for row in [PER_CHUNK, OLD_PER_CHUNK] {
+            let all =
+                points.get(row.name).map(|_| only(&points, row.name)).map(|(_, sum, count)| (*sum, *count));
+            assert_eq!(all, by_chunk.then_some((90.028, 4)), "{}", row.name);
+            let buckets: Vec<&str> = page
+                .lines()
+                .filter(|line| line.starts_with(&format!("{}_bucket", scraped_as(&row))))
+                .filter_map(|line| line.rsplit(' ').next())
+                .collect();
+            let up_to = [vec!["2"], vec!["3"; 13], vec!["4"]].concat();
+            assert_eq!(buckets, if by_chunk { up_to } else { vec![] }, "{page}");
+        }
+    }
 }

@@ -73,6 +73,7 @@ pub(super) fn read(
         sampler: sampler(&variables)?,
         series: limits::series(&variables)?,
         metrics_by_step: variables.flag("OUTRIGGER_METRICS_STEP")?,
+        metrics_by_chunk: variables.flag("OUTRIGGER_METRICS_CHUNKS")?,
         exponential_histograms: exponential(&variables)?,
         genai_metrics: genai_metrics(&variables)?,
         cache_attribute: cache_attribute(&variables)?,

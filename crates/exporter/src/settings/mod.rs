@@ -279,6 +279,8 @@ pub struct Settings {
     pub series: usize,
     /// Whether money and tokens are told apart by the step that the app names.
     pub metrics_by_step: bool,
+    /// Whether the times between the pieces of streams are told.
+    pub metrics_by_chunk: bool,
     /// Whether histograms have exponential buckets in place of the conventions' own.
     pub exponential_histograms: bool,
     /// Which GenAI metrics are sent.

@@ -143,6 +143,7 @@ pub(crate) fn answered() -> CallRecord {
         routed: None,
         logical: Logical::alone(CallId([0xab; 16])),
         chain: None,
+        chunk_times: None,
         content: None,
         marks: Marks::default(),
     }

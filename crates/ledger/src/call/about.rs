@@ -284,6 +284,7 @@ impl About {
             routed,
             logical: Logical::alone(self.id),
             chain: None,
+            chunk_times: None,
             content: None,
             marks,
         }

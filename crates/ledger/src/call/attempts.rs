@@ -111,6 +111,7 @@ impl Call {
         self.about.begun = Some(at);
         self.response = None;
         (self.times.responded, self.times.first_content) = (None, None);
+        self.chunk_times = None;
         self.transport.response_bytes = 0;
     }
 

@@ -24,6 +24,7 @@ pub(crate) use self::estimate::reported;
 pub use self::socket::{Socket, UnderWay};
 pub(crate) use self::verdict::NEVER_CAME;
 use crate::chain::Emitted;
+use crate::chunk_times::ChunkTimes;
 use crate::decode::{Consumer, Decoder};
 use crate::guard::{FAULT, guarded};
 use crate::join::BodyHash;
@@ -91,12 +92,15 @@ pub struct Call {
     captured: Option<Box<Captured>>,
     response: Option<Response>,
     times: Times,
+    wants_chunk_times: bool,
+    chunk_times: Option<Box<ChunkTimes>>,
     transport: Transport,
 }
 
 /// A response under way.
 struct Response {
     head: Head,
+    streams: bool,
     body: Decoder<Metered>,
 }
 
@@ -142,6 +146,8 @@ impl Call {
             ),
             response: None,
             times: Times { started: start.at, ..Times::default() },
+            wants_chunk_times: false,
+            chunk_times: None,
             transport: Transport::default(),
             about: About::new(start),
         }
@@ -169,6 +175,13 @@ impl Call {
         };
         let reader = self.about.recognised.dialect.canonical();
         self.captured = reader.map(|reader| Box::new(Captured::new(reader, headers, room)));
+        self
+    }
+
+    /// Times what comes of a streamed answer behind its first content, if that is asked for.
+    #[must_use]
+    pub const fn with_chunk_times(mut self, wanted: bool) -> Call {
+        self.wants_chunk_times = wanted;
         self
     }
 
@@ -212,6 +225,7 @@ impl Call {
         }
         self.response = Some(Response {
             head: Head::new(self.about.service, status, headers, at),
+            streams: is_stream(headers),
             body: Decoder::new(headers, metered),
         });
     }
@@ -229,6 +243,11 @@ impl Call {
             && response.body.consumer().is_some_and(|metered| metered.content)
         {
             self.times.first_content = Some(at);
+            if self.wants_chunk_times && response.streams {
+                self.chunk_times = Some(Box::new(ChunkTimes::since(at)));
+            }
+        } else if let Some(times) = self.chunk_times.as_mut().filter(|_| self.about.hung_up.is_none()) {
+            times.piece(at);
         }
     }
 
@@ -267,6 +286,7 @@ impl Call {
             },
             book,
         );
+        record.chunk_times = self.chunk_times;
         record.content = self.captured.map(Arc::from);
         record
     }

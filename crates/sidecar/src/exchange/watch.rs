@@ -23,6 +23,7 @@ pub(crate) struct Records {
     recorder: Arc<dyn Recorder>,
     /// Where bodies are kept, if anybody asked for content.
     room: Option<Arc<Room>>,
+    wants_chunk_times: bool,
     book: Arc<PriceBook>,
     pub(crate) deployments: Arc<Deployments>,
     /// Which names of users, sessions and steps are believed.
@@ -46,6 +47,7 @@ impl Records {
     ) -> Records {
         Records {
             room: recorder.room(),
+            wants_chunk_times: recorder.wants_chunk_times(),
             recorder,
             book,
             deployments,
@@ -149,6 +151,7 @@ impl Watch {
             let headers = start.headers;
             Call::begin(start)
                 .with_room(records.room.as_ref(), headers)
+                .with_chunk_times(records.wants_chunk_times)
                 .with_deployments(&records.deployments)
                 .with_calibrations(&records.calibrations)
         }))
