@@ -3,6 +3,7 @@
 mod bill;
 mod cost;
 mod demo;
+mod diagnosis;
 mod doctor;
 mod exec;
 mod inject;
@@ -58,7 +59,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let logging = outrigger_sidecar::logging::start(match arguments.command {
         // That something is over is worth a line to who saw it begin.
-        Command::Exec(_) => "warn,outrigger_sidecar::diagnostician=info",
+        Command::Exec(_) | Command::Demo(_) => "warn,outrigger_sidecar::diagnostician=info",
         _ => "warn",
     });
     output::share(&logging);

@@ -6,13 +6,15 @@ use std::process::Command;
 
 use serde_json::Value;
 
-fn outrigger(arguments: &[&str]) -> (Option<i32>, String) {
+/// Exit code, what it printed, and what it said beside.
+fn outrigger(arguments: &[&str]) -> (Option<i32>, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_outrigger"))
         .args(arguments)
         .env_remove("OTEL_EXPORTER_OTLP_ENDPOINT")
         .output()
         .unwrap();
-    (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
 }
 
 /// Decimal dollars as whole units of 1e-18.
@@ -23,7 +25,7 @@ fn units(text: &str) -> i128 {
 
 #[test]
 fn one_object_with_every_call_and_a_bill_that_adds_up() {
-    let (status, output) = outrigger(&["demo", "--once", "--output", "json"]);
+    let (status, output, _) = outrigger(&["demo", "--once", "--output", "json"]);
     assert_eq!(status, Some(0));
     let whole: Value = serde_json::from_str(&output).unwrap();
     let calls = whole["calls"].as_array().unwrap();
@@ -49,19 +51,21 @@ fn one_object_with_every_call_and_a_bill_that_adds_up() {
 
 #[test]
 fn text_shows_every_call_and_the_bill() {
-    let (status, output) = outrigger(&["demo", "--once"]);
+    let (status, output, said) = outrigger(&["demo", "--once"]);
     assert_eq!(status, Some(0));
     let count = |word: &str| output.lines().filter(|line| line.trim_start().starts_with(word)).count();
     assert_eq!((count("answered "), count("failed ")), (8, 3), "{output}");
     assert!(output.contains("11 calls") && output.contains("2 × openai 500 server_error"), "{output}");
+    assert!(said.contains("mistyped_key"), "the fault is named: {said}");
+    assert!(output.contains("it is mistyped, or of another account"), "and again under the bill: {output}");
 }
 
 #[test]
 fn version_and_completions_answer() {
-    let (status, version) = outrigger(&["version"]);
+    let (status, version, _) = outrigger(&["version"]);
     assert_eq!(status, Some(0));
     assert!(version.starts_with("outrigger ") && version.contains("prices of 20"), "{version}");
-    let (status, script) = outrigger(&["completions", "bash"]);
+    let (status, script, _) = outrigger(&["completions", "bash"]);
     assert_eq!(status, Some(0));
     assert!(script.contains("demo"));
 }

@@ -7,8 +7,9 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use outrigger_diagnosis::KeySources;
 use outrigger_exporter::Exporter;
-use outrigger_ledger::{CallRecord, Recorder, call_json};
+use outrigger_ledger::{CallRecord, Recorder, Room, call_json};
 use outrigger_pricing::PriceBook;
 use outrigger_providers::Who;
 use outrigger_sidecar::{Settings, UpstreamOverride};
@@ -16,6 +17,7 @@ use outrigger_simulator::{Simulator, presets};
 use serde_json::json;
 
 use crate::bill::{Bill, Telemetry};
+use crate::diagnosis;
 use crate::output;
 
 /// The records of the last calls may take this long to arrive, and telemetry to leave.
@@ -81,6 +83,14 @@ impl Recorder for All {
             recorder.try_record(Arc::clone(&record));
         }
     }
+
+    fn room(&self) -> Option<Arc<Room>> {
+        self.0.iter().find_map(|recorder| recorder.room())
+    }
+
+    fn wants_chunk_times(&self) -> bool {
+        self.0.iter().any(|recorder| recorder.wants_chunk_times())
+    }
 }
 
 fn storm(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
@@ -115,7 +125,13 @@ fn storm(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
             simulator.address()
         ));
     }
-    let running = bound.serve(Arc::new(All(recorders)))?;
+    let (recorder, diagnosing) = diagnosis::start(
+        Arc::new(All(recorders)),
+        exporter.as_ref().map(Exporter::announcer),
+        KeySources::default(),
+        &bill,
+    );
+    let running = bound.serve(recorder)?;
 
     let rounds = if arguments.once || json { 1 } else { ROUNDS };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -126,6 +142,9 @@ fn storm(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         }
     });
     let seen = running.drain(LAST);
+    if let Some(diagnosing) = diagnosing {
+        diagnosing.end();
+    }
     let telemetry = exporter
         .zip(endpoints)
         .map(|(exporter, endpoints)| Telemetry { counts: exporter.shutdown(LAST), endpoints });

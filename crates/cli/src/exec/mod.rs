@@ -3,7 +3,6 @@
 //! It must not cost the program anything: whatever of ours cannot start is said, and the program runs without it.
 
 mod child;
-mod diagnosis;
 pub(crate) mod environment;
 mod metrics;
 pub(crate) mod trust;
@@ -17,12 +16,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use outrigger_contract::trust_variables::Trust;
+use outrigger_diagnosis::KeySources;
 use outrigger_exporter::Exporter;
 use outrigger_ledger::{CallRecord, Recorder, Room};
 use outrigger_sidecar::{Deployment, MetricsPort, Running, Settings, UpstreamOverride, status};
 
 use crate::bill::{Bill, Telemetry};
-use crate::exec::diagnosis::Diagnosing;
+use crate::diagnosis::{self, Diagnosing};
 use crate::exec::environment::{Listeners, UserEnvironment};
 use crate::output;
 
@@ -195,10 +195,12 @@ fn start(arguments: &Arguments, bill: &Arc<Bill>) -> Result<Aboard, Box<dyn std:
         Some(exporter) => bound.with_about(exporter.about()),
         None => bound,
     };
+    // The names of the program's variables, for it has the user's; what is set beside holds no key.
+    let variables = user.all().iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let (recorder, diagnosing) = diagnosis::start(
         recorder(bill, exporter.as_ref()),
         exporter.as_ref().map(Exporter::announcer),
-        &user,
+        KeySources::of_environment(variables),
         bill,
     );
     let running = bound.serve(recorder)?;

@@ -1,4 +1,4 @@
-//! The diagnosis of the program's calls, on a thread of its own: what it says goes to the log, to the bill and out as telemetry.
+//! The diagnosis of an app's calls, on a thread of its own: what it says goes to the log, to the bill and out as telemetry.
 
 use std::io;
 use std::sync::Arc;
@@ -11,29 +11,25 @@ use outrigger_ledger::Recorder;
 use outrigger_sidecar::diagnostician::{Diagnostician, diagnosed};
 
 use crate::bill::Bill;
-use crate::exec::environment::UserEnvironment;
 use crate::output;
 
 /// How long it may take over the last records.
 const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// It runs until no record can come any more.
-pub(super) struct Diagnosing(Receiver<()>);
+pub(crate) struct Diagnosing(Receiver<()>);
 
 /// A recorder before this one that has the calls diagnosed; where that cannot be, this one.
-pub(super) fn start(
+pub(crate) fn start(
     recorder: Arc<dyn Recorder>,
     announcer: Option<Announcer>,
-    user: &UserEnvironment,
+    keys: KeySources,
     bill: &Arc<Bill>,
 ) -> (Arc<dyn Recorder>, Option<Diagnosing>) {
     let (before, diagnostician) = diagnosed(Arc::clone(&recorder), announcer);
     let bill = Arc::clone(bill);
-    // The names of the program's variables, for it has the user's; what is set beside holds no key.
-    let variables = user.all().iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let diagnostician = diagnostician
-        .with_key_sources(KeySources::of_environment(variables))
-        .with_listener(move |change| bill.changed(change));
+    let diagnostician =
+        diagnostician.with_key_sources(keys).with_listener(move |change| bill.changed(change));
     match run(diagnostician) {
         Ok(diagnosing) => (before, Some(diagnosing)),
         Err(error) => {
@@ -55,7 +51,7 @@ fn run(diagnostician: Diagnostician) -> io::Result<Diagnosing> {
 
 impl Diagnosing {
     /// Waits until it has seen the last record; for a while, should one be held somewhere.
-    pub(super) fn end(self) {
+    pub(crate) fn end(self) {
         let _over = self.0.recv_timeout(LAST_WORD);
     }
 }
