@@ -81,6 +81,24 @@ fn the_folder_of_a_mounted_config_map_is_read_and_what_is_not_there_is_told() {
 }
 
 #[test]
+fn what_pays_the_backups_is_looked_at_where_its_folder_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    let text = "version: 1\nbackups:\n  a: { provider: openai, credential: { file: key } }\nrules:\n  - { name: a, match: {}, failover: { to: [a] } }\n";
+    assert_eq!(rules(&["check", "-"], text).status, Some(0));
+    let ended = rules(&["check", "--credentials", path, "-"], text);
+    assert_eq!(ended.status, Some(1));
+    let why = format!("the backup a cannot be paid: the file {path}/key: it is not there; mount the Secret");
+    assert!(ended.output.contains(&why), "{}", ended.output);
+    let told = json(&rules(&["check", "--output", "json", "--credentials", path, "-"], text));
+    assert!(told["unpaid"][0].as_str().unwrap().starts_with(&why), "{told}");
+    std::fs::write(folder.path().join("key"), "sk-harbour-0123456789\n").unwrap();
+    let ended = rules(&["check", "--credentials", path, "-"], text);
+    assert_eq!(ended.status, Some(0), "{}", ended.output);
+    assert!(!ended.output.contains("harbour"), "{}", ended.output);
+}
+
+#[test]
 fn where_it_is_to_run_can_refuse_it() {
     let text = "version: 1\nbackups:\n  a: { provider: openai, credential: { env: KEY } }\nrules:\n  - { name: a, match: {}, failover: { to: [a] } }\n";
     assert_eq!(rules(&["check", "-"], text).status, Some(0));

@@ -35,7 +35,7 @@ use crate::tls::accept::TlsAcceptor;
 use crate::tls::custody::{self, Custody};
 use crate::tls::leaf::Leaves;
 use crate::upstream::client::Client;
-use crate::upstream::credentials::Credentials;
+use crate::upstream::credentials::{Credentials, Sources};
 use crate::upstream::dial::Dialer;
 use crate::upstream::proxy::UpstreamProxy;
 use crate::upstream::reach::Reach;
@@ -121,6 +121,10 @@ fn rules(settings: &Settings) -> Option<Source> {
         allowed_providers: settings.allowed_providers.clone(),
         // Set by kubelet in every container.
         in_cluster: std::env::var_os("KUBERNETES_SERVICE_HOST").is_some(),
+        payable: {
+            let settings = settings.clone();
+            Box::new(move |target| Sources::of(&settings).examine(target).map_err(|unpaid| unpaid.text))
+        },
     })
 }
 

@@ -39,3 +39,4 @@ pub use seen::Seen;
 pub use settings::{Deployment, FailurePolicy, HangUp, Settings, UpstreamOverride};
 pub use tls::custody::{Ca, Custody};
 pub use tls::publish;
+pub use upstream::unpaid;

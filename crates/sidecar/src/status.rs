@@ -174,6 +174,8 @@ pub struct Rules {
     pub rules: Vec<String>,
     /// Every other place that a prompt may go.
     pub backups: Vec<String>,
+    /// Backups that could not be paid now, each with the place and the mend.
+    pub unpaid: Vec<String>,
     /// What is wrong, or doubtful, with what was read last.
     pub faults: Vec<String>,
     /// Documents that were taken so far.

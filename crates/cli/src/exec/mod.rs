@@ -180,6 +180,9 @@ fn start(arguments: &Arguments, bill: &Arc<Bill>) -> Result<Aboard, Box<dyn std:
             without_rules(&rules)
         ));
     }
+    for why in bound.rules().into_iter().flat_map(|rules| rules.unpaid) {
+        output::note(&why);
+    }
     let directory = tempfile::Builder::new().prefix("outrigger-").tempdir()?;
     let trust = trust::write(directory.path(), &bound, &arguments.extra_ca, &user, arguments.trust_java)?;
     let trust = without_java_unless_it_runs(trust, arguments);

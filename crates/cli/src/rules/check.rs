@@ -1,5 +1,7 @@
 //! `outrigger rules check FILE`: everything that is wrong with it; where nothing is, what it allows.
 
+use std::path::PathBuf;
+
 use outrigger_rules::{CredentialSource, Policy, Target};
 use serde_json::{Value, json};
 
@@ -10,6 +12,9 @@ use crate::output::Output;
 pub(super) struct Arguments {
     #[command(flatten)]
     subject: Subject,
+    /// Look whether each backup could be paid by what lies in this folder.
+    #[arg(long, value_name = "DIR")]
+    credentials: Option<PathBuf>,
     /// How to print.
     #[arg(long, value_enum, default_value_t = Output::Text)]
     pub(super) output: Output,
@@ -17,13 +22,27 @@ pub(super) struct Arguments {
 
 pub(super) fn told(arguments: &Arguments) -> Result<(String, bool), Failure> {
     let Compiled { name, policy, warnings, .. } = arguments.subject.compile()?;
-    let text = match arguments.output {
-        Output::Json => faults_json(&name, &warnings, Some(json(&policy))).to_string(),
+    let unpaid: Vec<String> = match &arguments.credentials {
+        Some(folder) => {
+            policy.targets.iter().filter_map(|target| outrigger_sidecar::unpaid(folder, target)).collect()
+        }
+        None => Vec::new(),
+    };
+    let told = match arguments.output {
+        Output::Json => {
+            let mut told = faults_json(&name, &warnings, Some(json(&policy)));
+            if arguments.credentials.is_some() {
+                told["unpaid"] = json!(unpaid);
+                told["ok"] = json!(unpaid.is_empty());
+            }
+            told.to_string()
+        }
         Output::Text => {
-            format!("{}\n{}", faults_text(&name, &warnings), text(&name, &policy)).trim_start().to_owned()
+            let faults = faults_text(&name, &warnings);
+            [&[faults, text(&name, &policy)][..], &unpaid].concat().join("\n").trim_start().to_owned()
         }
     };
-    Ok((text, true))
+    Ok((told, unpaid.is_empty()))
 }
 
 fn text(name: &str, policy: &Policy) -> String {

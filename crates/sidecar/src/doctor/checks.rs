@@ -85,6 +85,9 @@ crate::checks! {
     RULES_REFUSED: "rules-refused", Warn,
         "The rules that were read last are refused: the last good ones go on, or none.",
         "follow what is said of each line; `outrigger rules check FILE` says the same before a document is mounted";
+    RULES_UNPAID: "rules-unpaid", Warn,
+        "A backup of the rules cannot be paid, so no call can move there: its credential is missing, cannot be read or has expired.",
+        "do what the line says; `docs/rules.md` has the forms of credentials";
     TRUST_OFF: "trust-off", Warn,
         "No trust files are published, so no program can be given Outrigger's authority.",
         "set `trust_dir` (`OUTRIGGER_TRUST_DIR`), or lead programs by base URL";

@@ -19,6 +19,7 @@ pub(super) fn judge(rules: Option<&Rules>, findings: &mut Vec<Finding>) {
     } else {
         format!("prompts may go to {}", rules.backups.join(" · "))
     };
+    findings.extend(rules.unpaid.iter().map(|why| checks::RULES_UNPAID.found(why.clone())));
     findings.push(checks::RULES.found(format!("{path}: mode {}: {what}; {places}", rules.mode)));
 }
 
@@ -52,5 +53,9 @@ mod tests {
         let told = told(Some(&Rules { state: "kept".to_owned(), faults, ..rules }));
         assert_eq!(told[0], ("rules-refused", "/rules: 2:7: mode: `on` is not a mode; write act".to_owned()));
         assert!(told[1].1.contains("the kept document"));
+        let unpaid =
+            vec!["the backup claude cannot be paid: the file key: it is not there; mount it".to_owned()];
+        let told = self::told(Some(&Rules { unpaid: unpaid.clone(), ..Rules::default() }));
+        assert_eq!(told[0], ("rules-unpaid", unpaid[0].clone()));
     }
 }

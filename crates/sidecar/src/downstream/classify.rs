@@ -336,7 +336,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("rules.yaml");
         std::fs::write(&path, "version: 1\nmode: passthrough\n").unwrap();
-        let source = Source { path: path.clone(), private: None, allowed_providers: None, in_cluster: false };
+        let source = Source {
+            path: path.clone(),
+            private: None,
+            allowed_providers: None,
+            in_cluster: false,
+            payable: Box::new(|_| Ok(())),
+        };
         let book = Arc::new(outrigger_pricing::PriceBook::builtin().clone());
         let policies = Policies::open(Some(source), book);
         let settings = Settings::default();

@@ -23,6 +23,9 @@ pub(crate) use watch::Watching;
 /// The document's name in a folder.
 const DOCUMENT: &str = "rules.yaml";
 
+/// Says why a backup could not be paid now.
+pub(crate) type Payable = Box<dyn Fn(&Target) -> Result<(), String> + Send + Sync>;
+
 /// Where rules are, and what they must keep to.
 pub(crate) struct Source {
     /// A file, or the folder where a ConfigMap is mounted.
@@ -33,6 +36,8 @@ pub(crate) struct Source {
     pub(crate) allowed_providers: Option<Vec<String>>,
     /// Whether credentials come from files only.
     pub(crate) in_cluster: bool,
+    /// Why a backup could not be paid now.
+    pub(crate) payable: Payable,
 }
 
 /// The rules in force.
@@ -146,6 +151,7 @@ impl Policies {
             hash: policy.hash.to_string(),
             rules: policy.rules.iter().map(|rule| rule.name.to_string()).collect(),
             backups: policy.targets.iter().map(|target| place(target)).collect(),
+            unpaid: self.unpaid(&policy),
             faults: told.faults.clone(),
             accepted: told.accepted,
             rejected: told.rejected,
@@ -254,8 +260,17 @@ impl Policies {
             for target in &policy.targets {
                 tracing::info!("rules: prompts may go to {}", place(target));
             }
+            for why in self.unpaid(&policy) {
+                tracing::warn!("rules: {why}");
+            }
         }
         self.current.store(Arc::new(policy));
+    }
+
+    /// Backups that no call could move to, found before one has to.
+    fn unpaid(&self, policy: &Policy) -> Vec<String> {
+        let Some(source) = &self.source else { return Vec::new() };
+        policy.targets.iter().filter_map(|target| (source.payable)(target).err()).collect()
     }
 
     fn site<'a>(&'a self, source: &'a Source) -> Site<'a> {

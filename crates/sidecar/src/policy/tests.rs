@@ -58,6 +58,7 @@ impl Pod {
             private: Some(self.folder.path().join("private")),
             allowed_providers: None,
             in_cluster: true,
+            payable: Box::new(|target| Err(format!("{} has no key", target.name))),
         };
         Policies::open(Some(source), Arc::new(PriceBook::builtin().clone()))
     }
@@ -290,7 +291,9 @@ fn the_ceiling_and_the_cluster_hold() {
     let pod = Pod::new();
     let text = "version: 1\nbackups:\n  a: { provider: openai, credential: { file: key } }\nrules:\n  - { name: a, match: {}, failover: { to: [a] } }\n";
     pod.write(text.as_bytes());
-    assert_eq!(told(&pod.start()).0, "current");
+    let policies = pod.start();
+    assert_eq!(told(&policies).0, "current");
+    assert_eq!(policies.status().unwrap().unpaid, ["a has no key"], "said before a call has to move");
     pod.write(text.replace("file: key", "env: KEY").as_bytes());
     let policies = pod.start();
     assert!(policies.status().unwrap().faults[0].contains("in a cluster credentials come from files only"));
@@ -299,6 +302,7 @@ fn the_ceiling_and_the_cluster_hold() {
         private: None,
         allowed_providers: Some(vec!["anthropic".to_owned()]),
         in_cluster: false,
+        payable: Box::new(|_| Ok(())),
     };
     let policies = Policies::open(Some(source), Arc::new(PriceBook::builtin().clone()));
     assert!(

@@ -51,7 +51,8 @@ impl Clocks {
     }
 }
 
-fn here() -> i64 {
+/// Seconds since 1970, as they are counted here.
+pub(super) fn here() -> i64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     i64::try_from(now).unwrap_or(i64::MAX)
 }

@@ -8,29 +8,29 @@ mod clock;
 mod google;
 mod mounted;
 mod secret;
+mod sources;
 mod strip;
 
 use std::rc::Rc;
 
 use bytes::Bytes;
 use http::header::HOST;
-use http::{HeaderMap, HeaderName, HeaderValue, request};
+use http::{HeaderMap, HeaderName, request};
 use outrigger_providers::FailureClass;
+use outrigger_rules::Target;
 use outrigger_rules::document::CredentialKind;
-use outrigger_rules::{CredentialSource, Target};
-use zeroize::Zeroizing;
 
 use crate::Settings;
 use crate::upstream::dial::Dialer;
 use crate::upstream::tls::Connector;
 use clock::Clocks;
 use google::{TokenClient, Tokens, Ungranted};
-use mounted::{Found, Mounted};
 use secret::Secret;
+pub(crate) use sources::Sources;
 
 /// The credentials of all backups.
 pub(crate) struct Credentials {
-    mounted: Mounted,
+    sources: Sources,
     clocks: Rc<Clocks>,
     tokens: Tokens,
     google: Rc<TokenClient>,
@@ -46,11 +46,9 @@ pub(crate) struct Unpaid {
 impl Credentials {
     /// Those below the folder of the settings; it is read when they are asked for. Tokens are asked for by the ways that calls take.
     pub(crate) fn open(settings: &Settings, dialer: Rc<Dialer>, connector: Rc<Connector>) -> Credentials {
-        let mount = || outrigger_contract::mounts::CREDENTIALS.into();
-        let mounted = Mounted::new(settings.credentials.clone().unwrap_or_else(mount));
         let clocks = Rc::new(Clocks::default());
         let google = Rc::new(TokenClient { dialer, connector, clocks: Rc::clone(&clocks) });
-        Credentials { mounted, clocks, tokens: Tokens::default(), google }
+        Credentials { sources: Sources::of(settings), clocks, tokens: Tokens::default(), google }
     }
 
     /// Makes a request one that this backup's account pays: takes out what belongs to the app's account and puts in the
@@ -67,33 +65,21 @@ impl Credentials {
     ) -> Result<(), Unpaid> {
         strip::strip(head);
         is_for(target, head)?;
-        let place = match target.credential.kind {
-            CredentialKind::ApiKey => target.provider.key_place(),
-            CredentialKind::Bearer => ("authorization", "Bearer "),
+        let (header, value) = match target.credential.kind {
+            CredentialKind::ApiKey => {
+                let (header, scheme) = target.provider.key_place();
+                (header, self.sources.key(target, scheme)?)
+            }
+            CredentialKind::Bearer => ("authorization", self.sources.key(target, "Bearer ")?),
             CredentialKind::AwsSigv4 => return self.sign(target, head, body),
             CredentialKind::GoogleServiceAccount => {
                 let token = self.token(target).await?;
-                return put(head, "authorization", "Bearer ", &token).map_err(|why| unpaid(target, &why));
+                let value = sources::value(&token, "Bearer ").map_err(|why| unpaid(target, &why))?;
+                ("authorization", value)
             }
         };
-        self.key(target, place, head)
-    }
-
-    fn key(
-        &self,
-        target: &Target,
-        (header, scheme): (&'static str, &'static str),
-        head: &mut request::Parts,
-    ) -> Result<(), Unpaid> {
-        let mut put =
-            |secret: &Secret| put(head, header, scheme, secret).map_err(|why| self.unpaid_by(target, &why));
-        match &target.credential.source {
-            CredentialSource::File(file) => match &*self.found(target, file)? {
-                Found::Text(key) => put(key),
-                Found::Folder(_) => Err(self.unpaid_by(target, "it is a folder, and a key is one file")),
-            },
-            CredentialSource::Variable(variable) => put(&self.variable(target, variable)?),
-        }
+        head.headers.insert(HeaderName::from_static(header), value);
+        Ok(())
     }
 
     /// Learns from the head of a backup's answer how far the clock here is off: a signature carries the time, and is good for
@@ -103,46 +89,20 @@ impl Credentials {
     }
 
     fn sign(&self, target: &Target, head: &mut request::Parts, body: &Bytes) -> Result<(), Unpaid> {
-        let scope =
-            match (&target.credential.source, &target.region, (target.provider.signing_name)(&target.host)) {
-                (CredentialSource::File(file), Some(region), Some(service)) => {
-                    (file, aws::Scope { host: &target.host, region, service })
-                }
-                // The rules' own check refuses what is missing here.
-                _ => {
-                    return Err(unpaid(
-                        target,
-                        "AWS keys need a file, a region and a provider that takes their signature",
-                    ));
-                }
-            };
-        let (file, scope) = scope;
-        let found = self.found(target, file)?;
-        let keys = aws::Keys::read(&found).map_err(|why| self.unpaid_by(target, &why))?;
+        let service = (target.provider.signing_name)(&target.host);
+        let (Some(region), Some(service)) = (&target.region, service) else {
+            // The rules' own check refuses it.
+            return Err(unpaid(target, "it has no region, or takes no signature of AWS"));
+        };
         let now = self.clocks.now(&target.host);
-        if keys.expired(now) {
-            return Err(self.unpaid_by(target, "the keys in it have expired by their own word"));
-        }
+        let keys = self.sources.aws_keys(target, now)?;
+        let scope = aws::Scope { host: &target.host, region, service };
         aws::sign(&keys, &scope, now, head, body).map_err(|why| unpaid(target, &why))
     }
 
-    /// A token for a service account: by its file, or by a variable that holds its JSON or, as Google's own programs take it, the
-    /// path of the file.
     async fn token(&self, target: &Target) -> Result<Rc<Secret>, Unpaid> {
-        let (place, found) = match &target.credential.source {
-            CredentialSource::File(file) => (file, self.found(target, file)?),
-            CredentialSource::Variable(variable) => {
-                let text = self.variable(target, variable)?;
-                let found = match text.expose().starts_with('{') {
-                    true => Rc::new(Found::Text(text)),
-                    false => self.found(target, text.expose())?,
-                };
-                (variable, found)
-            }
-        };
-        let Found::Text(text) = &*found else {
-            return Err(self.unpaid_by(target, "it is a folder, and a service account is one file"));
-        };
+        let (name, found) = self.sources.service_account(target)?;
+        let text = self.sources.text(target, &found)?;
         let ask = || {
             let account = google::Account::read(text.expose());
             let client = Rc::clone(&self.google);
@@ -153,38 +113,10 @@ impl Credentials {
             }
         };
         let told = |why: Ungranted| {
-            unpaid(target, &format!("{}: {} ({})", self.place(target), why.text, why.class.as_str()))
+            let place = self.sources.place(target);
+            unpaid(target, &format!("{place}: {} ({})", why.text, why.class.as_str()))
         };
-        self.tokens.token(place, &found, ask).await.map_err(told)
-    }
-
-    fn variable(&self, target: &Target, variable: &str) -> Result<Secret, Unpaid> {
-        let value = std::env::var(variable).map(Zeroizing::new);
-        let value = value.map_err(|_| self.unpaid_by(target, "it is not set"))?;
-        mounted::trimmed(&value).map_err(|why| self.unpaid_by(target, &why))
-    }
-
-    fn found(&self, target: &Target, file: &str) -> Result<Rc<Found>, Unpaid> {
-        self.mounted.read(file).map_err(|why| self.unpaid_by(target, &why))
-    }
-
-    /// The place, why it pays nothing, and the mend.
-    fn unpaid_by(&self, target: &Target, why: &str) -> Unpaid {
-        let mend = match &target.credential.source {
-            CredentialSource::File(_) => {
-                "mount the Secret with it there, or correct `credential.file` or the setting `credentials`"
-            }
-            CredentialSource::Variable(_) => "set it where Outrigger is started",
-        };
-        unpaid(target, &format!("{}: {why}; {mend}", self.place(target)))
-    }
-
-    /// Where a backup's credential lies.
-    fn place(&self, target: &Target) -> String {
-        match &target.credential.source {
-            CredentialSource::File(file) => format!("the file {}", self.mounted.path(file).display()),
-            CredentialSource::Variable(variable) => format!("the variable {variable}"),
-        }
+        self.tokens.token(name, &found, ask).await.map_err(told)
     }
 }
 
@@ -202,22 +134,6 @@ fn is_for(target: &Target, head: &request::Parts) -> Result<(), Unpaid> {
         None => Ok(()),
         Some(_) => Err(unpaid(target, &format!("the request is not addressed to {}", target.host))),
     }
-}
-
-/// Puts a secret into a header that no log and no compression table may keep.
-fn put(head: &mut request::Parts, header: &'static str, scheme: &str, secret: &Secret) -> Result<(), String> {
-    let key = secret.expose();
-    if key.lines().nth(1).is_some() {
-        return Err("it holds more than one line, and a key is one".to_owned());
-    }
-    if key.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("bearer ")) {
-        return Err("it begins with `Bearer`; write the key alone".to_owned());
-    }
-    let mut value = HeaderValue::from_str(&Zeroizing::new(format!("{scheme}{key}")))
-        .map_err(|_| "it holds a character that no header can carry".to_owned())?;
-    value.set_sensitive(true);
-    head.headers.insert(HeaderName::from_static(header), value);
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,3 +1,4 @@
+use http::HeaderValue;
 use outrigger_pricing::PriceBook;
 use outrigger_rules::{Policy, Site, Translation};
 
@@ -39,6 +40,12 @@ pub(super) fn open(settings: &Settings) -> (Credentials, Rc<Dialer>, Rc<Connecto
 
 fn credentials(folder: &std::path::Path) -> Credentials {
     open(&Settings { credentials: Some(folder.to_owned()), ..Settings::default() }).0
+}
+
+/// What is said before a call of the one backup.
+fn examined(folder: &std::path::Path, backup: &str) -> Result<(), String> {
+    let settings = Settings { credentials: Some(folder.to_owned()), ..Settings::default() };
+    Sources::of(&settings).examine(&targets(backup)[0]).map_err(|unpaid| unpaid.text)
 }
 
 async fn authorise(
@@ -143,11 +150,12 @@ async fn what_cannot_be_paid_names_the_place_and_the_mend() {
         ("lines", "it holds more than one line"),
         ("scheme", "it begins with `Bearer`; write the key alone"),
         ("letters", "it holds a character that no header can carry"),
-        ("folder", "it is a folder, and a key is one file"),
+        ("folder", "it is a folder, and this is one file"),
     ] {
         let backup = format!("  claude: {{ provider: anthropic, credential: {{ file: {file} }} }}\n");
         let error =
             authorise(&credentials, &targets(&backup)[0], &mut head("/v1/messages", &[])).await.unwrap_err();
+        assert_eq!(examined(path, &backup).unwrap_err(), error, "who looks before hears the same");
         let begin = format!("the backup claude cannot be paid: the file {}: ", path.join(file).display());
         assert!(error.starts_with(&begin) && error.contains(why), "{error}");
         assert!(!error.contains("harbour"), "{error}");
@@ -244,4 +252,28 @@ async fn a_signature_carries_the_time_of_the_place_it_goes_to() {
     let mut head = head("/model/m/converse", &[]);
     authorise(&credentials, nova, &mut head).await.unwrap();
     assert!(said(&head, "x-amz-date").unwrap().starts_with("19941106T08"), "{:?}", head.headers);
+}
+
+#[test]
+fn what_could_be_paid_is_known_before_a_call_needs_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let kinds = [
+        ("key", "  a: { provider: openai, credential: { file: key } }\n", "sk-harbour-0123456789"),
+        ("aws", AWS, "aws_access_key_id=AKIAONE\naws_secret_access_key=harbour-987654321"),
+        (
+            "google.json",
+            "  a: { provider: vertex, region: us-central1, project: p, credential: { file: google.json } }\n",
+            &google::test_file("https://oauth2.googleapis.com/token"),
+        ),
+    ];
+    for (file, backup, good) in kinds {
+        let missing = examined(path, backup).unwrap_err();
+        assert!(missing.contains(file) && missing.contains("it is not there"), "{missing}");
+        std::fs::write(path.join(file), "harbour-987654321\nharbour-987654321").unwrap();
+        let broken = examined(path, backup).unwrap_err();
+        assert!(broken.contains(file) && !broken.contains("harbour"), "{broken}");
+        std::fs::write(path.join(file), good).unwrap();
+        examined(path, backup).unwrap();
+    }
 }

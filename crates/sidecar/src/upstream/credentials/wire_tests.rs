@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use http::Request;
+use http::{HeaderValue, Request};
 use http_body_util::combinators::MapErr;
 use http_body_util::{BodyExt, Full};
 use outrigger_providers::FailureClass;
