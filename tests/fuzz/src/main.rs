@@ -10,6 +10,7 @@ mod prices;
 mod requests;
 mod rules;
 mod sockets;
+mod translations;
 
 #[cfg(test)]
 mod corpus;
@@ -40,6 +41,7 @@ fn targets() -> Vec<Target> {
         sockets::targets(),
         prices::targets(),
         rules::targets(),
+        translations::targets(),
     ]
     .into_iter()
     .flatten()
