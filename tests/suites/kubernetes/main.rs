@@ -2,7 +2,9 @@
 
 #![expect(
     clippy::expect_used,
+    clippy::panic,
     reason = "a test may end at the first surprise; the lints spare test functions but not their helpers"
 )]
 
+mod chart;
 mod images;

@@ -1,0 +1,57 @@
+{{- /* What the schema cannot say: values that contradict each other fail with a sentence. */ -}}
+{{- define "outrigger.validate" -}}
+{{- $values := .Values -}}
+{{- range $name := list "sidecar" "injector" -}}
+{{- $digest := (get $values.image $name).digest -}}
+{{- if and $digest (not (regexMatch "^sha256:[0-9a-f]{64}$" $digest)) -}}
+{{- fail (printf "`%s` in `image.%s.digest` is no digest; write sha256: and 64 hexadecimal digits, as deploy/images prints them" $digest $name) -}}
+{{- end -}}
+{{- end -}}
+{{- range $values.hosts -}}
+{{- if and .upstream (not (regexMatch "^([0-9]{1,3}([.][0-9]{1,3}){3}|\\[[0-9a-fA-F:.]+\\]):[0-9]{1,5}$" .upstream)) -}}
+{{- fail (printf "`%s` in `hosts` (%s) is not an IP address with a port; write such as 10.0.0.5:443 or [fd00::5]:443" .upstream .name) -}}
+{{- end -}}
+{{- end -}}
+{{- if and $values.injector.hostNetwork (eq (int $values.injector.port) 10250) -}}
+{{- fail "`injector.hostNetwork` is true and `injector.port` is 10250, which is the kubelet's on every node; set `injector.port` to a free one such as 10260" -}}
+{{- end -}}
+{{- if eq (int $values.injector.port) 19005 -}}
+{{- fail "`injector.port` is 19005, where metrics and probes are; set another one such as 10250" -}}
+{{- end -}}
+{{- if eq $values.certificates.mode "files" -}}
+{{- if not (and $values.certificates.files.secretName $values.certificates.files.authority) -}}
+{{- fail "`certificates.mode` is files, so `certificates.files` needs `secretName` (a Secret of type kubernetes.io/tls) and `authority` (the PEM behind it)" -}}
+{{- end -}}
+{{- if not (contains "-----BEGIN CERTIFICATE-----" $values.certificates.files.authority) -}}
+{{- fail "`certificates.files.authority` is no PEM; give it with its line -----BEGIN CERTIFICATE-----, by --set-file for instance" -}}
+{{- end -}}
+{{- else if or $values.certificates.files.secretName $values.certificates.files.authority -}}
+{{- fail (printf "`certificates.files` is set, and `certificates.mode` is %s; set `certificates.mode` to files, or leave `certificates.files` empty" $values.certificates.mode) -}}
+{{- end -}}
+{{- if and $values.certificates.certManager.issuerRef (ne $values.certificates.mode "certManager") -}}
+{{- fail (printf "`certificates.certManager.issuerRef` is set, and `certificates.mode` is %s; set `certificates.mode` to certManager, or leave it out" $values.certificates.mode) -}}
+{{- end -}}
+{{- if and $values.rules.namespaces (not (trim $values.rules.document)) -}}
+{{- fail "`rules.namespaces` names namespaces, and `rules.document` is empty; give the rules as text, by --set-file rules.document=rules.yaml for instance" -}}
+{{- end -}}
+{{- if and (trim $values.rules.document) (not $values.rules.namespaces) -}}
+{{- fail "`rules.document` has rules, and `rules.namespaces` names no namespace that would get them" -}}
+{{- end -}}
+{{- if ne (len $values.rules.namespaces) (len (uniq $values.rules.namespaces)) -}}
+{{- fail "`rules.namespaces` names a namespace twice" -}}
+{{- end -}}
+{{- if and $values.hosts (or (hasKey $values.sidecar.environment "OUTRIGGER_HOSTS") (hasKey $values.sidecar.environment "OUTRIGGER_UPSTREAMS")) -}}
+{{- fail "`hosts` and `sidecar.environment` (OUTRIGGER_HOSTS or OUTRIGGER_UPSTREAMS) both say which hosts are read; keep to `hosts`" -}}
+{{- end -}}
+{{- range $values.hosts -}}
+{{- if has .name $values.passthroughHosts -}}
+{{- fail (printf "`%s` stands in `hosts`, to be read, and in `passthroughHosts`, to be left alone; take it out of one of them" .name) -}}
+{{- end -}}
+{{- end -}}
+{{- if and $values.policy.enabled (not (semverCompare ">=1.30.0-0" .Capabilities.KubeVersion.Version)) -}}
+{{- fail (printf "`policy.enabled` needs Kubernetes 1.30, and this is %s; leave it off" .Capabilities.KubeVersion.Version) -}}
+{{- end -}}
+{{- if and (has "Deny" $values.policy.actions) (has "Warn" $values.policy.actions) -}}
+{{- fail "`policy.actions` has Deny and Warn, which Kubernetes does not take together; keep one of them" -}}
+{{- end -}}
+{{- end -}}
