@@ -373,6 +373,18 @@ pub(crate) const ATTEMPTS: Metric = own(
     &["provider", "model", "outcome", "error.type"],
     "HTTP requests made for calls, by whether they were answered or failed.",
 );
+pub(crate) const ROUTED: Metric = own(
+    "outrigger.routed_calls",
+    "{call}",
+    &["rule", "provider", "model", "result", "reason", "backup"],
+    "Calls that a rule decided, by what the app asked for and what came of it: direct, retried, moved or exhausted; reason is why it was not direct, backup who answered.",
+);
+pub(crate) const RETRIES_DENIED: Metric = own(
+    "outrigger.retries_denied",
+    "{call}",
+    &["rule", "provider", "model"],
+    "Calls of which a retry was left out, since their rule's budget was used up.",
+);
 pub(crate) const SEEN: Metric = of_program(
     "outrigger.telemetry.seen",
     "{item}",
@@ -487,6 +499,8 @@ pub const METRICS: &[Metric] = &[
     UNACCOUNTED,
     RETRIES,
     ATTEMPTS,
+    ROUTED,
+    RETRIES_DENIED,
     SEEN,
     EXPORTED,
     DROPPED,

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::ids::hex;
-use crate::{Accounted, CallRecord, Timestamp};
+use crate::{Accounted, CallRecord, Routed, Timestamp};
 
 /// A call as JSON.
 ///
@@ -106,19 +106,26 @@ pub fn call_json(record: &CallRecord) -> Value {
         },
         "bytes": {"request": record.transport.request_bytes, "response": record.transport.response_bytes},
         "attempts": attempts,
-        "route": record.routed.as_ref().map(|routed| json!({
-            "rule": &*routed.rule,
-            "requested_provider": routed.requested_provider,
-            "serving": routed.serving,
-            "passed_over": routed.passed_over,
-            "losses": routed.losses,
-            "hindrance": routed.hindrance,
-        })),
+        "route": record.routed.as_deref().map(route),
     });
     if let (Value::Object(members), Value::Object(placed)) = (&mut whole, place(record)) {
         members.extend(placed);
     }
     whole
+}
+
+/// What a rule had to do with it.
+fn route(routed: &Routed) -> Value {
+    json!({
+        "rule": &*routed.rule,
+        "requested_provider": routed.requested_provider,
+        "serving": routed.serving,
+        "passed_over": routed.passed_over,
+        "losses": routed.losses,
+        "hindrance": routed.hindrance,
+        "retry_denied": routed.retry_denied,
+        "exhausted": routed.exhausted,
+    })
 }
 
 /// Who and what it is for, and its place among the other calls.

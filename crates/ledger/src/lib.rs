@@ -41,7 +41,7 @@ pub use json::call_json;
 pub use key::KeyHint;
 pub use propagators::Propagators;
 pub use record::{
-    Accounted, Attempt, CallRecord, Cause, Marks, Mode, Outcome, Provenance, Routed, Times, Timestamp,
+    Accounted, Attempt, CallRecord, Cause, Fate, Marks, Mode, Outcome, Provenance, Routed, Times, Timestamp,
     Transport,
 };
 pub use resets::resets;

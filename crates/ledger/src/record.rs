@@ -240,7 +240,40 @@ pub struct Routed {
     pub losses: Vec<String>,
     /// Why the call could be neither tried again nor moved, whatever the rule says.
     pub hindrance: Option<&'static str>,
+    /// Whether a retry was left out since the rule's share of them was used up.
+    pub retry_denied: bool,
+    /// Whether the app got a failure that the rule would have kept from it: nothing else was left to try.
+    pub exhausted: bool,
 }
+
+/// What came of a call that a rule decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fate {
+    /// Asked once, where the app addressed it; the app got what came.
+    Direct,
+    /// Answered where the app addressed it, though not at once.
+    Retried,
+    /// Answered by a backup.
+    Moved,
+    /// The app got a failure that the rule would have kept from it.
+    Exhausted,
+}
+
+impl Fate {
+    /// The word used in metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Fate::Direct => "direct",
+            Fate::Retried => "retried",
+            Fate::Moved => "moved",
+            Fate::Exhausted => "exhausted",
+        }
+    }
+}
+
+/// The word for a place that was not asked, since it failed of late.
+const LEFT_ALONE: &str = "left_alone";
 
 /// One logical call.
 #[derive(Debug, Clone, PartialEq)]
@@ -375,6 +408,28 @@ impl CallRecord {
         let number = self.routed.as_ref().map(|routed| routed.serving);
         let named = number.and_then(|number| self.attempts.iter().find(|attempt| attempt.number == number));
         named.or(self.attempts.last())
+    }
+
+    /// What came of it, where a rule decides it.
+    #[must_use]
+    pub fn fate(&self) -> Option<Fate> {
+        let routed = self.routed.as_ref()?;
+        Some(if routed.exhausted {
+            Fate::Exhausted
+        } else if self.serving().is_some_and(|serving| serving.backup.is_some()) {
+            Fate::Moved
+        } else if routed.serving > 1 {
+            Fate::Retried
+        } else {
+            Fate::Direct
+        })
+    }
+
+    /// Why the place that the app addressed did not answer at once: the class of its first failure, or `left_alone`.
+    #[must_use]
+    pub fn moved_for(&self) -> Option<&'static str> {
+        let first = self.attempts.first()?;
+        if first.backup.is_some() { Some(LEFT_ALONE) } else { first.class.map(FailureClass::as_str) }
     }
 
     /// The model to show: the one that answered, else the one behind the deployment, else the one asked for.

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use http::{HeaderMap, Method, StatusCode};
 use outrigger_ledger::{
-    Call, CallId, CallRecord, CallStart, Elsewhere, End, Mode, Outcome, Provenance, Timestamp, asked, failure,
+    Call, CallId, CallRecord, CallStart, Elsewhere, End, Fate, Mode, Outcome, Provenance, Timestamp, asked,
+    failure,
 };
 use outrigger_pricing::PriceBook;
 use outrigger_providers::{FailureClass, Recognised, Service, services};
@@ -110,6 +111,7 @@ fn a_call_that_moved_is_its_servers_and_says_what_was_asked() {
     assert_eq!((&*routed.rule, routed.requested_provider, routed.serving), ("chat", "openai", 2));
     assert_eq!(routed.passed_over, ["claude: too dear"]);
     assert_eq!(record.serving().unwrap().number, 2);
+    assert_eq!((record.fate(), record.moved_for()), (Some(Fate::Moved), Some("server_error")));
 }
 
 #[test]
@@ -118,7 +120,7 @@ fn where_all_failed_the_app_has_its_own_providers_failure() {
     let name = "azure-eu".into();
     call.attempt(Some(&elsewhere(&name, "shop.openai.azure.com", "/openai/v1/chat/completions")), at(30));
     call.attempt_over(None, Some(FailureClass::Dns), at(40));
-    call.give();
+    call.give(true);
     json(&mut call, 500, r#"{"error":{"message":"its own","type":"server_error","code":null}}"#, at(41));
     let record = finish(call);
     assert_eq!((record.provider, record.outcome), ("openai", Outcome::Failed));
@@ -127,6 +129,7 @@ fn where_all_failed_the_app_has_its_own_providers_failure() {
     assert_eq!((record.tokens.provenance, record.attempts.len()), (Provenance::Exact, 2));
     assert_eq!(record.attempts[1].error_type.as_deref(), Some("dns_error"));
     assert_eq!(record.serving().unwrap().number, 1);
+    assert_eq!((record.fate(), record.moved_for()), (Some(Fate::Exhausted), Some("server_error")));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Full};
-use outrigger_ledger::{CallRecord, Outcome};
+use outrigger_ledger::{CallRecord, Fate, Outcome};
 use outrigger_providers::FailureClass;
 use outrigger_sidecar::{Settings, UpstreamOverride};
 use serde_json::{Value, json};
@@ -174,6 +174,7 @@ async fn when_all_fail_the_app_gets_its_own_providers_answer_and_is_calmed() {
         assert_eq!(record.attempts.last().unwrap().class, Some(FailureClass::Authentication));
         assert_eq!(record.cost.total.map(|total| total.to_string()).as_deref(), Some("0"));
     }
+    assert!(records.iter().all(|record| record.fate() == Some(Fate::Exhausted)));
     let cause = records[0].cause.as_ref().unwrap();
     assert_eq!((cause.class, cause.status), (FailureClass::Overloaded, Some(503)));
     assert_eq!(records[1].cause.as_ref().unwrap().status, Some(502));
@@ -199,6 +200,10 @@ async fn refusals_of_the_request_are_the_apps_byte_for_byte() {
         assert!(!headers.contains_key("x-should-retry"), "{kind}");
     }
     assert_eq!(scene.asked(), (7, 0));
+    assert!(
+        scene.end().await.iter().all(|record| record.fate() == Some(Fate::Direct)),
+        "nothing was to be done"
+    );
     let opted = BOTH.replace("to: [eu]", "to: [eu], when: [authentication]");
     let scene = Scene::new(&opted).await;
     scene.says(HOST, [error(401, "invalid_request_error", "invalid_api_key")]);
@@ -273,11 +278,29 @@ async fn a_place_that_fails_is_left_alone_and_asked_again_when_it_may_have_recov
     let records = scene.end().await;
     let left_alone = &records[3];
     assert_eq!(classes(left_alone), [("backup", Some(200), None)]);
+    assert_eq!((left_alone.fate(), left_alone.moved_for()), (Some(Fate::Moved), Some("left_alone")));
     let last = records.last().unwrap();
     assert!(
         last.attempts.iter().any(|attempt| attempt.backup.is_none()),
         "with nowhere else to go it is asked all the same"
     );
+}
+
+#[tokio::test]
+async fn retries_past_the_rules_share_are_left_out_and_told() {
+    let rules = "rules:\n  - { name: chat, match: {}, retry: { backoff: { initial: 1ms, max: 1ms } } }\n";
+    let scene = Scene::new(rules).await;
+    scene.says(HOST, [server_error()]);
+    for _ in 0..5 {
+        assert_eq!(scene.call().await.0, StatusCode::INTERNAL_SERVER_ERROR);
+    }
+    // Three in any case.
+    assert_eq!(scene.asked(), (8, 0));
+    let records = scene.end().await;
+    let denied: Vec<bool> =
+        records.iter().map(|record| record.routed.as_ref().unwrap().retry_denied).collect();
+    assert_eq!(denied, [false, false, false, true, true]);
+    assert!(records.iter().all(|record| record.fate() == Some(Fate::Exhausted)));
 }
 
 #[tokio::test]

@@ -19,6 +19,17 @@ use crate::{KEY, alerts, observed, simulator};
 /// Panels that are rightly empty where nothing is lost.
 const EMPTY: [&str; 1] = ["Telemetry lost, by cause"];
 
+/// What is done about two models; the others' calls are left as they are.
+const RULES: &str = "\
+version: 1
+mode: act
+backups:
+  mini: { provider: openai, model: gpt-5-mini, credential: { file: openai } }
+rules:
+  - { name: moved, match: { model: o3 }, breaker: { consecutive: 2, probeEvery: 5m }, failover: { to: [mini] } }
+  - { name: lost, match: { model: o4-mini }, retry: { backoff: { initial: 1ms, max: 1ms } } }
+";
+
 /// The dashboards by the names of their files.
 fn dashboards() -> BTreeMap<String, Value> {
     let read = |file: std::path::PathBuf| {
@@ -41,7 +52,7 @@ fn text(value: &Value) -> &str {
 fn dashboards_have_what_grafanas_schema_needs() {
     let dashboards = dashboards();
     let names: Vec<&str> = dashboards.keys().map(String::as_str).collect();
-    assert_eq!(names, ["cost", "fleet", "latency", "quality", "reliability"]);
+    assert_eq!(names, ["cost", "failover", "fleet", "latency", "quality", "reliability"]);
     for (name, board) in &dashboards {
         assert_eq!(text(&board["uid"]), format!("outrigger-{name}"));
         assert!(board["schemaVersion"].as_u64().is_some_and(|version| version >= 36), "{name}");
@@ -108,12 +119,16 @@ fn every_expression_names_what_a_real_sidecar_exposes_and_yields_what_it_should(
     let simulator = simulator(script());
     let (collector, volumes) = (Collector::start(), Volumes::new());
     let (endpoint, spool) = (format!("http://{}", collector.http), volumes.folder("spool"));
+    let (rules, credentials) = (volumes.write("rules.yaml", RULES), volumes.folder("credentials"));
+    std::fs::write(credentials.join("openai"), KEY).expect("a temporary file");
     let variables = [
         ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()),
         ("OTEL_METRIC_EXPORT_INTERVAL", "500"),
         // Room for a dozen models in full.
         ("OUTRIGGER_METRICS_SERIES", "5000"),
         ("OUTRIGGER_SPOOL_DIR", spool.to_str().expect("a plain path")),
+        ("OUTRIGGER_RULES", rules.to_str().expect("a plain path")),
+        ("OUTRIGGER_CREDENTIALS", credentials.to_str().expect("a plain path")),
     ];
     let (sidecar, metrics) = observed(&volumes, &simulator, &variables);
     let directory = tempfile::tempdir().expect("a temporary directory");
@@ -133,9 +148,10 @@ fn every_expression_names_what_a_real_sidecar_exposes_and_yields_what_it_should(
     let rules = parameters.write_rules(directory.path());
     let prometheus = Prometheus::start(&[metrics], &rules, None);
     // A rate needs series that were there before they rise.
-    let calls = traffic(sidecar.base_url());
+    let traffic = || traffic(sidecar.base_url()) + decided(sidecar.base_url());
+    let calls = traffic();
     prometheus.wait_for(&format!("sum(outrigger_calls_total) >= {calls}"));
-    traffic(sidecar.base_url());
+    traffic();
     prometheus.wait_for(&format!("sum(outrigger_calls_total) >= {}", 2 * calls));
     for late in [
         "outrigger:first_token_seconds:usual",
@@ -184,6 +200,8 @@ pub(crate) fn script() -> Vec<Rule> {
     let error = |error| Answer { error: Some(error), ..Answer::default() };
     vec![
         of("gpt-5", error(ErrorKind::ServerError)),
+        of("o3", error(ErrorKind::ServerError)),
+        of("o4-mini", error(ErrorKind::ServerError)),
         of("gpt-4.1", error(ErrorKind::Authentication)),
         of("gpt-4o", error(ErrorKind::RateLimit)),
         of("gpt-4o-mini", error(ErrorKind::Quota)),
@@ -206,6 +224,24 @@ pub(crate) fn script() -> Vec<Rule> {
     ]
 }
 
+fn chat(model: &str, stream: bool) -> Value {
+    let question = json!([{"role": "user", "content": "When does the tide turn?"}]);
+    json!({"model": model, "stream": stream, "max_tokens": 64, "messages": question})
+}
+
+/// Makes calls that rules decide, until one place is left alone and one rule's retries are used up; how many they were.
+fn decided(sidecar: SocketAddr) -> usize {
+    let models = [["o3"; 4].as_slice(), &["o4-mini"; 6]].concat();
+    for model in &models {
+        let key = format!("Bearer {KEY}");
+        let path = "/openai/v1/chat/completions";
+        let (status, _) =
+            post(sidecar, path, &[("Authorization", &key)], &chat(model, false)).expect("an answer");
+        assert_eq!(status, if *model == "o3" { 200 } else { 500 });
+    }
+    models.len()
+}
+
 /// Makes a call of every kind; how many they were.
 pub(crate) fn traffic(sidecar: SocketAddr) -> usize {
     let key = format!("Bearer {KEY}");
@@ -217,7 +253,6 @@ pub(crate) fn traffic(sidecar: SocketAddr) -> usize {
         // Some answers are meant to break off.
         drop(post(sidecar, path, &headers.concat(), body));
     };
-    let chat = |model: &str, stream: bool| json!({"model": model, "stream": stream, "max_tokens": 64, "messages": [{"role": "user", "content": "When does the tide turn?"}]});
     let openai = "/openai/v1/chat/completions";
     let mut calls = 0;
     for (path, body) in [

@@ -10,7 +10,7 @@ use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequ
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::metrics::data::ResourceMetrics;
 use opentelemetry_sdk::metrics::{Aggregation, Instrument, InstrumentKind, SdkMeterProvider, Stream};
-use outrigger_ledger::{Attempt, CallRecord, Outcome};
+use outrigger_ledger::{Attempt, CallRecord, Fate, Outcome};
 use outrigger_pricing::{Atto, Completeness};
 use outrigger_providers::Who;
 
@@ -25,7 +25,7 @@ use crate::counts::{Count, Tallies};
 use crate::schema::{self, keys};
 use crate::settings::{GenAiMetrics, Temporality};
 
-/// Distinct hosts that are named; as many tiers, methods and error types; as many steps.
+/// Distinct hosts that are named; as many tiers, methods and error types; as many steps; as many names in rules.
 const OTHERS: usize = 64;
 
 /// How metrics are kept.
@@ -79,6 +79,8 @@ pub(crate) struct Metrics {
     unaccounted: Sum,
     retries: Sum,
     attempts: Sum,
+    routed: Sum,
+    retries_denied: Sum,
     money: Money,
     without_user: Money,
     estimated: Money,
@@ -92,6 +94,8 @@ pub(crate) struct Metrics {
     hosts: Clamp,
     words: Clamp,
     steps: Clamp,
+    /// Names that stand in rules: no app pushes them out.
+    rules: Clamp,
 }
 
 /// Exact sums by labels.
@@ -174,6 +178,8 @@ impl Metrics {
             unaccounted: counter(&meter, &super::UNACCOUNTED),
             retries: counter(&meter, &super::RETRIES),
             attempts: counter(&meter, &super::ATTEMPTS),
+            routed: counter(&meter, &super::ROUTED),
+            retries_denied: counter(&meter, &super::RETRIES_DENIED),
             money: Money::new(&meter, &super::COST),
             without_user: Money::new(&meter, &super::COST_WITHOUT_USER),
             estimated: Money::new(&meter, &super::COST_ESTIMATED),
@@ -183,6 +189,7 @@ impl Metrics {
             hosts: Clamp::new(OTHERS),
             words: Clamp::new(OTHERS),
             steps: Clamp::new(OTHERS),
+            rules: Clamp::new(OTHERS),
             by_step: kept.by_step,
             by_chunk: kept.by_chunk,
             series,
@@ -217,6 +224,7 @@ impl Metrics {
             latest.observe(&observed, &mut labels, &mut self.series);
         }
         self.observe_own(call, observed.step.as_ref());
+        self.observe_route(call);
         for attempt in &call.attempts {
             self.observe_attempt(call, attempt);
         }
@@ -292,6 +300,27 @@ impl Metrics {
         labels.push("operation", call.operation.as_str());
         let cause = call.cause.as_ref().map(|cause| cause.class.as_str());
         labels.with("cause", cause.as_ref(), |labels| self.calls.add(1, labels, series));
+    }
+
+    /// By what the app asked for, wherever the answer came from: that is whose trouble it tells.
+    fn observe_route(&mut self, call: &CallRecord) {
+        let (Some(routed), Some(fate)) = (&call.routed, call.fate()) else { return };
+        let backup = call.serving().and_then(|serving| serving.backup.as_ref());
+        let backup = backup.map(|backup| self.rules.word(backup));
+        let series = &mut self.series;
+        let mut labels = series.labels(6);
+        labels.push("rule", self.rules.word(&routed.rule));
+        labels.push("provider", routed.requested_provider);
+        labels.push("model", self.models.word(call.facts.model.as_deref().unwrap_or("unknown")));
+        if routed.retry_denied {
+            self.retries_denied.add(1, &labels, series);
+        }
+        labels.push("result", fate.as_str());
+        if let Some(backup) = backup {
+            labels.push("backup", backup);
+        }
+        let reason = call.moved_for().filter(|_| fate != Fate::Direct);
+        labels.with("reason", reason.as_ref(), |labels| self.routed.add(1, labels, series));
     }
 
     fn observe_attempt(&mut self, call: &CallRecord, attempt: &Attempt) {

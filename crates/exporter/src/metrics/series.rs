@@ -21,9 +21,9 @@ use crate::schema::keys;
 
 /// Series that are there from the start, of the exporter itself, of the program, `target_info`, and those of verdicts. A test counts
 /// them.
-pub(super) const FIXED: usize = 80;
-/// Labels whose values an app or a provider chooses.
-const CHOSEN: [&str; 9] = [
+pub(super) const FIXED: usize = 78;
+/// Labels whose values an app, a provider or a rule chooses.
+const CHOSEN: [&str; 11] = [
     keys::REQUEST_MODEL,
     keys::RESPONSE_MODEL,
     keys::SERVER_ADDRESS,
@@ -33,6 +33,8 @@ const CHOSEN: [&str; 9] = [
     keys::STEP,
     "model",
     "step",
+    "rule",
+    "backup",
 ];
 /// The SDK's word for a set that takes what has no room.
 const OVERFLOW: &str = "otel.metric.overflow";

@@ -14,7 +14,7 @@ use outrigger_ledger::{
 };
 use outrigger_pricing::estimate::Estimate;
 use outrigger_pricing::{Atto, Completeness, Meter};
-use outrigger_providers::{Operation, Who};
+use outrigger_providers::{FailureClass, Operation, Who};
 use prost::Message as _;
 
 use super::exposition::scraped_as;
@@ -26,7 +26,7 @@ mod limits;
 use crate::counts::Tallies;
 use crate::schema::Schema;
 use crate::testing::began;
-use crate::testing::calls::{answered, failed, named};
+use crate::testing::calls::{answered, failed, named, routed};
 use crate::{DropCause, GenAiMetrics, Settings, Signal, Temporality};
 
 /// Points by metric: labels in words, value (the sum of a histogram), count of a histogram.
@@ -268,6 +268,49 @@ fn after_a_failover_each_metric_names_the_model_that_it_is_about() {
 }
 
 #[test]
+fn calls_that_rules_decide_are_told_by_what_the_app_asked_for() {
+    // Addressed, failed there; then the backup's.
+    let mut moved = answered();
+    let mut before = moved.attempts[0].clone();
+    (before.class, before.error_type) = (Some(FailureClass::Overloaded), Some("503".to_owned()));
+    moved.attempts[0].number = 2;
+    moved.attempts[0].backup = Some("azure-eu".into());
+    moved.attempts.insert(0, before.clone());
+    (moved.provider, moved.served_model) = ("azure", Some("our-gpt".to_owned()));
+    moved.routed = Some(routed(2));
+    // Its place was left alone.
+    let mut left_alone = moved.clone();
+    left_alone.attempts.remove(0);
+    // All failed.
+    let mut exhausted = failed();
+    exhausted.attempts = vec![before];
+    exhausted.routed = Some(routed(1));
+    exhausted.facts.model = Some("gpt-5.1".to_owned());
+    let mut direct = answered();
+    direct.routed = Some(routed(1));
+    let it = direct.routed.as_mut().unwrap();
+    (it.exhausted, it.retry_denied) = (false, false);
+    let mut bench = Bench::kept(Kept { series: 2000, ..KEPT });
+    [moved, left_alone, exhausted, direct, answered()].iter().for_each(|call| bench.metrics.observe(call));
+    let points = bench.points();
+    let asked = [("rule", "chat"), ("provider", "openai"), ("model", "gpt-5.1")];
+    let mut expected = Vec::new();
+    for more in [
+        &[("result", "moved"), ("reason", "overloaded"), ("backup", "azure-eu")][..],
+        &[("result", "moved"), ("reason", "left_alone"), ("backup", "azure-eu")],
+        &[("result", "exhausted"), ("reason", "overloaded")],
+        &[("result", "direct")],
+    ] {
+        expected.push((words(&[&asked[..], more].concat()), 1.0, 1));
+    }
+    let mut told = points["outrigger.routed_calls"].clone();
+    told.sort_by(|a, b| a.0.cmp(&b.0));
+    expected.sort_by(|a, b| a.0.cmp(&b.0));
+    assert_eq!(told, expected);
+    assert_eq!(*only(&points, "outrigger.retries_denied"), (words(&asked), 1.0, 1));
+}
+
+#[test]
 fn what_is_estimated_is_money_and_no_tokens_of_the_conventions() {
     let mut call = answered();
     call.tokens.answer = Some(Estimate { tokens: 380, low: 300, high: 500 });
@@ -337,6 +380,7 @@ fn every_row_is_sent_and_no_point_carries_a_label_that_its_row_lacks() {
     partial.tokens.answer = Some(Estimate { tokens: 380, low: 300, high: 500 });
     partial.reported_cost = partial.cost.total;
     partial.identity = Identity::default();
+    partial.routed = Some(routed(1));
     let retried = Retried { call: partial.id, span: partial.span, failed: true, by: JoinedBy::SameRequest };
     partial.logical = Logical { attempt: 2, retried: Some(retried), ..partial.logical };
     let mut embeddings = answered();

@@ -69,7 +69,8 @@ fn everything() -> Vec<CallRecord> {
     (second.backup, second.class) = (Some("azure-eu".into()), Some(FailureClass::RateLimit));
     call.attempts.push(second);
     call.routed = Some(routed(2));
-    call.routed.as_mut().unwrap().hindrance = Some("a reason");
+    let routed = call.routed.as_mut().unwrap();
+    (routed.hindrance, routed.retry_denied, routed.exhausted) = (Some("a reason"), true, true);
     let estimate = Some(Estimate { tokens: 2, low: 1, high: 3 });
     let mut estimated = answered();
     (estimated.tokens.prompt, estimated.tokens.answer) = (estimate, estimate);

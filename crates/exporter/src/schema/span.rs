@@ -408,6 +408,13 @@ fn route(attributes: &mut Attributes<'_>, call: &CallRecord) {
     attributes.text(keys::ROUTE_RULE, &*routed.rule);
     attributes.count(keys::ROUTE_SERVING, routed.serving.into());
     attributes.text_if(keys::ROUTE_HINDRANCE, routed.hindrance);
+    for (key, is_so) in
+        [(keys::ROUTE_RETRY_DENIED, routed.retry_denied), (keys::ROUTE_EXHAUSTED, routed.exhausted)]
+    {
+        if is_so {
+            attributes.truth(key, true);
+        }
+    }
     if !routed.passed_over.is_empty() {
         attributes.texts(keys::ROUTE_PASSED_OVER, routed.passed_over.iter().map(String::as_str));
     }

@@ -27,6 +27,8 @@ pub(crate) fn routed(serving: u32) -> Box<Routed> {
         passed_over: vec!["azure-eu: its breaker is open".to_owned()],
         losses: vec!["seed: a seed (dropped)".to_owned()],
         hindrance: None,
+        retry_denied: serving == 1,
+        exhausted: serving == 1,
     })
 }
 

@@ -65,7 +65,16 @@ impl Call {
             passed_over: Vec::new(),
             losses: Vec::new(),
             hindrance: None,
+            retry_denied: false,
+            exhausted: false,
         }));
+    }
+
+    /// A retry is left out, since the rule's share of them is used up.
+    pub fn retry_denied(&mut self) {
+        if let Some(routed) = &mut self.about.routed {
+            routed.retry_denied = true;
+        }
     }
 
     /// Why the call can be neither tried again nor moved, in plain words.
@@ -121,8 +130,12 @@ impl Call {
     }
 
     /// The app gets the answer, or the failure, of the last attempt where it addressed the call; it is shown once more.
-    pub fn give(&mut self) {
+    /// `exhausted`: the rule would have kept it from the app.
+    pub fn give(&mut self, exhausted: bool) {
         self.about.move_back();
+        if let Some(routed) = &mut self.about.routed {
+            routed.exhausted = exhausted;
+        }
         let number = self.about.earlier.iter().rev().find(|attempt| attempt.backup.is_none());
         if let (Some(attempt), Some(routed)) = (number, &mut self.about.routed) {
             routed.serving = attempt.number;

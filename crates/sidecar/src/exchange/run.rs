@@ -169,7 +169,14 @@ impl<'a> Run<'a> {
                 now: Instant::now(),
                 chance: chance(),
             };
-            match decide(self.rule, failed, &standing, || failovers.may_retry(self.rule)) {
+            let may_retry = || {
+                let may = failovers.may_retry(self.rule);
+                if !may {
+                    self.watch.show(|call| call.retry_denied());
+                }
+                may
+            };
+            match decide(self.rule, failed, &standing, may_retry) {
                 Next::Again(wait) => tokio::time::sleep(wait).await,
                 Next::Elsewhere => return None,
                 Next::End => {
@@ -379,8 +386,9 @@ impl<'a> Run<'a> {
 
     /// All have failed: the app gets what it would have got where it addressed the call.
     fn give_up(mut self) -> Response<RelayedBody> {
-        self.watch.show(|call| call.give());
         let again = self.attempts > 1;
+        let exhausted = again || self.kept.as_ref().is_some_and(|(_, class)| self.keeps_from_the_app(*class));
+        self.watch.show(|call| call.give(exhausted));
         let (watch, recognised) = (Rc::clone(self.watch), self.wanted.recognised);
         let mut response = match self.kept.take() {
             // Nothing of it has been shown, so the app is told with a status that it knows as an error.
@@ -409,6 +417,13 @@ impl<'a> Run<'a> {
             self.tell(&Turn::Addressed, response.headers_mut());
         }
         response
+    }
+
+    /// Whether the rule does something about such a failure.
+    fn keeps_from_the_app(&self, class: FailureClass) -> bool {
+        let Rule { retry, failover, .. } = self.rule;
+        retry.is_some_and(|retry| retry.when.contains(class))
+            || failover.as_ref().is_some_and(|failover| failover.when.contains(class))
     }
 
     fn keeper(&self) -> Keeper<'_> {

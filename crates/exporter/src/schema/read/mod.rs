@@ -113,6 +113,10 @@ pub struct ExportedRoute {
     pub losses: Vec<String>,
     /// Why it could be neither tried again nor moved.
     pub hindrance: Option<String>,
+    /// Whether a retry was left out since the rule's share of them was used up.
+    pub retry_denied: bool,
+    /// Whether the app got a failure that the rule would have kept from it.
+    pub exhausted: bool,
 }
 
 /// A call's place among others.
@@ -422,6 +426,8 @@ fn route(of: &Fields<'_>) -> Result<Option<ExportedRoute>, ReadError> {
         passed_over: of.texts(keys::ROUTE_PASSED_OVER)?,
         losses: of.texts(keys::ROUTE_LOSSES)?,
         hindrance: of.text(keys::ROUTE_HINDRANCE)?.map(str::to_owned),
+        retry_denied: of.truth(keys::ROUTE_RETRY_DENIED)?,
+        exhausted: of.truth(keys::ROUTE_EXHAUSTED)?,
     }))
 }
 

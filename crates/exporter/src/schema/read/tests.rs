@@ -105,6 +105,8 @@ fn facts(call: &CallRecord) -> ExportedCall {
             passed_over: routed.passed_over.clone(),
             losses: routed.losses.clone(),
             hindrance: routed.hindrance.map(str::to_owned),
+            retry_denied: routed.retry_denied,
+            exhausted: routed.exhausted,
         }),
         logical: ExportedPlace { id: call.logical.id, number: u64::from(call.logical.attempt), before },
         chain,
