@@ -10,14 +10,15 @@ mod inject;
 mod input;
 mod output;
 mod rules;
+mod tail;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
 const EXIT_CODES: &str = "Exit codes:
-  0    done
-  1    the command failed; doctor: something failed; rules: a document has a fault, an example differs
+  0    done; tail: the program or the call that was watched has ended
+  1    the command failed; doctor: something failed; rules: a document has a fault, an example differs; tail: nobody to watch
   2    the command line is wrong
   126  exec: the program cannot be executed
   127  exec: the program was not found
@@ -40,6 +41,8 @@ enum Command {
     Demo(demo::Arguments),
     /// Examine this machine: what would lead calls around Outrigger, and what each installed runtime will trust.
     Doctor(doctor::Arguments),
+    /// Show each call as it ends, live: of the program under `exec`, or of a sidecar.
+    Tail(tail::Arguments),
     /// What calls cost, from their records.
     Cost(cost::Arguments),
     /// Check rules, explain what they do for a call, and test them.
@@ -68,6 +71,7 @@ fn main() -> ExitCode {
         Command::Exec(arguments) => exec::run(arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::Tail(arguments) => tail::run(arguments),
         Command::Cost(arguments) => cost::run(&arguments),
         Command::Rules(arguments) => rules::run(&arguments),
         Command::Inject(arguments) => inject::run(&arguments),

@@ -1,25 +1,37 @@
-//! The admin socket: `GET /status` on a Unix socket that the sidecar's own user alone may open. Read-only.
+//! The admin socket, a Unix socket that the sidecar's own user alone may open: `GET /status` tells the state, `GET /calls` each call as
+//! it ends, one JSON object a line, until the reader leaves (`?failed`: those that failed; `?call=ID`: those whose id begins so). Read-only.
 //! Served on the control thread, never on the traffic thread.
 
+use std::convert::Infallible;
 use std::io;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
+use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use bytes::Bytes;
+use http_body::Frame;
+use outrigger_ledger::{CallRecord, Outcome, call_json};
+use tokio::sync::mpsc;
 
 use crate::StartError;
 use crate::control::{control_span, failed};
+use crate::feed::{Feed, Reader, Told};
 use crate::status::Observer;
 
 /// Where the state is asked for.
 pub(crate) const STATUS: &str = "/status";
+/// Where calls are watched.
+pub(crate) const CALLS: &str = "/calls";
 
 /// An open admin socket; its file goes when it is dropped.
 pub struct Admin {
@@ -51,8 +63,9 @@ impl Admin {
     ///
     /// # Errors
     /// The system's, when the socket cannot be served.
-    pub async fn serve(self, observer: Arc<Observer>) -> io::Result<()> {
-        let router = Router::new().route(STATUS, get(status)).with_state(observer);
+    pub async fn serve(self, observer: Arc<Observer>, feed: Feed) -> io::Result<()> {
+        let calls = Router::new().route(CALLS, get(calls)).with_state(feed);
+        let router = Router::new().route(STATUS, get(status)).with_state(observer).merge(calls);
         let listener = tokio::net::UnixListener::from_std(self.listener.try_clone()?)?;
         axum::serve(listener, router).await
     }
@@ -91,6 +104,82 @@ async fn status(State(observer): State<Arc<Observer>>) -> Response {
     }
 }
 
+async fn calls(State(feed): State<Feed>, uri: Uri) -> Response {
+    let wanted = match Wanted::of(uri.query().unwrap_or_default()) {
+        Ok(wanted) => wanted,
+        Err(text) => return (StatusCode::BAD_REQUEST, text).into_response(),
+    };
+    // One line waits for the reader; what it is too slow for is counted where all calls are.
+    let (lines, body) = mpsc::channel(1);
+    tokio::spawn(tell(feed.read(), wanted, lines));
+    ([(CONTENT_TYPE, "application/x-ndjson")], Body::new(Lines(body))).into_response()
+}
+
+/// Which calls are to be told.
+#[derive(Debug, PartialEq, Eq)]
+struct Wanted {
+    failed: bool,
+    /// What their id begins with, lower case.
+    id: String,
+}
+
+impl Wanted {
+    fn of(query: &str) -> Result<Wanted, String> {
+        let mut wanted = Wanted { failed: false, id: String::new() };
+        for part in query.split('&').filter(|part| !part.is_empty()) {
+            match part.split_once('=').unwrap_or((part, "")) {
+                ("failed", "") => wanted.failed = true,
+                ("call", id) => wanted.id = id.to_ascii_lowercase(),
+                (name, _) => {
+                    return Err(format!("`{name}` is not known: there are `failed` and `call=ID`\n"));
+                }
+            }
+        }
+        Ok(wanted)
+    }
+
+    fn has(&self, record: &CallRecord) -> bool {
+        (!self.failed || record.outcome == Outcome::Failed) && record.id.to_string().starts_with(&self.id)
+    }
+}
+
+/// Tells calls until the reader has left.
+async fn tell(mut reader: Reader, wanted: Wanted, lines: mpsc::Sender<Bytes>) {
+    loop {
+        let told = tokio::select! {
+            told = reader.next() => told,
+            () = lines.closed() => return,
+        };
+        let line = match told {
+            Some(Told::Call(record)) if wanted.has(&record) => call_json(&record),
+            Some(Told::Call(_)) => continue,
+            Some(Told::Missed(calls)) => serde_json::json!({ MISSED: calls }),
+            None => return,
+        };
+        if lines.send(format!("{line}\n").into()).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// The one member of a line that says how many calls the reader was too slow for.
+pub(crate) const MISSED: &str = "missed";
+
+/// The body of an answer that goes on.
+struct Lines(mpsc::Receiver<Bytes>);
+
+impl http_body::Body for Lines {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.0.poll_recv(cx).map(|line| line.map(|line| Ok(Frame::data(line))))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,6 +198,14 @@ mod tests {
         drop(admin);
         assert!(!path.exists());
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_is_not_understood_is_not_left_out() {
+        let wanted = |failed, id: &str| Ok(Wanted { failed, id: id.to_owned() });
+        assert_eq!(Wanted::of(""), wanted(false, ""));
+        assert_eq!(Wanted::of("failed&call=0AF1"), wanted(true, "0af1"));
+        assert!(Wanted::of("since=5m").is_err());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The HTTPS-forwarding proxy: decrypts only the listed LLM hosts, forwards everything, shows each call to the ledger.
 //!
-//! Order of the modules, highest first: doctor > {admin, metrics_port, diagnostician} > app > downstream > {tls, exchange} > {failover, upstream} > {policy, drain, seen, settings, error}.
+//! Order of the modules, highest first: {doctor, tail} > {admin, metrics_port, diagnostician} > app > downstream > {tls, exchange} > {failover, upstream} > {feed, policy, drain, seen, settings, error}.
 //! Traffic runs on one single-threaded runtime; both sides of a connection stay on it, so nothing here is locked.
 
 mod admin;
@@ -16,6 +16,7 @@ mod drain;
 mod error;
 mod exchange;
 mod failover;
+mod feed;
 mod identity;
 pub mod key_names;
 pub mod logging;
@@ -26,6 +27,7 @@ mod prices;
 mod seen;
 mod settings;
 pub mod status;
+pub mod tail;
 mod tls;
 mod upstream;
 
@@ -33,6 +35,7 @@ pub use admin::Admin;
 pub use app::{Bound, Running, bind};
 pub use calls::Calls;
 pub use error::StartError;
+pub use feed::Feed;
 pub use identity::IdentityHash;
 pub use metrics_port::MetricsPort;
 pub use seen::Seen;

@@ -12,7 +12,8 @@ use outrigger_sidecar::diagnostician::{Diagnostician, diagnosed};
 use outrigger_sidecar::doctor::finding::Output;
 use outrigger_sidecar::logging::Logging;
 use outrigger_sidecar::{
-    Admin, MetricsPort, Running, Seen, Settings, UpstreamOverride, bind, doctor, key_names, logging, panics,
+    Admin, Feed, MetricsPort, Running, Seen, Settings, UpstreamOverride, bind, doctor, key_names, logging,
+    panics, tail,
 };
 use rustix::process::DumpableBehavior;
 use tokio::signal::unix::{SignalKind, signal};
@@ -28,8 +29,8 @@ const LAST_WORD: Duration = Duration::from_secs(1);
 const LAST_EXPORT: Duration = Duration::from_secs(5);
 
 const EXIT_CODES: &str = "Exit codes:
-  0  ended as asked; doctor: nothing failed
-  1  did not start; doctor: something failed
+  0  ended as asked; doctor: nothing failed; tail: the call that was asked for was shown, or the reader left
+  1  did not start; doctor: something failed; tail: no sidecar answers
   2  the command line is wrong";
 
 /// Forwards a pod's HTTPS and watches its LLM calls.
@@ -75,6 +76,8 @@ enum Command {
         #[arg(long, value_enum, default_value_t)]
         output: Output,
     },
+    /// Show each call of the sidecar that runs in this container, as it ends.
+    Tail(tail::Asked),
 }
 
 fn main() -> ExitCode {
@@ -86,6 +89,7 @@ fn main() -> ExitCode {
     panics::print_place_only();
     let done = match arguments.command {
         Some(Command::Doctor { output }) => examine(&arguments, output),
+        Some(Command::Tail(ref asked)) => watch(&arguments, asked),
         None => run(arguments, &logging, spans).map(|()| ExitCode::SUCCESS),
     };
     match done {
@@ -104,6 +108,18 @@ fn examine(arguments: &Arguments, output: Output) -> Result<ExitCode, Box<dyn st
     // Who asked may have gone.
     let _gone = std::io::stdout().lock().write_all(output.of(&report).as_bytes());
     Ok(if report.failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn watch(arguments: &Arguments, asked: &tail::Asked) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    let mut settings = Settings::load(arguments.config.as_deref())?;
+    settings.admin_socket = arguments.admin_socket.clone().or(settings.admin_socket);
+    let socket = settings.admin_path().ok_or("there is no admin socket: set `admin_socket` or `ca_dir`")?;
+    let note = |text: &str| {
+        let _gone = std::io::stderr().lock().write_all(format!("{text}\n").as_bytes());
+    };
+    let tail = tail::Tail { socket, asked: asked.clone(), returns: true };
+    tail.run(|line| std::io::stdout().lock().write_all(line.as_bytes()), note)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn run(
@@ -151,7 +167,10 @@ fn run(
         exporter.about().authority_until(until);
     }
     let recorder = logged(settings.log_calls, exporter.as_ref().map(Exporter::recorder), sends);
-    let (recorder, diagnostician) = diagnosed(recorder, exporter.as_ref().map(Exporter::announcer));
+    // Behind the diagnosis, so that what is watched has the verdicts too.
+    let feed = Feed::default();
+    let (recorder, diagnostician) =
+        diagnosed(feed.shown(recorder), exporter.as_ref().map(Exporter::announcer));
     let diagnostician = diagnostician.with_key_sources(key_names::read(|name| std::env::var(name).ok()));
     let bound = bound.with_verdicts(diagnostician.verdicts());
     let ca = bound.custody().ca.as_str();
@@ -169,7 +188,7 @@ fn run(
     let scrape = exporter.as_ref().and_then(Exporter::scrape);
     let seen = control(
         running,
-        admin,
+        admin.map(|admin| (admin, feed)),
         port.map(|port| (port, scrape)),
         diagnostician,
         logging,
@@ -213,7 +232,7 @@ fn open_metrics(address: std::net::SocketAddr) -> Option<MetricsPort> {
 /// The control thread's work: looks at records, answers on the admin socket and the metrics port, waits for the end, drains. It is `ready` once the end can be heard.
 fn control(
     running: Running,
-    admin: Option<Admin>,
+    admin: Option<(Admin, Feed)>,
     metrics: Option<(MetricsPort, Option<Scrape>)>,
     diagnostician: Diagnostician,
     logging: &Logging,
@@ -226,10 +245,10 @@ fn control(
         ready();
         tokio::spawn(logging.repeats());
         let diagnosis = tokio::spawn(diagnostician.run());
-        if let Some(admin) = admin {
+        if let Some((admin, feed)) = admin {
             let observer = running.observer();
             tokio::spawn(async move {
-                if let Err(error) = admin.serve(observer).await {
+                if let Err(error) = admin.serve(observer, feed).await {
                     tracing::error!(%error, "the admin socket is not served");
                 }
             });

@@ -2,6 +2,7 @@
 //!
 //! It must not cost the program anything: whatever of ours cannot start is said, and the program runs without it.
 
+mod admin;
 mod child;
 pub(crate) mod environment;
 mod metrics;
@@ -19,7 +20,7 @@ use outrigger_contract::trust_variables::Trust;
 use outrigger_diagnosis::KeySources;
 use outrigger_exporter::Exporter;
 use outrigger_ledger::{CallRecord, Recorder, Room};
-use outrigger_sidecar::{Deployment, MetricsPort, Running, Settings, UpstreamOverride, status};
+use outrigger_sidecar::{Deployment, Feed, MetricsPort, Running, Settings, UpstreamOverride, status};
 
 use crate::bill::{Bill, Telemetry};
 use crate::diagnosis::{self, Diagnosing};
@@ -30,6 +31,9 @@ use crate::output;
 const GRACE: Duration = Duration::from_secs(5);
 /// The last records may take this long to leave.
 const LAST_EXPORT: Duration = Duration::from_secs(5);
+
+/// What the names of the folders begin with in which programs find their trust files, and `tail` their admin socket.
+pub(crate) const FOLDER: &str = "outrigger-";
 
 /// How the program's calls are led through the sidecar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -183,7 +187,7 @@ fn start(arguments: &Arguments, bill: &Arc<Bill>) -> Result<Aboard, Box<dyn std:
     for why in bound.rules().into_iter().flat_map(|rules| rules.unpaid) {
         output::note(&why);
     }
-    let directory = tempfile::Builder::new().prefix("outrigger-").tempdir()?;
+    let directory = tempfile::Builder::new().prefix(FOLDER).tempdir()?;
     let trust = trust::write(directory.path(), &bound, &arguments.extra_ca, &user, arguments.trust_java)?;
     let trust = without_java_unless_it_runs(trust, arguments);
     let listeners = Listeners { connect: bound.connect_address(), base_url: bound.base_url_address() };
@@ -200,13 +204,15 @@ fn start(arguments: &Arguments, bill: &Arc<Bill>) -> Result<Aboard, Box<dyn std:
     };
     // The names of the program's variables, for it has the user's; what is set beside holds no key.
     let variables = user.all().iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let feed = Feed::default();
     let (recorder, diagnosing) = diagnosis::start(
-        recorder(bill, exporter.as_ref()),
+        feed.shown(recorder(bill, exporter.as_ref())),
         exporter.as_ref().map(Exporter::announcer),
         KeySources::of_environment(variables),
         bill,
     );
     let running = bound.serve(recorder)?;
+    admin::serve(directory.path(), running.observer(), feed);
     if let Some(port) = port {
         metrics::serve(port, running.observer(), exporter.as_ref().and_then(Exporter::scrape))?;
     }
