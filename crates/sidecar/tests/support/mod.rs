@@ -66,6 +66,7 @@ impl Recorder for Kept {
 pub(crate) struct Bench {
     running: Running,
     connect: SocketAddr,
+    base_url: SocketAddr,
     ca_pem: String,
     records: Arc<Kept>,
     _directory: tempfile::TempDir,
@@ -148,6 +149,20 @@ impl Bench {
         F: Future<Output = Response<Body>> + Send + 'static,
     {
         let (address, authority) = server(answer).await;
+        Bench::with(records, (address, &authority, &HOSTS.map(str::to_owned)), settings)
+    }
+
+    /// Before whoever is at this address, with a certificate of this authority, for these hosts.
+    #[allow(dead_code, reason = "not every test program has a server of its own")]
+    pub(crate) fn at(provider: (SocketAddr, &str, &[String])) -> Bench {
+        Bench::with(Kept::default(), provider, Settings::default())
+    }
+
+    fn with(
+        records: Kept,
+        (address, authority, hosts): (SocketAddr, &str, &[String]),
+        settings: Settings,
+    ) -> Bench {
         let directory = tempfile::tempdir().unwrap();
         let extra = directory.path().join("authority.pem");
         std::fs::write(&extra, authority).unwrap();
@@ -157,22 +172,23 @@ impl Bench {
             base_url: (Ipv4Addr::LOCALHOST, 0).into(),
             transparent_port: None,
             hosts: [vec![LISTED.to_owned()], settings.hosts].concat(),
-            upstreams: HOSTS
-                .map(|host| UpstreamOverride { host: host.to_owned(), address })
-                .into_iter()
+            upstreams: hosts
+                .iter()
+                .map(|host| UpstreamOverride { host: host.clone(), address })
                 .chain(settings.upstreams)
                 .collect(),
             extra_cas: vec![extra],
             ..settings
         })
         .unwrap();
-        let (connect, ca_pem) = (bound.connect_address(), bound.ca_pem().to_owned());
+        let (connect, base_url) = (bound.connect_address(), bound.base_url_address());
+        let ca_pem = bound.ca_pem().to_owned();
         let running = bound.serve(Arc::clone(&records) as _).unwrap();
-        Bench { running, connect, ca_pem, records, _directory: directory }
+        Bench { running, connect, base_url, ca_pem, records, _directory: directory }
     }
 
     /// A connection of the app, through CONNECT, as far as the handshake.
-    pub(crate) async fn open(&self, host: &'static str, protocol: &str) -> TlsStream<TcpStream> {
+    pub(crate) async fn open(&self, host: &str, protocol: &str) -> TlsStream<TcpStream> {
         let mut stream = TcpStream::connect(self.connect).await.unwrap();
         // As every HTTP client does: else a request waits for the acknowledgement of the handshake's end.
         stream.set_nodelay(true).unwrap();
@@ -188,7 +204,7 @@ impl Bench {
             .with_root_certificates(roots)
             .with_no_client_auth();
         config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
-        let name = ServerName::try_from(host).unwrap();
+        let name = ServerName::try_from(host.to_owned()).unwrap();
         TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap()
     }
 
@@ -213,6 +229,12 @@ impl Bench {
             hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await.unwrap();
         tokio::spawn(connection);
         sender
+    }
+
+    /// Where calls are taken by base URL.
+    #[allow(dead_code, reason = "not every test program goes there")]
+    pub(crate) const fn base_url(&self) -> SocketAddr {
+        self.base_url
     }
 
     /// What became of the rules.

@@ -1,0 +1,409 @@
+//! Default traffic of every wire format and service, streamed or not, over HTTP/1.1 and HTTP/2: what reaches the provider and what reaches
+//! the app is held against what was sent, byte for byte. Whatever differs must have its row in docs/what-we-change.md, and whatever
+//! has a row there is met.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail the test they serve")]
+
+#[path = "../../providers/tests/cases/mod.rs"]
+#[allow(dead_code, reason = "its other readers need more of it")]
+mod cases;
+mod support;
+#[path = "support/wire.rs"]
+mod wire;
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+
+use rustls::pki_types::pem::PemObject;
+use serde_json::Value;
+use tokio::net::TcpStream;
+
+use cases::{Answer, Case};
+use support::Bench;
+use wire::{Framing, Message, Script, ask, ask_frames, provider};
+
+const PAGE: &str = include_str!("../../../docs/what-we-change.md");
+/// The parts of the page that are about default traffic.
+const PARTS: [&str; 3] = ["Requests to a listed host", "Streams that do not tell their usage", "Responses"];
+/// What is put into a request, and what is taken out for it.
+const ASKED: [(&str, &str); 4] = [
+    (r#","stream_options":{"include_usage":true}"#, ""),
+    (r#""include_usage":true"#, ""),
+    ("true", "false"),
+    ("true", "null"),
+];
+const OPTIONS: &str = r#","stream_options":{"include_usage":true}"#;
+
+/// A row of the page: its part, and what its first cell begins with.
+type Row = (&'static str, &'static str);
+
+const HOP: Row = (PARTS[0], "`Connection` and the headers it names");
+const TE: Row = (PARTS[0], "`TE` is dropped");
+const EXPECT: Row = (PARTS[0], "`Expect: 100-continue`");
+const OURS: Row = (PARTS[0], "`x-outrigger-user`");
+const TLS: Row = (PARTS[0], "TLS is terminated");
+const BASE_URL: Row = (PARTS[0], "in base-URL mode");
+const BODY: Row = (PARTS[1], "the body");
+const LENGTH: Row = (PARTS[1], "`Content-Length` |");
+const ENCODING: Row = (PARTS[1], "`Accept-Encoding`");
+const CHUNK: Row = (PARTS[1], "the event whose `choices` are empty");
+const NULL: Row = (PARTS[1], "`\"usage\":null`");
+const DIGEST: Row = (PARTS[1], "`Content-Length`, and headers that digest");
+const BACK: Row = (PARTS[2], "the hop-by-hop headers");
+const ALT_SVC: Row = (PARTS[2], "`alt-svc`");
+const CLOSE: Row = (PARTS[2], "an HTTP/1.0 or close-delimited answer");
+
+/// What is sent, on the way there and back.
+#[derive(Clone)]
+struct Exchange {
+    name: String,
+    host: String,
+    request: Message,
+    answer: Message,
+    h2: bool,
+}
+
+/// A case's place: what its folder tells, or where its format is at home.
+fn place(case: &Case, streams: bool) -> (String, String) {
+    let told = case.expected[if streams { "path_stream" } else { "path_plain" }].as_str();
+    let (host, path) = match case.name.as_str() {
+        "openai_chat" => ("api.openai.com", "/v1/chat/completions"),
+        "openai_responses" => ("api.openai.com", "/v1/responses"),
+        "openai_completions" => ("api.openai.com", "/v1/completions"),
+        "openai_embeddings" => ("api.openai.com", "/v1/embeddings"),
+        "openai_media" => ("api.openai.com", "/v1/images/generations"),
+        "anthropic_messages" => ("api.anthropic.com", "/v1/messages"),
+        "gemini_interactions" => ("generativelanguage.googleapis.com", "/v1beta/interactions"),
+        "cohere" => ("api.cohere.com", "/v2/chat"),
+        "ollama" => ("ollama.com", "/api/chat"),
+        name => {
+            let service = case.service.unwrap_or_else(|| panic!("where is {name} spoken?"));
+            (
+                service.hosts.first().copied().unwrap_or_default(),
+                told.unwrap_or_else(|| panic!("{name} has no path")),
+            )
+        }
+    };
+    let host = case.expected["host"].as_str().unwrap_or(host);
+    (host.to_owned(), told.unwrap_or(path).to_owned())
+}
+
+fn request(case: &Case, answer: &Answer, body: &[u8]) -> (String, Message) {
+    let (host, mut path) = place(case, answer.streams);
+    if answer.kind == "text/event-stream" && path.contains(":stream") {
+        path.push_str("?alt=sse&key=a%2Fb");
+    }
+    let signed = "AWS4-HMAC-SHA256 Credential=AKIA/20261126/us-east-1/bedrock/aws4_request, SignedHeaders=host, Signature=ab";
+    let key = if host.starts_with("bedrock") { signed } else { "Bearer sk-harbour-0123456789" };
+    let fields = [
+        ("host", host.as_str()),
+        ("Connection", "keep-alive, X-Hop"),
+        ("X-Hop", "1"),
+        ("Keep-Alive", "timeout=5"),
+        ("TE", "gzip"),
+        ("Accept-Encoding", "gzip, br"),
+        ("authorization", key),
+        ("Content-Type", "application/json"),
+        ("X-Stainless-Lang", "python"),
+        ("x-outrigger-step", "plan"),
+        ("Idempotency-Key", "a"),
+        ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+    ];
+    (host.clone(), Message::new(&format!("POST {path} HTTP/1.1"), &fields, Framing::Length, body))
+}
+
+fn reply(answer: &Answer, body: &[u8]) -> Message {
+    let framing = if answer.streams { Framing::Chunked } else { Framing::Length };
+    let fields = [
+        ("Date", "Thu, 26 Nov 2026 10:00:00 GMT"),
+        ("content-type", answer.kind),
+        ("Connection", "keep-alive"),
+        ("Keep-Alive", "timeout=5"),
+        ("alt-svc", "h3=\":443\"; ma=86400"),
+        ("X-Request-ID", "req_1"),
+        ("Set-Cookie", "a=1"),
+        ("Set-Cookie", "b=2"),
+    ];
+    Message::new("HTTP/1.1 200 OK", &fields, framing, body)
+}
+
+/// As HTTP/2 may say it: nothing in it is about one hop.
+fn framed(exchange: &Exchange) -> Exchange {
+    let mut other = exchange.clone();
+    let path = exchange.request.start.split(' ').nth(1).unwrap();
+    other.request = exchange.request.clone().lower();
+    other.request.start = format!("POST https://{}{path}", exchange.host);
+    other.answer = exchange.answer.clone().lower();
+    other.answer.start = "200".to_owned();
+    for message in [&mut other.request, &mut other.answer] {
+        let hop = ["host", "connection", "keep-alive", "x-hop", "te"];
+        message.fields.retain(|(name, _)| !hop.contains(&name.as_str()));
+    }
+    other.h2 = true;
+    other
+}
+
+/// Every case in every form.
+fn exchanges() -> Vec<Exchange> {
+    let mut all = Vec::new();
+    // What nobody has registered is not listed.
+    for case in cases::cases().iter().filter(|case| !case.name.starts_with("newcomers") && !is_newcomer(case))
+    {
+        for answer in &case.answers {
+            let body =
+                if answer.streams { case.request_stream.as_deref().unwrap() } else { &case.request_plain };
+            let mut bodies = vec![body.to_vec()];
+            let text = String::from_utf8_lossy(body);
+            if text.contains(OPTIONS) {
+                // The same from apps that do not ask, or ask for something else.
+                for other in [
+                    "",
+                    r#","stream_options":{"include_usage":false}"#,
+                    r#","stream_options":{"include_usage":null}"#,
+                    r#","stream_options":{"chunk":1}"#,
+                ] {
+                    bodies.push(text.replace(OPTIONS, other).into_bytes());
+                }
+            }
+            for body in bodies {
+                let (host, request) = request(case, answer, &body);
+                let name = format!("{}, {}", case.name, answer.file);
+                let h1 = Exchange { name, host, request, answer: reply(answer, &answer.bytes), h2: false };
+                all.push(framed(&h1));
+                all.push(h1);
+            }
+        }
+    }
+    let first = all.iter().find(|one| !one.h2 && one.name == "openai_chat, answer_plain.json").unwrap();
+    let mut waits = Exchange { name: "an app that waits to be asked".to_owned(), ..first.clone() };
+    waits.request.fields.push(("Expect".to_owned(), "100-continue".to_owned()));
+    let mut old = Exchange { name: "an old provider".to_owned(), ..first.clone() };
+    old.answer.start = "HTTP/1.0 200 OK".to_owned();
+    old.answer.framing = Framing::Close;
+    old.answer
+        .fields
+        .retain(|(name, _)| !["Content-Length", "Connection", "Keep-Alive"].contains(&name.as_str()));
+    let asking = all.iter().find(|one| !one.h2 && is_asked(one)).unwrap();
+    let mut digested = Exchange { name: "a stream with a digest".to_owned(), ..asking.clone() };
+    digested.answer = reply_with_digest(&digested.answer);
+    all.extend([waits, old, digested]);
+    all
+}
+
+fn reply_with_digest(answer: &Message) -> Message {
+    let mut fields = answer.fields.clone();
+    fields.push(("Content-Digest".to_owned(), "sha-256=:YWJj:".to_owned()));
+    let fields: Vec<(&str, &str)> =
+        fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    Message::new(&answer.start, &fields, Framing::Length, &answer.body)
+}
+
+/// A stream of Chat Completions or Completions whose app does not ask for the usage.
+fn is_asked(exchange: &Exchange) -> bool {
+    let text = String::from_utf8_lossy(&exchange.request.body);
+    exchange.name == "openai_chat, answer_stream.sse" && !text.contains("stream_options")
+}
+
+fn is_newcomer(case: &Case) -> bool {
+    cases::newcomers::DIALECTS.iter().any(|dialect| dialect.name() == case.dialect.name())
+        || case
+            .service
+            .is_some_and(|service| cases::newcomers::SERVICES.iter().any(|one| one.id == service.id))
+}
+
+/// Which rows explain how two lists of fields differ. Panics at what none does.
+fn fields(
+    sent: &Message,
+    got: &Message,
+    explain: impl Fn(&str, Option<&str>, Option<&str>) -> Option<Row>,
+) -> BTreeSet<Row> {
+    let mut rows = BTreeSet::new();
+    let mut why = |name: &str, before: Option<&str>, after: Option<&str>| {
+        let row = explain(&name.to_ascii_lowercase(), before, after);
+        rows.insert(row.unwrap_or_else(|| {
+            panic!(
+                "{name}: {before:?} became {after:?}, and the page does not say so\n{:?}\n{:?}",
+                sent.fields, got.fields
+            )
+        }));
+    };
+    let mut left = got.fields.clone();
+    let mut stayed = Vec::new();
+    for (name, value) in &sent.fields {
+        let same = left.iter().position(|one| one == &(name.clone(), value.clone()));
+        let other = same.or_else(|| left.iter().position(|(one, _)| one == name));
+        match (same, other) {
+            (Some(at), _) => stayed.push(left.remove(at)),
+            (None, Some(at)) => {
+                let now = left.remove(at);
+                why(name, Some(value), Some(&now.1));
+                stayed.push(now);
+            }
+            (None, None) => why(name, Some(value), None),
+        }
+    }
+    for (name, value) in &left {
+        why(name, None, Some(value));
+    }
+    let order: Vec<_> = got.fields.iter().filter(|field| !left.contains(field)).cloned().collect();
+    assert_eq!(stayed, order, "the order of the headers");
+    rows
+}
+
+/// Which rows explain what the provider got.
+fn request_rows(sent: &Message, got: &Message, base_url: bool) -> BTreeSet<Row> {
+    let hop = ["connection", "keep-alive", "x-hop"];
+    let asked = sent.body != got.body;
+    let mut rows = fields(sent, got, |name, before, after| match (name, before, after) {
+        (name, Some(_), None) if hop.contains(&name) => Some(HOP),
+        ("te", Some(value), None) if value != "trailers" => Some(TE),
+        ("expect", Some(_), None) => Some(EXPECT),
+        (name, Some(_), None) if name.starts_with("x-outrigger-") => Some(OURS),
+        ("host", Some(_), Some(_)) if base_url => Some(BASE_URL),
+        ("content-length", Some(_), Some(length)) if asked && length == got.body.len().to_string() => {
+            Some(LENGTH)
+        }
+        ("accept-encoding", _, Some("identity")) if asked => Some(ENCODING),
+        _ => None,
+    });
+    if sent.start != got.start {
+        assert!(base_url && sent.start.replace("/openai/", "/") == got.start, "{} {}", sent.start, got.start);
+        rows.insert(BASE_URL);
+    }
+    assert_eq!(sent.framing, got.framing);
+    if asked {
+        let (sent, got) = (String::from_utf8_lossy(&sent.body), String::from_utf8_lossy(&got.body));
+        assert!(is_question(&sent, &got), "{sent}\n{got}");
+        rows.insert(BODY);
+    }
+    rows
+}
+
+/// Whether one differs from the other by the question for the usage alone.
+fn is_question(sent: &str, got: &str) -> bool {
+    ASKED.iter().any(|(put_in, taken_out)| {
+        got.match_indices(put_in).any(|(at, _)| {
+            let rest = &got[at + put_in.len()..];
+            let comma = rest.strip_prefix(',').filter(|_| taken_out.is_empty());
+            [Some(rest), comma]
+                .into_iter()
+                .flatten()
+                .any(|rest| format!("{}{taken_out}{rest}", &got[..at]) == sent)
+        })
+    })
+}
+
+/// Which rows explain what the app got.
+fn answer_rows(sent: &Message, got: &Message, asked: bool) -> BTreeSet<Row> {
+    let mut rows = fields(sent, got, |name, before, after| match (name, before, after) {
+        ("connection" | "keep-alive", Some(_), None) => Some(BACK),
+        ("alt-svc", Some(_), None) => Some(ALT_SVC),
+        ("content-length" | "content-digest", Some(_), None) if asked => Some(DIGEST),
+        _ => None,
+    });
+    if sent.framing == Framing::Close {
+        assert_eq!((got.start.as_str(), got.framing), ("HTTP/1.1 200 OK", Framing::Chunked));
+        rows.insert(CLOSE);
+    } else {
+        assert_eq!(sent.start, got.start);
+        let anew = asked && (sent.framing, got.framing) == (Framing::Length, Framing::Chunked);
+        assert!(anew || sent.framing == got.framing, "{:?} became {:?}", sent.framing, got.framing);
+    }
+    if sent.body != got.body {
+        assert!(asked, "an answer that nobody asked anything was changed");
+        rows.extend(stripped(&sent.body, &got.body));
+    }
+    rows
+}
+
+/// What was taken out of a stream, by other means than ours.
+fn stripped(sent: &[u8], got: &[u8]) -> BTreeSet<Row> {
+    let (mut rows, mut expected) = (BTreeSet::new(), String::new());
+    for event in std::str::from_utf8(sent).unwrap().split_inclusive("\n\n") {
+        let data = event.strip_prefix("data: ").and_then(|data| serde_json::from_str::<Value>(data).ok());
+        let is_usage =
+            data.is_some_and(|data| data["choices"] == Value::Array(Vec::new()) && data["usage"].is_object());
+        if is_usage {
+            rows.insert(CHUNK);
+        } else if event.contains(r#","usage":null"#) {
+            rows.insert(NULL);
+            expected.push_str(&event.replace(r#","usage":null"#, ""));
+        } else {
+            expected.push_str(event);
+        }
+    }
+    assert_eq!(String::from_utf8_lossy(got), expected);
+    rows
+}
+
+/// The rows of the page that are about default traffic.
+fn documented() -> BTreeSet<(&'static str, &'static str)> {
+    let mut rows = BTreeSet::new();
+    for part in PARTS {
+        let text = PAGE
+            .split("\n## ")
+            .find(|text| text.starts_with(part))
+            .unwrap_or_else(|| panic!("no part {part}"));
+        let cells = text.lines().filter_map(|line| line.strip_prefix("| "));
+        rows.extend(cells.filter(|row| !row.starts_with("what |")).map(|row| (part, row)));
+    }
+    rows
+}
+
+async fn exchange(bench: &Bench, script: &Mutex<Script>, exchange: &Exchange) -> (Message, Message) {
+    script.lock().unwrap().answer = Some(exchange.answer.clone());
+    let answer = if exchange.h2 {
+        ask_frames(bench.open(&exchange.host, "h2").await, &exchange.request).await
+    } else {
+        ask(&mut bench.open(&exchange.host, "http/1.1").await, &exchange.request).await
+    };
+    (script.lock().unwrap().got.take().unwrap(), answer)
+}
+
+#[tokio::test]
+async fn default_traffic_changes_by_the_rows_of_the_page_alone_and_each_row_is_met() {
+    let all = exchanges();
+    let hosts: BTreeSet<String> = all.iter().map(|one| one.host.clone()).collect();
+    let hosts: Vec<String> = hosts.into_iter().collect();
+    let (address, authority, script) = provider(hosts.clone()).await;
+    let bench = Bench::at((address, &authority, &hosts));
+    let mut met = BTreeSet::new();
+    for one in &all {
+        let (got, answer) = exchange(&bench, &script, one).await;
+        let asked = one.request.body != got.body;
+        println!("{} over {}", one.name, if one.h2 { "h2" } else { "h1" });
+        met.extend(request_rows(&one.request, &got, false));
+        met.extend(answer_rows(&one.answer, &answer, asked));
+    }
+    // The app did not see the provider's own certificate, or it could not have trusted us.
+    let theirs = rustls::pki_types::CertificateDer::from_pem_slice(authority.as_bytes()).unwrap();
+    let tls = bench.open(&hosts[0], "http/1.1").await;
+    assert!(tls.get_ref().1.peer_certificates().unwrap().iter().all(|one| *one != theirs));
+    met.insert(TLS);
+
+    let mut by_base_url = all.iter().find(|one| !one.h2 && one.host == "api.openai.com").unwrap().clone();
+    by_base_url.request.start = by_base_url.request.start.replace("POST /", "POST /openai/");
+    by_base_url.request.fields[0].1 = bench.base_url().to_string();
+    script.lock().unwrap().answer = Some(by_base_url.answer.clone());
+    let mut stream = TcpStream::connect(bench.base_url()).await.unwrap();
+    let answer = ask(&mut stream, &by_base_url.request).await;
+    let got = script.lock().unwrap().got.take().unwrap();
+    met.extend(request_rows(&by_base_url.request, &got, true));
+    met.extend(answer_rows(&by_base_url.answer, &answer, false));
+
+    let rows = documented();
+    for (part, begin) in &met {
+        assert!(
+            rows.iter().any(|row| row.0 == *part && row.1.starts_with(begin)),
+            "{part} has no row {begin}"
+        );
+    }
+    for (part, row) in rows {
+        assert!(met.iter().any(|one| one.0 == part && row.starts_with(one.1)), "{part}: nothing shows {row}");
+    }
+    // Every format was there, and every record says that nothing stumbled.
+    let (seen, records) = bench.end().await;
+    assert_eq!((seen.panics, records.len()), (0, all.len() + 1));
+    let formats: BTreeSet<&str> = records.iter().map(|record| record.dialect).collect();
+    assert_eq!(formats, outrigger_providers::dialects::ALL.iter().map(|dialect| dialect.name()).collect());
+}
