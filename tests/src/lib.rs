@@ -17,6 +17,7 @@ pub mod h2;
 pub mod http;
 pub mod jaeger;
 pub mod netns;
+pub mod node;
 pub mod otlp;
 pub mod process;
 pub mod prometheus;

@@ -105,6 +105,11 @@ impl Program {
             .unwrap_or_else(|| panic!("no such line on stdout; stderr: {}", self.errors.so_far()))
     }
 
+    /// The next line of standard output within `deadline`; none either where that has ended.
+    pub fn next_output(&self, deadline: Duration) -> Option<String> {
+        self.output.line(deadline, |_| true)
+    }
+
     /// The next line of standard error that `wanted` accepts, within `deadline`.
     pub fn error_line(&self, deadline: Duration, wanted: impl Fn(&str) -> bool) -> Option<String> {
         self.errors.line(deadline, wanted)

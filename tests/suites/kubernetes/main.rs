@@ -8,3 +8,4 @@
 
 mod chart;
 mod images;
+mod node;
