@@ -168,7 +168,10 @@ pub(super) async fn send(
         None => asking.await,
         Some(passing) => match tokio::time::timeout_at(passing.0, asking).await {
             Ok(came) => came,
-            Err(_) => Err(late(passing)),
+            Err(_) => {
+                connection.shared.client.distrust(&route.target, protocol, &connection.own_h2);
+                Err(late(passing))
+            }
         },
     };
     let mut came = came.map_err(nothing)?;

@@ -142,6 +142,14 @@ impl<B: RequestBody> Client<B> {
         self.pool.sweep();
     }
 
+    /// A connection to a place fell silent. What lies idle of the same time is likely as dead, so the next request opens another one.
+    pub(crate) fn distrust(&self, target: &Target, protocol: Protocol, own: &OwnH2<B>) {
+        self.pool.forget(target);
+        if protocol == Protocol::H2 {
+            own.0.take();
+        }
+    }
+
     /// The protocol to speak with an app that offers HTTP/2: what the host itself chooses. The connection made to
     /// find out is kept for the request that follows. A host that cannot be reached is found out by that request.
     pub(crate) async fn protocol(
@@ -225,7 +233,13 @@ impl<B: RequestBody> Client<B> {
                 Err(mut error) => match error.take_message() {
                     // The race of keep-alive: the provider closed before a byte of the request was written.
                     Some(unsent) if !fresh => request = unsent,
-                    _ => return Err(broken(target, error.error())),
+                    _ => {
+                        // Dead for a while, perhaps, and so are its neighbours.
+                        if !fresh && !error.error().is_user() {
+                            self.pool.forget(target);
+                        }
+                        return Err(broken(target, error.error()));
+                    }
                 },
             }
         }
@@ -266,7 +280,12 @@ impl<B: RequestBody> Client<B> {
                         request = unsent;
                         own.forget(&opening);
                     }
-                    _ => return Err(broken(target, error.error())),
+                    _ => {
+                        if !fresh && sender.is_closed() {
+                            self.pool.forget(target);
+                        }
+                        return Err(broken(target, error.error()));
+                    }
                 },
             }
         }

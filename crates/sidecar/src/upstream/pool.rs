@@ -90,6 +90,12 @@ impl<B> Pool<B> {
         }
     }
 
+    /// Closes what lies idle of a place, of which nothing is believed any more.
+    pub(crate) fn forget(&self, target: &Target) {
+        self.h1.borrow_mut().remove(target);
+        self.h2.borrow_mut().remove(target);
+    }
+
     /// Closes what nobody used for a while, and gives the memory back.
     pub(crate) fn sweep(&self) {
         self.h1.borrow_mut().retain(|_, idle| {

@@ -67,6 +67,7 @@ pub(crate) struct Bench {
     running: Running,
     connect: SocketAddr,
     base_url: SocketAddr,
+    server: SocketAddr,
     ca_pem: String,
     records: Arc<Kept>,
     _directory: tempfile::TempDir,
@@ -184,7 +185,13 @@ impl Bench {
         let (connect, base_url) = (bound.connect_address(), bound.base_url_address());
         let ca_pem = bound.ca_pem().to_owned();
         let running = bound.serve(Arc::clone(&records) as _).unwrap();
-        Bench { running, connect, base_url, ca_pem, records, _directory: directory }
+        Bench { running, connect, base_url, server: address, ca_pem, records, _directory: directory }
+    }
+
+    /// Where the server listens.
+    #[allow(dead_code, reason = "not every test program asks")]
+    pub(crate) const fn server(&self) -> SocketAddr {
+        self.server
     }
 
     /// A connection of the app, through CONNECT, as far as the handshake.
