@@ -8,8 +8,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, Method, StatusCode};
 use outrigger_ledger::{
-    Call, CallId, CallRecord, CallStart, Elsewhere, End, Fate, Mode, Outcome, Provenance, Timestamp, asked,
-    failure,
+    Call, CallId, CallRecord, CallStart, Elsewhere, End, Fate, Mode, Outcome, Provenance, Timestamp, failure,
 };
 use outrigger_pricing::PriceBook;
 use outrigger_providers::{FailureClass, Recognised, Service, services};
@@ -31,7 +30,7 @@ fn at(millis: u64) -> Timestamp {
     Timestamp(START + millis * 1_000_000)
 }
 
-fn begun() -> Call {
+fn asking(headers: &HeaderMap) -> Call {
     let mut call = Call::begin(CallStart {
         id: CallId([0xab; 16]),
         service: service(HOST),
@@ -40,7 +39,7 @@ fn begun() -> Call {
         method: &Method::POST,
         path: PATH,
         query: None,
-        headers: &HeaderMap::new(),
+        headers,
         host: HOST,
         port: 443,
         http_version: "2",
@@ -48,6 +47,11 @@ fn begun() -> Call {
         at: at(0),
     });
     call.request_chunk(REQUEST.as_bytes());
+    call
+}
+
+fn begun() -> Call {
+    let mut call = asking(&HeaderMap::new());
     call.decided_by(&"chat".into());
     call.connected(Some(([192, 0, 2, 7], 443).into()));
     call.attempt_over(Some(StatusCode::INTERNAL_SERVER_ERROR), Some(FailureClass::ServerError), at(10));
@@ -134,12 +138,12 @@ fn where_all_failed_the_app_has_its_own_providers_failure() {
 
 #[test]
 fn what_lies_in_memory_is_read_as_what_passes() {
-    let place = (HOST, PATH);
-    let facts = asked(service(HOST), &recognised(HOST, PATH), place, &HeaderMap::new(), REQUEST.as_bytes());
-    assert_eq!(facts, finish(begun()).facts);
+    let mut call = begun();
+    let facts = call.asked();
+    assert_eq!(facts.model.as_deref(), Some("gpt-5.1"));
+    assert_eq!(facts, finish(call).facts, "whoever asks before the end changes nothing");
     let encoded = [(http::header::CONTENT_ENCODING, "gzip".parse().unwrap())].into_iter().collect();
-    let unread = asked(service(HOST), &recognised(HOST, PATH), place, &encoded, REQUEST.as_bytes());
-    assert_eq!(unread.model, None, "what cannot be decoded says nothing");
+    assert_eq!(asking(&encoded).asked().model, None, "what cannot be decoded says nothing");
     for (status, body, class) in [
         (429, r#"{"error":{"code":"insufficient_quota"}}"#, FailureClass::Quota),
         (429, "", FailureClass::RateLimit),

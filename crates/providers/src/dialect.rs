@@ -141,7 +141,7 @@ pub struct RequestFacts {
 pub trait RequestReader: Send {
     /// The next bytes of the (decoded) body.
     fn chunk(&mut self, bytes: &[u8]);
-    /// What was found. Called once, after the last byte or when the body broke off.
+    /// What was found so far. Asked after the last byte, when the body broke off, or before; it changes nothing that is found later.
     fn finish(&mut self) -> RequestFacts;
 }
 

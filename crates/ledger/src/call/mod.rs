@@ -13,7 +13,8 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use outrigger_pricing::PriceBook;
 use outrigger_providers::{
-    AnswerTexts, FailureClass, Reading, Recognised, RequestReader, ResponseMeter, Service, TextScan,
+    AnswerTexts, FailureClass, Reading, Recognised, RequestFacts, RequestReader, ResponseMeter, Service,
+    TextScan,
 };
 
 use self::about::{About, Head, Seen, tidied};
@@ -193,6 +194,15 @@ impl Call {
         if let Some(captured) = &mut self.captured {
             captured.request_chunk(bytes);
         }
+    }
+
+    /// What the request asks for as far as it was shown, and what its address says better. A body that cannot be read says nothing.
+    #[must_use]
+    pub fn asked(&mut self) -> RequestFacts {
+        let sound = self.request.fault().is_none();
+        let facts = guarded(|| self.request.consumer().filter(|_| sound).map(|facts| facts.reader.finish()));
+        let addressed = (self.about.service.addressed)(&self.about.host, &self.about.path);
+        addressed.complete(facts.flatten().unwrap_or_default())
     }
 
     /// An upstream connection carries the call.

@@ -53,8 +53,8 @@ impl RequestReader for FactsReader {
 
     fn finish(&mut self) -> RequestFacts {
         let mut facts = (self.read)(&self.scan);
-        if let History::Read(thread) = &mut self.history {
-            facts.thread = std::mem::take(thread);
+        if let History::Read(thread) = &self.history {
+            facts.thread = thread.clone();
         }
         facts
     }

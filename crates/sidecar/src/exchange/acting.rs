@@ -7,8 +7,7 @@ use std::sync::Arc;
 use http::header::CONTENT_ENCODING;
 use http::{HeaderMap, Request, Response, request};
 use hyper::body::Incoming;
-use outrigger_ledger::asked;
-use outrigger_providers::Recognised;
+use outrigger_providers::{Recognised, RequestFacts};
 use outrigger_rules::Policy;
 use tokio::time::Instant;
 
@@ -57,14 +56,9 @@ impl Call {
         let Call { connection, headers, head, body, route, recognised, watch, begun } = self;
         let shared = &connection.shared;
         let mut read = ReadBody::read(body, shared.include_usage.share(), LIMITS, Some(&watch)).await;
-        let text = read.bytes();
-        let facts = asked(
-            route.service,
-            &recognised,
-            (&route.target.host, route.path_and_query.path()),
-            &headers,
-            &text,
-        );
+        read.join();
+        let mut facts = RequestFacts::default();
+        watch.show(|call| facts = call.asked());
         let decided = policy.decide(&outrigger_rules::Call {
             provider: route.service.id,
             host: &route.target.host,

@@ -102,9 +102,9 @@ impl ReadBody {
         ReadBody { held, rest, broken }
     }
 
-    /// What was read, in one piece.
-    pub(crate) fn bytes(&mut self) -> Bytes {
-        self.held.bytes()
+    /// Puts what was read into one piece, which every attempt shares: each would make one of its own.
+    pub(crate) fn join(&mut self) {
+        drop(self.held.bytes());
     }
 
     /// The whole body, if it was read to its end.

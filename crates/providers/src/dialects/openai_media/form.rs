@@ -75,7 +75,7 @@ impl RequestReader for MediaRequest {
                 choices: scan.read(&["n"]).filter(|n| *n != 1),
                 ..RequestFacts::default()
             },
-            MediaRequest::Form(form) => std::mem::take(&mut form.facts),
+            MediaRequest::Form(form) => form.facts.clone(),
         }
     }
 }
