@@ -225,6 +225,15 @@ impl Sidecar {
         serde_json::from_str(body).expect("the status is JSON")
     }
 
+    /// Resident memory of its own, KiB.
+    ///
+    /// # Panics
+    /// If it has ended.
+    #[must_use]
+    pub fn resident(&self) -> u64 {
+        crate::app::resident(self.program.id())
+    }
+
     /// Ends it without a chance to do anything: `kill -9`.
     #[must_use]
     pub fn kill(self) -> Ended {
