@@ -44,6 +44,9 @@ struct Arguments {
     /// Streams held open at once for the memory figure.
     #[arg(long, default_value_t = 1000)]
     held: usize,
+    /// Measure only what rules cost: the sidecar with some against the same one without.
+    #[arg(long)]
+    rules: bool,
     /// Where the JSON goes.
     #[arg(long)]
     json: Option<PathBuf>,
@@ -79,11 +82,12 @@ async fn run(arguments: &Arguments) -> Result<()> {
         sink: sink.address,
     };
 
+    let kinds: &[Kind] = if arguments.rules { &Kind::RULES } else { &Kind::ALL };
     let mut peers = Vec::new();
-    for kind in Kind::ALL {
-        peers.push(Peer::start(kind, &setup, &arguments.sidecar, &arguments.nginx).await?);
+    for kind in kinds {
+        peers.push(Peer::start(*kind, &setup, &arguments.sidecar, &arguments.nginx).await?);
     }
-    let mut report = Report::new(awake.is_some());
+    let mut report = Report::new(awake.is_some(), kinds);
     for peer in &peers {
         report.started(peer)?;
     }
@@ -91,6 +95,9 @@ async fn run(arguments: &Arguments) -> Result<()> {
         for workload in Workload::ALL {
             let mut order: Vec<usize> =
                 (0..peers.len()).filter(|at| workload.covers(peers[*at].kind)).collect();
+            if order.is_empty() {
+                continue;
+            }
             let turn = round % order.len();
             order.rotate_left(turn);
             if round % 2 == 1 {
@@ -103,7 +110,7 @@ async fn run(arguments: &Arguments) -> Result<()> {
         }
         report::say(&format!("round {} of {} done", round + 1, arguments.rounds));
     }
-    for kind in [Kind::Nginx, Kind::Outrigger] {
+    for kind in [Kind::Nginx, Kind::Outrigger].into_iter().filter(|_| !arguments.rules) {
         // A fresh process: memory that an earlier load left behind is another question.
         let peer = Peer::start(kind, &setup, &arguments.sidecar, &arguments.nginx).await?;
         report.held(kind, workloads::hold(&peer, arguments.held).await?);

@@ -1,4 +1,4 @@
-//! What is measured: direct traffic, nginx, the sidecar, and the sidecar without or with unreachable telemetry.
+//! What is measured: direct traffic, nginx, the sidecar, the sidecar without or with unreachable telemetry, and with rules.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::process::{Child, Command};
 
 use crate::client::{Client, Route, request};
-use crate::tls::{Authority, HOST, client};
+use crate::tls::{Authority, BACKUP, HOST, client};
 use crate::{Result, tls};
 
 /// A peer may take this long to answer its first request.
@@ -29,11 +29,46 @@ pub(crate) enum Kind {
     OutriggerDark,
     /// The sidecar whose endpoint refuses connections.
     OutriggerDown,
+    /// The sidecar with telemetry on and ten rules, of which none matches once the model has been read.
+    OutriggerOther,
+    /// The sidecar with telemetry on and a rule that decides every call, with deadlines and a backup.
+    OutriggerRule,
 }
 
+/// A rule whose breaker leaves alone nothing that answers every second call.
+const RULE: &str = r#"version: 1
+mode: act
+backups:
+  eu: { provider: openai, host: eu.api.openai.com, credential: { file: key } }
+rules:
+  - name: chat
+    match: { provider: openai, model: "gpt-5*" }
+    deadlines: { responseHead: 30s, firstToken: 30s, betweenTokens: 30s, total: 5m }
+    breaker: { opensAt: 100%, consecutive: 100 }
+    failover: { to: [eu] }
+"#;
+
 impl Kind {
-    pub(crate) const ALL: [Kind; 5] =
-        [Kind::Direct, Kind::Nginx, Kind::Outrigger, Kind::OutriggerDark, Kind::OutriggerDown];
+    pub(crate) const ALL: [Kind; 7] = [
+        Kind::Direct,
+        Kind::Nginx,
+        Kind::Outrigger,
+        Kind::OutriggerDark,
+        Kind::OutriggerDown,
+        Kind::OutriggerOther,
+        Kind::OutriggerRule,
+    ];
+
+    /// What rules cost is told by these.
+    pub(crate) const RULES: [Kind; 3] = [Kind::Outrigger, Kind::OutriggerOther, Kind::OutriggerRule];
+
+    /// The peer that its ratios are to.
+    pub(crate) const fn compared_with(self) -> Kind {
+        match self {
+            Kind::OutriggerOther | Kind::OutriggerRule => Kind::Outrigger,
+            _ => Kind::Nginx,
+        }
+    }
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -42,6 +77,8 @@ impl Kind {
             Kind::Outrigger => "outrigger",
             Kind::OutriggerDark => "outrigger, no telemetry",
             Kind::OutriggerDown => "outrigger, collector down",
+            Kind::OutriggerOther => "outrigger, no rule matches",
+            Kind::OutriggerRule => "outrigger, a rule decides",
         }
     }
 }
@@ -72,9 +109,7 @@ impl Peer {
                 (Route { address: setup.provider, connect: false, tls: client(&setup.authority.ca)? }, None)
             }
             Kind::Nginx => start_nginx(setup, nginx)?,
-            Kind::Outrigger | Kind::OutriggerDark | Kind::OutriggerDown => {
-                start_sidecar(kind, setup, sidecar).await?
-            }
+            _ => start_sidecar(kind, setup, sidecar).await?,
         };
         let mut peer = Peer { kind, route, ready: Duration::ZERO, process };
         let plain = request("", 1024, false);
@@ -170,6 +205,7 @@ async fn start_sidecar(kind: Kind, setup: &Setup<'_>, sidecar: &Path) -> Result<
     let mut command = pinned(setup, sidecar);
     command
         .arg(format!("--upstream={HOST}={}", setup.provider))
+        .arg(format!("--upstream={BACKUP}={}", setup.provider))
         .arg(format!("--extra-ca={}", setup.authority.ca.display()))
         .arg(format!("--trust-dir={}", trust.display()))
         .env("OUTRIGGER_TRANSPARENT_PORT", "0")
@@ -177,8 +213,16 @@ async fn start_sidecar(kind: Kind, setup: &Setup<'_>, sidecar: &Path) -> Result<
         .env("OUTRIGGER_BASE_URL", "127.0.0.1:0")
         .env("OUTRIGGER_LOG", "error")
         .stderr(Stdio::inherit());
+    if let Some(rules) = rules(kind) {
+        let folder = setup.dir.join(format!("rules-{}", address.port()));
+        fs::create_dir(&folder)?;
+        fs::write(folder.join("key"), "sk-bench-of-the-backup")?;
+        fs::write(folder.join("rules.yaml"), rules)?;
+        command.arg(format!("--rules={}", folder.display()));
+        command.arg(format!("--credentials={}", folder.display()));
+    }
     match kind {
-        Kind::Outrigger => {
+        Kind::Outrigger | Kind::OutriggerOther | Kind::OutriggerRule => {
             command.arg(format!("--otlp=http://{}", setup.sink));
         }
         Kind::OutriggerDown => {
@@ -198,6 +242,22 @@ async fn start_sidecar(kind: Kind, setup: &Setup<'_>, sidecar: &Path) -> Result<
         tokio::task::yield_now().await;
     }
     Ok((Route { address, connect: true, tls: tls::client(&ca)? }, Some(process)))
+}
+
+fn rules(kind: Kind) -> Option<String> {
+    match kind {
+        Kind::OutriggerOther => {
+            let mut all = "version: 1\nmode: act\nrules:\n".to_owned();
+            for number in 0..10 {
+                all.push_str(&format!(
+                    "  - {{ name: rule-{number}, match: {{ provider: openai, model: \"gpt-4.{number}-*\" }}, retry: {{}} }}\n"
+                ));
+            }
+            Some(all)
+        }
+        Kind::OutriggerRule => Some(RULE.to_owned()),
+        _ => None,
+    }
 }
 
 /// Holds the power-management latency at zero for as long as the file is open.

@@ -1,6 +1,6 @@
 //! The provider of the run: answers chat completions of a fixed shape as cheaply as it can.
 //!
-//! `?events=N&micros=M` streams N events, one every M microseconds; without it the answer is 1 KiB of JSON.
+//! `?events=N&micros=M` streams N events, one every M microseconds; without it the answer is 1 KiB of JSON. `?fails` is answered 500.
 
 use std::net::SocketAddr;
 use std::sync::LazyLock;
@@ -25,6 +25,10 @@ pub(crate) fn now() -> u64 {
 const EVENT: usize = 295;
 /// A unary answer's length.
 const ANSWER: usize = 1024;
+
+const FAILURE: &[u8] =
+    b"HTTP/1.1 500 Internal Server Error\r\nContent-Type: application/json\r\nContent-Length: 60\r\n\r\n\
+                         {\"error\":{\"message\":\"no\",\"type\":\"server_error\",\"code\":null}}";
 
 /// Starts serving on loopback.
 pub(crate) async fn start(authority: &Authority) -> Result<SocketAddr> {
@@ -63,8 +67,10 @@ async fn serve(acceptor: TlsAcceptor, stream: TcpStream) -> std::io::Result<()> 
             }
         }
         let stream_of = parameters(&buffer[..head]);
+        let fails = query(&buffer[..head]) == Some("fails");
         buffer.drain(..head + length);
         match stream_of {
+            None if fails => tls.write_all(FAILURE).await?,
             None => tls.write_all(&answer).await?,
             Some((events, pause)) => send_events(&mut tls, events, pause).await?,
         }
@@ -86,9 +92,13 @@ pub(crate) fn header<'a>(head: &'a [u8], wanted: &str) -> Option<&'a str> {
     })
 }
 
-fn parameters(head: &[u8]) -> Option<(u64, Duration)> {
+fn query(head: &[u8]) -> Option<&str> {
     let line = std::str::from_utf8(head).ok()?.split("\r\n").next()?;
-    let query = line.split(' ').nth(1)?.split_once('?')?.1;
+    Some(line.split(' ').nth(1)?.split_once('?')?.1)
+}
+
+fn parameters(head: &[u8]) -> Option<(u64, Duration)> {
+    let query = query(head)?;
     let value = |name: &str| {
         query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')?.parse().ok())
     };

@@ -19,6 +19,7 @@ pub(crate) fn say(line: &str) {
 /// Everything measured in a run.
 pub(crate) struct Report {
     awake: bool,
+    kinds: &'static [Kind],
     started: Vec<(Kind, f64, u64)>,
     measured: Vec<(usize, Workload, Kind, Figures)>,
     held: Vec<(Kind, Held)>,
@@ -33,8 +34,8 @@ const COLUMNS: [Column; 4] = [
 ];
 
 impl Report {
-    pub(crate) const fn new(awake: bool) -> Report {
-        Report { awake, started: Vec::new(), measured: Vec::new(), held: Vec::new() }
+    pub(crate) const fn new(awake: bool, kinds: &'static [Kind]) -> Report {
+        Report { awake, kinds, started: Vec::new(), measured: Vec::new(), held: Vec::new() }
     }
 
     pub(crate) fn started(&mut self, peer: &Peer) -> Result<()> {
@@ -69,40 +70,44 @@ impl Report {
 
     pub(crate) fn finish(self, telemetry: u64, file: Option<&Path>) -> Result<()> {
         say(&format!(
-            "\nMedians of the rounds (min..max); × is the ratio to nginx of the same round. Cores held awake: {}.\n",
+            "\nMedians of the rounds (min..max); × is the ratio of the same round: with rules to the sidecar without, else to nginx. Cores held awake: {}.\n",
             if self.awake { "yes" } else { "no (latencies contain wake-ups)" }
         ));
         let mut workloads = serde_json::Map::new();
         for workload in Workload::ALL {
             say(&format!(
-                "{:<34}{:>26}{:>10}{:>22}{:>22}",
+                "{:<34}{:>26}{:>10}{:>22}{:>10}{:>22}",
                 workload.name(),
                 "CPU µs each",
-                "× nginx",
+                "×",
                 "p50 µs",
+                "×",
                 "p99 µs"
             ));
             let mut peers = serde_json::Map::new();
-            for kind in Kind::ALL.into_iter().filter(|kind| workload.covers(*kind)) {
+            let peers_of = self.kinds.iter().copied().filter(|kind| workload.covers(*kind));
+            for kind in peers_of {
                 let mut cells = serde_json::Map::new();
                 for column in COLUMNS {
-                    let (values, ratios) = self.values(workload, kind, column, Kind::Nginx);
+                    let (values, ratios) = self.values(workload, kind, column, kind.compared_with());
                     let ((median, low, high), (ratio, ..)) = (spread(&values), spread(&ratios));
                     cells.insert(
                         column.0.to_owned(),
-                        json!({"median": median, "min": low, "max": high, "ratio_to_nginx": ratio}),
+                        json!({"median": median, "min": low, "max": high, "ratio": ratio}),
                     );
                 }
                 let cell = |name: &str, digits: usize| {
                     let get = |key: &str| cells[name][key].as_f64().unwrap_or(f64::NAN);
                     format!("{:.digits$} ({:.digits$}..{:.digits$})", get("median"), get("min"), get("max"))
                 };
+                let ratio = |name: &str| cells[name]["ratio"].as_f64().unwrap_or(f64::NAN);
                 say(&format!(
-                    "  {:<32}{:>26}{:>10.2}{:>22}{:>22}",
+                    "  {:<32}{:>26}{:>10.2}{:>22}{:>10.2}{:>22}",
                     kind.name(),
                     cell("cpu_us", 2),
-                    cells["cpu_us"]["ratio_to_nginx"].as_f64().unwrap_or(f64::NAN),
+                    ratio("cpu_us"),
                     cell("p50_us", 0),
+                    ratio("p50_us"),
                     cell("p99_us", 0)
                 ));
                 peers.insert(kind.name().to_owned(), Value::Object(cells));

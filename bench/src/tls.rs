@@ -12,6 +12,8 @@ use crate::Result;
 
 /// The name under which every peer is asked for.
 pub(crate) const HOST: &str = "api.openai.com";
+/// The same provider, as a backup.
+pub(crate) const BACKUP: &str = "eu.api.openai.com";
 
 /// The run's certificates, on disk for the proxies.
 pub(crate) struct Authority {
@@ -29,7 +31,7 @@ impl Authority {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let ca = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
         let key = KeyPair::generate()?;
-        let leaf = CertificateParams::new(vec![HOST.to_owned()])?.signed_by(&key, &ca)?;
+        let leaf = CertificateParams::new([HOST, BACKUP].map(str::to_owned))?.signed_by(&key, &ca)?;
         let authority = Authority {
             ca: dir.join("ca.pem"),
             certificate: dir.join("leaf.pem"),

@@ -26,6 +26,8 @@ pub(crate) enum Workload {
     Paced,
     /// 8 streams, events as fast as they go.
     Burst,
+    /// One connection, every second call fails at once and is moved to the backup: its latency. The others keep the breaker closed.
+    Moved,
 }
 
 /// What one run gave. A figure that a workload does not have is not a number.
@@ -44,13 +46,14 @@ pub(crate) struct Figures {
 const PACED_EVENTS: u64 = 200;
 
 impl Workload {
-    pub(crate) const ALL: [Workload; 6] = [
+    pub(crate) const ALL: [Workload; 7] = [
         Workload::Unary,
         Workload::OneConnection,
         Workload::Large,
         Workload::Fresh,
         Workload::Paced,
         Workload::Burst,
+        Workload::Moved,
     ];
 
     pub(crate) const fn name(self) -> &'static str {
@@ -61,12 +64,18 @@ impl Workload {
             Workload::Fresh => "new TLS connection per request",
             Workload::Paced => "12 streams, 1 event per ms each",
             Workload::Burst => "8 streams, as fast as they go",
+            Workload::Moved => "moved on a 500, one connection",
         }
     }
 
-    /// The variants of the sidecar only answer what telemetry costs.
+    /// The variants of the sidecar only answer what telemetry and rules cost.
     pub(crate) fn covers(self, kind: Kind) -> bool {
-        self == Workload::Unary || !matches!(kind, Kind::OutriggerDark | Kind::OutriggerDown)
+        match self {
+            Workload::Moved => kind == Kind::OutriggerRule,
+            Workload::Unary => true,
+            Workload::Fresh => matches!(kind, Kind::Direct | Kind::Nginx | Kind::Outrigger),
+            _ => !matches!(kind, Kind::OutriggerDark | Kind::OutriggerDown),
+        }
     }
 
     /// Runs for about `seconds`.
@@ -74,11 +83,12 @@ impl Workload {
         let (connections, request) = match self {
             Workload::Unary => (16, request("", 1024, false)),
             Workload::OneConnection | Workload::Fresh => (1, request("", 1024, false)),
+            Workload::Moved => (1, request("?fails", 1024, false)),
             Workload::Large => (8, request("", 100 * 1024, false)),
             Workload::Paced => (12, request(&format!("?events={PACED_EVENTS}&micros=1000"), 1024, true)),
             Workload::Burst => (8, request(&format!("?events={PACED_EVENTS}"), 1024, true)),
         };
-        let request = Rc::new(request);
+        let (request, plain) = (Rc::new(request), Rc::new(self::request("", 1024, false)));
         let times = Rc::new(RefCell::new(Vec::with_capacity(1 << 20)));
         let until = Instant::now() + Duration::from_secs_f64(seconds);
         // Connections are opened before the clock and the CPU count start, except where opening is what is measured.
@@ -86,7 +96,7 @@ impl Workload {
         if self != Workload::Fresh {
             for _ in 0..connections {
                 let mut client = Client::open(&peer.route).await?;
-                client.unary(&crate::client::request("", 1024, false)).await?;
+                client.unary(&plain).await?;
                 clients.push(client);
             }
         }
@@ -104,15 +114,18 @@ impl Workload {
             });
         }
         for mut client in clients {
-            let (request, times) = (Rc::clone(&request), Rc::clone(&times));
+            let (request, plain, times) = (Rc::clone(&request), Rc::clone(&plain), Rc::clone(&times));
             tasks.spawn_local(async move {
                 while Instant::now() < until {
                     let before = Instant::now();
                     if matches!(self, Workload::Paced | Workload::Burst) {
                         client.stream(&request, |delay| times.borrow_mut().push(delay)).await?;
-                    } else {
-                        client.unary(&request).await?;
-                        times.borrow_mut().push(nanos(before));
+                        continue;
+                    }
+                    client.unary(&request).await?;
+                    times.borrow_mut().push(nanos(before));
+                    if self == Workload::Moved {
+                        client.unary(&plain).await?;
                     }
                 }
                 Result::<()>::Ok(())
