@@ -164,6 +164,9 @@ fn variables(pod: &Value, mode: Mode, wishes: &Wishes, options: &Options, contex
     if let Some(allowed) = &options.allowed_providers {
         set("OUTRIGGER_ALLOWED_PROVIDERS", &allowed.join(","));
     }
+    if let Some(authorities) = &options.extra_cas {
+        set("OUTRIGGER_EXTRA_CAS_PEM", authorities);
+    }
     if !wishes.passthrough_hosts.is_empty() {
         set("OUTRIGGER_PASSTHROUGH_HOSTS", &wishes.passthrough_hosts.join(","));
     }

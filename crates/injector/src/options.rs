@@ -95,6 +95,8 @@ pub struct Options {
     pub otlp_endpoint: Option<String>,
     /// The providers that rules may name as backups; any without it.
     pub allowed_providers: Option<Vec<String>>,
+    /// Authorities that sidecars trust upstream beside the public ones, PEM.
+    pub extra_cas: Option<String>,
     /// Hosts that pass through undecrypted in every pod.
     pub passthrough_hosts: Vec<String>,
     /// Most bytes of waiting telemetry on disk, in MiB; the volume is twice as large.
@@ -116,6 +118,7 @@ impl Default for Options {
             failure_policy: FailurePolicy::default(),
             otlp_endpoint: None,
             allowed_providers: None,
+            extra_cas: None,
             passthrough_hosts: Vec::new(),
             spool_mib: 128,
             environment: std::collections::BTreeMap::new(),

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use outrigger_contract::ports;
 use outrigger_providers::services;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use serde::Deserialize;
 
 use crate::manifest;
@@ -79,6 +81,14 @@ impl Settings {
                 "`{wrong}` in `pods.passthrough_hosts` is not a host name; write exact names, without scheme, port or wildcard"
             ));
         }
+        if let Some(text) = &pods.extra_cas {
+            let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
+            if !found.is_ok_and(|found| !found.is_empty()) {
+                return Err("`pods.extra_cas` holds no certificate, or one that cannot be read; give PEM, with its lines \
+                            -----BEGIN CERTIFICATE-----"
+                    .to_owned());
+            }
+        }
         let resources = &pods.resources;
         let cpu_limit = resources.cpu_limit.as_ref();
         let amounts = [&resources.cpu, &resources.memory, &resources.memory_limit];
@@ -147,6 +157,7 @@ mod tests {
             ("pods: {image: \"\"}", ["pods.image", "name the"]),
             ("pods: {allowed_providers: [opanai]}", ["opanai", "anthropic"]),
             ("pods: {passthrough_hosts: ['*.x']}", ["*.x", "exact"]),
+            ("pods: {extra_cas: none}", ["pods.extra_cas", "give PEM"]),
             ("pods: {resources: {cpu: lots}}", ["lots", "10m"]),
             ("pods: {resources: {memory: 1Gi}}", ["1Gi", "128Mi"]),
             ("pods: {resources: {cpu: '2', cpu_limit: '1'}}", ["cpu_limit", "lower"]),

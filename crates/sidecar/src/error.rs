@@ -18,10 +18,10 @@ pub enum StartError {
         /// The system's reason.
         source: std::io::Error,
     },
-    /// A file of extra certificate authorities cannot be used.
-    #[error("cannot use {} as extra certificate authorities: {reason}; give a PEM file with at least one certificate", path.display())]
+    /// Extra certificate authorities cannot be used.
+    #[error("cannot use {} as extra certificate authorities: {reason}; give PEM with at least one certificate", path.display())]
     ExtraCa {
-        /// The file.
+        /// The file, or the setting.
         path: PathBuf,
         /// Why.
         reason: String,

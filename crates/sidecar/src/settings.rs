@@ -15,6 +15,7 @@ use crate::StartError;
 use crate::call_log::LogCalls;
 use crate::identity::IdentityHash;
 
+pub(crate) mod authorities;
 pub(crate) mod deployments;
 
 pub use deployments::Deployment;
@@ -46,6 +47,8 @@ pub struct Settings {
     pub upstreams: Vec<UpstreamOverride>,
     /// PEM files with certificate authorities to trust upstream, beside the public ones.
     pub extra_cas: Vec<PathBuf>,
+    /// The same as text, for pods into which nobody mounts such a file.
+    pub extra_cas_pem: Option<String>,
     /// HTTP proxy through which everything leaves, `http://[user:password@]host:port`.
     pub upstream_proxy: Option<String>,
     /// Directory into which the public trust files are written; none are written without it.
@@ -140,6 +143,7 @@ impl Default for Settings {
             connect_to_local: false,
             upstreams: Vec::new(),
             extra_cas: Vec::new(),
+            extra_cas_pem: None,
             upstream_proxy: None,
             trust_dir: None,
             ca_dir: None,
@@ -277,6 +281,7 @@ fn is_setting(name: &str) -> bool {
         "CONNECT_TO_LOCAL",
         "UPSTREAMS",
         "EXTRA_CAS",
+        "EXTRA_CAS_PEM",
         "UPSTREAM_PROXY",
         "TRUST_DIR",
         "CA_DIR",

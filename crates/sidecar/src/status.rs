@@ -86,7 +86,7 @@ pub struct Shown {
     pub connect_to_local: bool,
     /// `host=address` of every fixed address.
     pub upstreams: Vec<String>,
-    /// Files of extra authorities.
+    /// Files of extra authorities, and the setting's name where it has some as text.
     pub extra_cas: Vec<PathBuf>,
     /// `host:port` of the proxy upstream; never its credentials.
     pub upstream_proxy: Option<String>,
@@ -397,7 +397,12 @@ fn shown(settings: &Settings) -> Shown {
         max_intercepted: settings.max_intercepted,
         connect_to_local: settings.connect_to_local,
         upstreams: settings.upstreams.iter().map(|one| format!("{}={}", one.host, one.address)).collect(),
-        extra_cas: settings.extra_cas.clone(),
+        extra_cas: settings
+            .extra_cas
+            .iter()
+            .cloned()
+            .chain(settings.extra_cas_pem.as_ref().map(|_| "extra_cas_pem".into()))
+            .collect(),
         // It was parsed at the start already; what does not parse is not shown.
         upstream_proxy: settings
             .upstream_proxy

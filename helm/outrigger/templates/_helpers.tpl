@@ -74,6 +74,7 @@ seccompProfile: { type: RuntimeDefault }
   "own_namespace" .Release.Namespace
 -}}
 {{- with $values.sidecar.otlpEndpoint }}{{ $_ := set $pods "otlp_endpoint" . }}{{ end -}}
+{{- with trim $values.extraCAs }}{{ $_ := set $pods "extra_cas" (printf "%s\n" .) }}{{ end -}}
 {{- if not (kindIs "invalid" $values.allowedProviders) }}{{ $_ := set $pods "allowed_providers" $values.allowedProviders }}{{ end -}}
 {{- $settings := dict
   "listen" (printf "[::]:%d" (int $values.injector.port))

@@ -18,6 +18,9 @@
 {{- if eq (int $values.injector.port) 19005 -}}
 {{- fail "`injector.port` is 19005, where metrics and probes are; set another one such as 10250" -}}
 {{- end -}}
+{{- if and (trim $values.extraCAs) (not (contains "-----BEGIN CERTIFICATE-----" $values.extraCAs)) -}}
+{{- fail "`extraCAs` is no PEM; give it with its lines -----BEGIN CERTIFICATE-----, by --set-file for instance" -}}
+{{- end -}}
 {{- if eq $values.certificates.mode "files" -}}
 {{- if not (and $values.certificates.files.secretName $values.certificates.files.authority) -}}
 {{- fail "`certificates.mode` is files, so `certificates.files` needs `secretName` (a Secret of type kubernetes.io/tls) and `authority` (the PEM behind it)" -}}

@@ -399,6 +399,7 @@ fn what_contradicts_itself_fails_with_a_sentence() {
             &["monitoring.alerts.enabled=true", "monitoring.alerts.parameters.min_cals=1"],
             "is no parameter; there are",
         ),
+        (&["extraCAs=private.pem"], "`extraCAs` is no PEM"),
         (&["policy.enabled=true", "policy.actions={Deny,Warn}"], "keep one of them"),
         // The schema's own words.
         (&["mode=tproxy"], "'/mode': value must be one of 'transparent', 'base-url', 'proxy'"),

@@ -182,9 +182,8 @@ fn checked(authority: Authority, provider: &Arc<CryptoProvider>) -> Result<Leave
 fn publish(settings: &Settings, root_pem: &str) -> Result<(), String> {
     let Some(dir) = &settings.trust_dir else { return Ok(()) };
     let mut extra = String::new();
-    for file in &settings.extra_cas {
-        let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
-        extra.push_str(&text);
+    for one in settings.extra_authorities().map_err(|error| error.to_string())? {
+        extra.push_str(&one.pem);
         extra.push('\n');
     }
     publish::write(dir, root_pem, &extra).map_err(|error| {
@@ -365,9 +364,13 @@ mod tests {
         let other = Authority::generate(std::iter::once("intranet.example")).unwrap();
         std::fs::write(&extra, other.root_pem()).unwrap();
         pod.settings.extra_cas = vec![extra];
+        let text = Authority::generate(std::iter::once("gateway.example")).unwrap();
+        pod.settings.extra_cas_pem = Some(text.root_pem().to_owned());
         assert_eq!(pod.start(&[HOST]).unwrap().1.ca, Ca::Kept);
         let bundle = pod.settings.trust_dir.as_ref().unwrap().join(trust_files::BUNDLE);
         let bundle = std::fs::read_to_string(bundle).unwrap();
-        assert!(bundle.contains(other.root_pem()) && bundle.contains(first.root_pem()));
+        for root in [&other, &text].map(Authority::root_pem).into_iter().chain([first.root_pem()]) {
+            assert!(bundle.contains(root));
+        }
     }
 }

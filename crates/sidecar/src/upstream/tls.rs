@@ -55,19 +55,9 @@ struct Configs {
 }
 
 impl Connector {
-    /// Reads the extra authorities; a file without one is an error of the operator's.
+    /// Reads the extra authorities; a source without one is an error of the operator's.
     pub(crate) fn new(settings: &Settings, provider: Arc<CryptoProvider>) -> Result<Connector, StartError> {
-        let mut extra = Vec::new();
-        for path in &settings.extra_cas {
-            let fault = |reason: String| StartError::ExtraCa { path: path.clone(), reason };
-            let found = CertificateDer::pem_file_iter(path)
-                .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-                .map_err(|error| fault(error.to_string()))?;
-            if found.is_empty() {
-                return Err(fault("it holds no certificate".to_owned()));
-            }
-            extra.extend(found);
-        }
+        let extra = settings.extra_authorities()?.into_iter().flat_map(|one| one.certificates).collect();
         Ok(Connector { extra, provider, configs: OnceCell::new() })
     }
 

@@ -1,0 +1,76 @@
+//! Authorities to trust upstream beside the public ones: of files, and, where nobody can mount one, of a variable's text.
+
+use std::path::Path;
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+
+use super::Settings;
+use crate::StartError;
+
+/// What one source holds.
+pub(crate) struct Authorities {
+    /// As it was given.
+    pub(crate) pem: String,
+    /// One at least.
+    pub(crate) certificates: Vec<CertificateDer<'static>>,
+}
+
+impl Settings {
+    /// Those of every source.
+    ///
+    /// # Errors
+    /// [`StartError::ExtraCa`] names the file or setting, and what is wrong with it.
+    pub(crate) fn extra_authorities(&self) -> Result<Vec<Authorities>, StartError> {
+        let files = self.extra_cas.iter().map(|path| {
+            let pem = std::fs::read_to_string(path).map_err(|error| fault(path, error.to_string()))?;
+            read(path, pem)
+        });
+        let text = self.extra_cas_pem.iter().map(|pem| read(Path::new("extra_cas_pem"), pem.clone()));
+        files.chain(text).collect()
+    }
+}
+
+fn read(place: &Path, pem: String) -> Result<Authorities, StartError> {
+    let found = CertificateDer::pem_slice_iter(pem.as_bytes()).collect::<Result<Vec<_>, _>>();
+    let certificates = found.map_err(|error| fault(place, error.to_string()))?;
+    if certificates.is_empty() {
+        return Err(fault(place, "it holds no certificate".to_owned()));
+    }
+    Ok(Authorities { pem, certificates })
+}
+
+fn fault(place: &Path, reason: String) -> StartError {
+    StartError::ExtraCa { path: place.to_owned(), reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tls::authority::Authority;
+
+    #[test]
+    fn files_and_text_are_taken_and_what_holds_none_is_named() {
+        let [one, other] =
+            ["a.example", "b.example"].map(|host| Authority::generate(std::iter::once(host)).unwrap());
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("one.pem");
+        std::fs::write(&file, one.root_pem()).unwrap();
+        let settings = Settings {
+            extra_cas: vec![file.clone()],
+            extra_cas_pem: Some(other.root_pem().to_owned()),
+            ..Settings::default()
+        };
+        let found = settings.extra_authorities().unwrap();
+        let told: Vec<(&str, usize)> =
+            found.iter().map(|one| (one.pem.as_str(), one.certificates.len())).collect();
+        assert_eq!(told, [(one.root_pem(), 1), (other.root_pem(), 1)]);
+
+        let empty = Settings { extra_cas_pem: Some("none".to_owned()), ..Settings::default() };
+        let said = empty.extra_authorities().err().unwrap().to_string();
+        assert!(said.contains("extra_cas_pem") && said.contains("no certificate"), "{said}");
+        std::fs::write(&file, "-----BEGIN CERTIFICATE-----\n?\n-----END CERTIFICATE-----\n").unwrap();
+        let said = settings.extra_authorities().err().unwrap().to_string();
+        assert!(said.contains("one.pem"), "{said}");
+    }
+}
