@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -16,7 +16,7 @@ struct Arguments {
     /// Where to listen.
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
-    /// Write the authority's certificate here.
+    /// Write the authority's certificate here; `-` for standard output.
     #[arg(long, value_name = "FILE")]
     ca_out: PathBuf,
     /// JSON file with rules: how calls are answered.
@@ -59,7 +59,11 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
         extra_names: arguments.name,
         ..Config::default()
     })?;
-    std::fs::write(&arguments.ca_out, simulator.ca_pem())?;
+    if arguments.ca_out == Path::new("-") {
+        writeln!(std::io::stdout(), "{}", simulator.ca_pem())?;
+    } else {
+        std::fs::write(&arguments.ca_out, simulator.ca_pem())?;
+    }
     let started = serde_json::json!({"address": simulator.address().to_string(), "ca": arguments.ca_out});
     writeln!(std::io::stdout(), "{started}")?;
     if arguments.until_stdin_closes {

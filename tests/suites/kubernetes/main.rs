@@ -9,3 +9,4 @@
 mod chart;
 mod images;
 mod node;
+mod quickstart;

@@ -1,0 +1,99 @@
+//! What the chart refuses, and with which words; what its schema knows.
+
+use std::collections::BTreeSet;
+
+use outrigger_providers::services;
+use outrigger_tests::file;
+use serde_json::Value;
+use yaml_rust2::Yaml;
+
+use super::{MAJORS, documents, template};
+
+#[test]
+fn what_contradicts_itself_fails_with_a_sentence() {
+    let authority = "certificates.files.authority=-----BEGIN CERTIFICATE-----";
+    for (values, sentence) in [
+        (&["injector.hostNetwork=true"][..], "set `injector.port` to a free one such as 10260"),
+        (&["injector.port=19005"], "where metrics and probes are"),
+        (&["certificates.mode=files", authority], "needs `secretName`"),
+        (
+            &["certificates.mode=files", "certificates.files.secretName=x", "certificates.files.authority=x"],
+            "is no PEM",
+        ),
+        (&[authority], "`certificates.mode` is self; set `certificates.mode` to files"),
+        (&["certificates.certManager.issuerRef.name=x"], "set `certificates.mode` to certManager"),
+        (&["rules.namespaces={shop}"], "`rules.document` is empty; give the rules"),
+        (&["rules.document=version: 1"], "names no namespace"),
+        (&["rules.document=version: 1", "rules.namespaces={shop,shop}"], "names a namespace twice"),
+        (&["hosts[0].name=a.example", "sidecar.environment.OUTRIGGER_HOSTS=b"], "keep to `hosts`"),
+        (&["hosts[0].name=a.example", "passthroughHosts={a.example}"], "take it out of one of them"),
+        (&["hosts[0].name=a.example", "hosts[0].upstream=b.example:443"], "is not an IP address with a port"),
+        (&["image.sidecar.digest=sha256:12"], "`sha256:12` in `image.sidecar.digest` is no digest; write"),
+        (
+            &["monitoring.alerts.enabled=true", "monitoring.alerts.parameters.min_cals=1"],
+            "is no parameter; there are",
+        ),
+        (&["extraCAs=private.pem"], "`extraCAs` is no PEM"),
+        (&["policy.enabled=true", "policy.actions={Deny,Warn}"], "keep one of them"),
+        // The schema's own words.
+        (&["mode=tproxy"], "'/mode': value must be one of 'transparent', 'base-url', 'proxy'"),
+        (&["restrictedMode=transparent"], "'/restrictedMode': value must be one of"),
+        (&["sidecar.otlp=x"], "additional properties 'otlp' not allowed"),
+        (&["allowedProviders={opanai}"], "'/allowedProviders/0': value must be one of 'anthropic'"),
+        (&["injector.replicas=0"], "'/injector/replicas'"),
+        (&["sidecar.resources.cpu=lots"], "'/sidecar/resources/cpu'"),
+        (&["sidecar.environment.A-B=x"], "'A-B' does not match pattern"),
+    ] {
+        let words: Vec<&str> = values.iter().flat_map(|value| ["--set-string", value]).collect();
+        // Numbers and truths are not texts.
+        let typed: Vec<&str> = values.iter().flat_map(|value| ["--set", value]).collect();
+        let is_typed =
+            values.iter().any(|value| ["=true", "=0", "=19005", "=1"].iter().any(|end| value.ends_with(end)));
+        for major in MAJORS {
+            let fault = template(major, if is_typed { &typed } else { &words }).expect_err(sentence);
+            assert!(fault.contains(sentence), "{values:?}: {fault}");
+        }
+    }
+}
+
+#[test]
+fn the_cluster_must_be_new_enough() {
+    let fault = template("helm3", &["--kube-version", "1.28.9"]).expect_err("it is too old");
+    assert!(fault.contains("kubeVersion: >=1.29.0-0"), "{fault}");
+    assert!(template("helm3", &["--kube-version", "1.29.0"]).is_ok());
+    let policy = ["--kube-version", "1.29.0", "--set", "policy.enabled=true"];
+    let fault = template("helm3", &policy).expect_err("it has no such policies");
+    assert!(fault.contains("needs Kubernetes 1.30, and this is v1.29.0"), "{fault}");
+}
+
+#[test]
+fn every_value_has_its_default_and_its_schema() {
+    let read =
+        |name: &str| std::fs::read_to_string(file(&format!("../helm/outrigger/{name}"))).expect("a file");
+    let schema: Value = serde_json::from_str(&read("values.schema.json")).expect("JSON");
+    let values = documents(&read("values.yaml"));
+    // Names that are not the chart's to choose.
+    let open = ["global", "hosts", "issuerRef"];
+    let mut waiting = vec![(String::new(), &schema, &values[0])];
+    let mut leaves = 0;
+    while let Some((place, schema, value)) = waiting.pop() {
+        let Some(properties) = schema["properties"].as_object() else {
+            leaves += 1;
+            continue;
+        };
+        assert_eq!(schema["additionalProperties"], false, "{place}");
+        let hash = value.as_hash().unwrap_or_else(|| panic!("{place} has no values"));
+        for (name, inner) in properties.iter().filter(|(name, _)| !open.contains(&name.as_str())) {
+            let value = hash.get(&Yaml::String(name.clone()));
+            waiting.push((
+                format!("{place}.{name}"),
+                inner,
+                value.unwrap_or_else(|| panic!("{place}.{name}")),
+            ));
+        }
+    }
+    assert!(leaves > 50, "{leaves}");
+    let listed = schema["properties"]["allowedProviders"]["items"]["enum"].as_array().expect("a list");
+    let listed: BTreeSet<&str> = listed.iter().filter_map(Value::as_str).collect();
+    assert_eq!(listed, services::ALL.iter().map(|service| service.id).collect());
+}
