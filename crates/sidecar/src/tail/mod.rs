@@ -121,13 +121,23 @@ impl Tail {
         let stranger = |reason| TailError::Stranger { path: self.socket.clone(), reason };
         let stream = UnixStream::connect(&self.socket).await;
         let mut stream = stream.map_err(|reason| TailError::Nobody { path: self.socket.clone(), reason })?;
+        let mut again = false;
         loop {
-            let body = self.ask(stream).await.map_err(stranger)?;
+            let body = match self.ask(stream).await {
+                Ok(body) => body,
+                // It is just ending, or not ready.
+                Err(_) if again => {
+                    stream = returned(&self.socket).await;
+                    continue;
+                }
+                Err(reason) => return Err(stranger(reason)),
+            };
             note(&format!("watching calls at {}", self.socket.display()));
             match self.tell(body, &mut line, &mut note).await.map_err(stranger)? {
                 Over::Gone if self.returns => {
                     note("the sidecar has ended; waiting for the next one");
                     stream = returned(&self.socket).await;
+                    again = true;
                     note("calls that ended in between were not seen");
                 }
                 Over::Gone => {
