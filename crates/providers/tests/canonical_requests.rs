@@ -47,13 +47,14 @@ fn a_responses_request_keeps_every_word_of_it() {
         .unwrap();
     assert_eq!((request.system, request.stream), (vec![Part::text("Brief.")], true));
     assert_eq!((request.effort.level.as_deref(), request.sampling.max_tokens), (Some("high"), Some(9)));
+    assert_eq!(request.verbosity.as_deref(), Some("low"));
     let schema = json!({"type": "object"});
     assert_eq!(request.format, Some(Format::Schema { name: Some("t".into()), schema, strict: Some(true) }));
     let choice = ToolChoice::Allowed { names: vec!["tide".into()], required: true };
     assert_eq!(request.tool_choice, Some(choice));
     let kinds: Vec<_> = request.tools.iter().map(|tool| tool.kind.as_str()).collect();
     assert_eq!(kinds, ["function", "custom", "file_search"]);
-    let rest = json!({"store": false, "previous_response_id": "resp_0", "reasoning": {"summary": "auto"}, "text": {"verbosity": "low"}});
+    let rest = json!({"store": false, "previous_response_id": "resp_0", "reasoning": {"summary": "auto"}});
     assert_eq!(Value::Object(request.rest), rest, "what has no place is kept by its name");
 
     let said: Vec<(&Role, &Part)> =

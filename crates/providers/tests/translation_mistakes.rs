@@ -72,6 +72,22 @@ fn max_tokens_left_out_are_the_models_own_and_never_4096() {
 }
 
 #[test]
+fn how_wordy_the_answer_is_to_be_is_told_wherever_that_can_be_said() {
+    let wordy = chat(
+        json!({"messages": [{"role": "user", "content": "In JSON."}], "verbosity": "low", "response_format": {"type": "json_object"}}),
+    );
+    let newest = |side| Place { model: "gpt-6.1-terra", ..place(side) };
+    let outgoing = at(CHAT, &newest(RESPONSES), &wordy, false).unwrap();
+    let text = json!({"format": {"type": "json_object"}, "verbosity": "low"});
+    assert_eq!((&body_of(&outgoing)["text"], outgoing.losses.len()), (&text, 0));
+    let back = json!({"model": "m", "input": "When?", "text": {"verbosity": "high"}});
+    assert_eq!(body_of(&at(RESPONSES, &newest(CHAT), &back, false).unwrap())["verbosity"], "high");
+    let older = at(CHAT, &Place { model: "gpt-4o", ..place(RESPONSES) }, &wordy, false).unwrap();
+    assert_eq!(body_of(&older)["text"], json!({"format": {"type": "json_object"}}));
+    assert_eq!(older.losses[0].what, "how wordy the answer is to be");
+}
+
+#[test]
 fn schemas_with_references_and_closed_objects_reach_gemini_as_json_schema() {
     let schema = json!({"type": "object", "additionalProperties": false, "required": ["a"], "properties": {"a": {"$ref": "#/$defs/b"}},
         "$defs": {"b": {"anyOf": [{"type": "string"}, {"type": "null"}]}}});

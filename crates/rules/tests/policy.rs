@@ -196,6 +196,16 @@ rules:
     assert_eq!(policy.targets[3].credential.source, CredentialSource::Variable("KEY".into()));
 }
 
+#[test]
+fn a_provider_may_be_called_by_its_product_too_and_stands_by_its_id() {
+    let text = "version: 1\nbackups:\n  eu: { provider: azure_openai, host: shop-eu.openai.azure.com, deployment: terra, model: gpt-6.1-terra, credential: { file: a } }\n\
+                rules:\n  - { name: a, match: { provider: [azure_openai] }, failover: { to: [eu] } }\n";
+    let policy = policy(text);
+    assert_eq!(policy.targets[0].provider.id, "azure");
+    let none = HeaderMap::new();
+    assert!(policy.decide(&call("azure", "gpt-5", &none)).is_some());
+}
+
 fn refused(text: &str, site: &Site<'_>) -> Refused {
     Policy::read(text.as_bytes(), site).unwrap_err()
 }

@@ -23,6 +23,8 @@ pub struct Request {
     pub format: Option<Format>,
     /// How much it is to think.
     pub effort: Effort,
+    /// How wordy the answer is to be: `low`.
+    pub verbosity: Option<String>,
     /// Bounds and chances of the answer.
     pub sampling: Sampling,
     /// Whether the answer is to be streamed.

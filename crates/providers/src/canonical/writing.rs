@@ -158,6 +158,8 @@ pub struct Manner {
     pub(crate) both_chances: bool,
     /// Temperature and the like may come while the model thinks.
     pub(crate) chances_while_thinking: bool,
+    /// How wordy the answer is to be can be said.
+    pub(crate) verbosity: bool,
     /// Top-k is taken.
     pub(crate) top_k: bool,
     /// A seed is taken.

@@ -14,6 +14,11 @@ pub(crate) fn is_without_stops(model: &str) -> bool {
     is_of_the_o_line(model) || generation(model).is_some_and(|(major, _)| major == 5)
 }
 
+/// Whether it can be told how wordy to be: since the fifth generation.
+pub(crate) fn is_told_its_verbosity(model: &str) -> bool {
+    generation(model).is_some_and(|(major, _)| major >= 5) && !model.contains("-chat")
+}
+
 /// The steps of effort that it takes.
 pub(crate) fn steps(model: &str) -> &'static [&'static str] {
     match generation(model) {
@@ -47,17 +52,18 @@ mod tests {
 
     #[test]
     fn names_tell_what_a_model_takes() {
-        for (model, does, stops, highest) in [
-            ("gpt-4o", false, true, "high"),
-            ("gpt-5-mini", true, false, "high"),
-            ("gpt-5.2", true, false, "xhigh"),
-            ("openai/gpt-6.1-terra", true, true, "max"),
-            ("o3-mini", true, false, "high"),
-            ("openai/o3", true, false, "high"),
-            ("gpt-oss-120b", false, true, "high"),
-            ("gpt-5-chat-latest", false, false, "high"),
+        for (model, does, wordy, stops, highest) in [
+            ("gpt-4o", false, false, true, "high"),
+            ("gpt-5-mini", true, true, false, "high"),
+            ("gpt-5.2", true, true, false, "xhigh"),
+            ("openai/gpt-6.1-terra", true, true, true, "max"),
+            ("o3-mini", true, false, false, "high"),
+            ("openai/o3", true, false, false, "high"),
+            ("gpt-oss-120b", false, false, true, "high"),
+            ("gpt-5-chat-latest", false, false, false, "high"),
         ] {
             assert_eq!(reasons(model, None), does, "{model}");
+            assert_eq!(is_told_its_verbosity(model), wordy, "{model}");
             assert_eq!(is_without_stops(model), !stops, "{model}");
             assert_eq!(steps(model).last(), Some(&highest), "{model}");
         }

@@ -147,6 +147,6 @@ impl Written for Guard {
             reader.leave_out("`guard` is not in this version");
             return None;
         }
-        reader.wrong("`guard` is not in this version", "remove it: nothing would check the answers")
+        reader.wrong("`guard` comes with a later version: this one checks no answers", "remove it until then")
     }
 }

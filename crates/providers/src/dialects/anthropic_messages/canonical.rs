@@ -33,6 +33,7 @@ impl Reader for MessagesReader {
             parallel_tools,
             format,
             effort,
+            verbosity: None,
             sampling: Sampling {
                 max_tokens: body.count("max_tokens")?,
                 temperature: body.float("temperature")?,

@@ -34,6 +34,7 @@ impl Reader for ChatReader {
             parallel_tools: body.truth("parallel_tool_calls")?,
             format: body.take("response_format").map(format).transpose().within("response_format")?,
             effort: Effort { level: body.text("reasoning_effort")?, ..Effort::default() },
+            verbosity: body.text("verbosity")?,
             sampling: Sampling {
                 max_tokens: newer.or(older),
                 temperature: body.float("temperature")?,

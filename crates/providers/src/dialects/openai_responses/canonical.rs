@@ -32,13 +32,14 @@ impl Reader for ResponsesReader {
             }
             None => Vec::new(),
         };
-        let (mut effort, mut format) = (Effort::default(), None);
+        let (mut effort, mut format, mut verbosity) = (Effort::default(), None, None);
         if let Some(mut reasoning) = body.object("reasoning")? {
             effort.level = reasoning.text("effort").within("reasoning")?;
             body.keep_rest("reasoning", reasoning.rest());
         }
         if let Some(mut text) = body.object("text")? {
             format = text.object("format").within("text")?.map(self::format).transpose()?;
+            verbosity = text.text("verbosity").within("text")?;
             body.keep_rest("text", text.rest());
         }
         Ok(Request {
@@ -50,6 +51,7 @@ impl Reader for ResponsesReader {
             parallel_tools: body.truth("parallel_tool_calls")?,
             format,
             effort,
+            verbosity,
             sampling: Sampling {
                 max_tokens: body.count("max_output_tokens")?,
                 temperature: body.float("temperature")?,

@@ -9,6 +9,9 @@ pub(super) fn fit(request: &mut Request, manner: &Manner, notes: &mut Notes) {
     }
     max_tokens(request, manner, notes);
     effort(request, manner, notes);
+    if !manner.verbosity && request.verbosity.take().is_some() {
+        notes.drop(At::Member("verbosity"), "how wordy the answer is to be");
+    }
     chances(request, manner, notes);
     stops(request, manner, notes);
 }

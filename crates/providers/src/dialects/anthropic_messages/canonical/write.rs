@@ -116,6 +116,7 @@ pub(crate) fn manner(claude: Option<Claude>, model: &str, facts: Option<&ModelFa
         top_p: takes(Claude::takes_chances),
         both_chances: false,
         chances_while_thinking: false,
+        verbosity: false,
         top_k: takes(Claude::takes_chances),
         seed: false,
         penalties: false,

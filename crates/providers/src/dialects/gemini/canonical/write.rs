@@ -57,6 +57,7 @@ impl RequestWriter for Gemini {
             top_p: true,
             both_chances: true,
             chances_while_thinking: true,
+            verbosity: false,
             top_k: true,
             seed: true,
             penalties: true,

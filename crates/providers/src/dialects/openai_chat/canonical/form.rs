@@ -22,7 +22,6 @@ pub(super) static FORM: Form = Form {
         ("moderation", Refused("moderation by the provider")),
         ("functions", Refused("tools in their oldest form")),
         ("function_call", Refused("tools in their oldest form")),
-        ("verbosity", Dropped("how wordy the answer is to be")),
         ("service_tier", Dropped("the tier of service")),
         ("user", Dropped("who the user is")),
         ("safety_identifier", Dropped("who the user is")),

@@ -135,6 +135,7 @@ impl Takes {
             && sampling.stop.len() <= self.stops
             && request.format.is_none()
             && request.effort == crate::canonical::Effort::default()
+            && request.verbosity.is_none()
             && request.parallel_tools.is_none()
             && matches!(request.tool_choice, None | Some(ToolChoice::Auto | ToolChoice::None))
             && request.tools.iter().all(|tool| tool.strict.is_none() && tool.kind == ToolKind::Function)
@@ -187,6 +188,7 @@ impl RequestWriter for OpenAiChat {
             top_p: !reasons,
             both_chances: true,
             chances_while_thinking: true,
+            verbosity: of_openai && openai_models::is_told_its_verbosity(model),
             top_k: takes.top_k,
             seed: takes.seed.is_some(),
             penalties: takes.penalties && !reasons,
@@ -227,6 +229,9 @@ impl RequestWriter for OpenAiChat {
         }
         if let Some(level) = &request.effort.level {
             set("reasoning_effort", level.as_str().into());
+        }
+        if let Some(verbosity) = &request.verbosity {
+            set("verbosity", verbosity.as_str().into());
         }
         let sampling = &request.sampling;
         if let Some(most) = sampling.max_tokens {

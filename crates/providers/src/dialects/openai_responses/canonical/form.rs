@@ -30,7 +30,6 @@ pub(super) static FORM: Form = Form {
                 ("mode", Dropped("how the model thinks")),
             ]),
         ),
-        ("text", Within(&[("verbosity", Dropped("how wordy the answer is to be"))])),
         ("stream_options", Silent),
         ("background_options", Silent),
         ("service_tier", Dropped("the tier of service")),

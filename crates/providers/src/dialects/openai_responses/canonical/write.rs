@@ -54,6 +54,7 @@ impl RequestWriter for OpenAiResponses {
             top_p: !reasons,
             both_chances: true,
             chances_while_thinking: true,
+            verbosity: openai_models::is_told_its_verbosity(model),
             top_k: false,
             seed: false,
             penalties: false,
@@ -91,8 +92,12 @@ impl RequestWriter for OpenAiResponses {
         if let Some(parallel) = request.parallel_tools {
             set("parallel_tool_calls", parallel.into());
         }
-        if let Some(format) = request.format.as_ref().and_then(format) {
-            set("text", json!({"format": format}));
+        let (format, verbosity) = (request.format.as_ref().and_then(format), &request.verbosity);
+        let text = [("format", format), ("verbosity", verbosity.as_deref().map(Value::from))];
+        let text: Map<String, Value> =
+            text.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
+        if !text.is_empty() {
+            set("text", text.into());
         }
         if let Some(level) = &request.effort.level {
             set("reasoning", json!({"effort": level}));
