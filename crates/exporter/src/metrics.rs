@@ -385,6 +385,12 @@ pub(crate) const RETRIES_DENIED: Metric = own(
     &["rule", "provider", "model"],
     "Calls of which a retry was left out, since their rule's budget was used up.",
 );
+pub(crate) const EXCEEDED: Metric = own(
+    "outrigger.exceeded_deadlines",
+    "{call}",
+    &["provider", "model", "deadline"],
+    "Calls of which a part took longer than a deadline of its rule that only reports.",
+);
 pub(crate) const SEEN: Metric = of_program(
     "outrigger.telemetry.seen",
     "{item}",
@@ -501,6 +507,7 @@ pub const METRICS: &[Metric] = &[
     ATTEMPTS,
     ROUTED,
     RETRIES_DENIED,
+    EXCEEDED,
     SEEN,
     EXPORTED,
     DROPPED,

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::ids::hex;
-use crate::{Accounted, CallRecord, Routed, Timestamp};
+use crate::{Accounted, Attempt, CallRecord, Routed, Timestamp};
 
 /// A call as JSON.
 ///
@@ -17,6 +17,7 @@ use crate::{Accounted, CallRecord, Routed, Timestamp};
 /// which are left out is said at [`TokenUsage::told`](outrigger_pricing::TokenUsage::told));
 /// `named_by` says of `user`, `session`, `step`, `agent` and `tenant` where those that are known were found;
 /// `chain` is `null` or says which call this one goes on from; `logical` which call it is an attempt of;
+/// an attempt whose answer the app did not get has `tokens` and `cost` of its own;
 /// `cause` is `null` or an object with `class`, `error_type`, `status` and `message`.
 #[must_use]
 pub fn call_json(record: &CallRecord) -> Value {
@@ -44,29 +45,7 @@ pub fn call_json(record: &CallRecord) -> Value {
             })
         })
         .collect();
-    let attempts: Vec<Value> = record
-        .attempts
-        .iter()
-        .map(|attempt| {
-            json!({
-                "number": attempt.number,
-                "provider": attempt.provider,
-                "host": attempt.host,
-                "port": attempt.port,
-                "method": attempt.method,
-                "path": attempt.path,
-                "query": attempt.query,
-                "model": attempt.model,
-                "backup": attempt.backup.as_deref(),
-                "http_version": attempt.http_version,
-                "status": attempt.status,
-                "class": attempt.class.map(FailureClass::as_str),
-                "error_type": attempt.error_type,
-                "started": rfc3339(attempt.started),
-                "duration_ms": milliseconds(attempt.started, attempt.ended),
-            })
-        })
-        .collect();
+    let attempts: Vec<Value> = record.attempts.iter().map(attempt).collect();
     let mut whole = json!({
         "id": record.id.to_string(),
         "trace_id": hex(&record.span.trace_id),
@@ -87,7 +66,7 @@ pub fn call_json(record: &CallRecord) -> Value {
         "response_id": record.response_id,
         "request_id": record.request_id,
         "key": record.key.as_ref().map(|key| json!({"fingerprint": key.fingerprint, "ending": key.ending})),
-        "tokens": tokens(record),
+        "tokens": tokens(&record.tokens),
         "tier": record.tier.as_str(),
         "region": record.region.as_str(),
         "cost": record.cost.total.map(|total| total.to_string()),
@@ -114,6 +93,33 @@ pub fn call_json(record: &CallRecord) -> Value {
     whole
 }
 
+/// One request that was made for it.
+fn attempt(attempt: &Attempt) -> Value {
+    let mut told = json!({
+        "number": attempt.number,
+        "provider": attempt.provider,
+        "host": attempt.host,
+        "port": attempt.port,
+        "method": attempt.method,
+        "path": attempt.path,
+        "query": attempt.query,
+        "model": attempt.model,
+        "backup": attempt.backup.as_deref(),
+        "http_version": attempt.http_version,
+        "status": attempt.status,
+        "class": attempt.class.map(FailureClass::as_str),
+        "error_type": attempt.error_type,
+        "started": rfc3339(attempt.started),
+        "duration_ms": milliseconds(attempt.started, attempt.ended),
+    });
+    if let Some(used) = &attempt.used {
+        told["tokens"] = tokens(&used.tokens);
+        told["cost"] = used.cost.total.map(|total| total.to_string()).into();
+        told["cost_status"] = used.cost.completeness.as_str().into();
+    }
+    told
+}
+
 /// What a rule had to do with it.
 fn route(routed: &Routed) -> Value {
     json!({
@@ -122,6 +128,8 @@ fn route(routed: &Routed) -> Value {
         "serving": routed.serving,
         "passed_over": routed.passed_over,
         "losses": routed.losses,
+        "left_out": routed.left_out,
+        "exceeded": routed.exceeded,
         "hindrance": routed.hindrance,
         "retry_denied": routed.retry_denied,
         "exhausted": routed.exhausted,
@@ -169,8 +177,7 @@ fn named_by(record: &CallRecord) -> Value {
     Value::Object(known.collect())
 }
 
-fn tokens(record: &CallRecord) -> Value {
-    let accounted = &record.tokens;
+fn tokens(accounted: &Accounted) -> Value {
     let meters: Map<String, Value> = accounted
         .usage
         .told()

@@ -42,7 +42,7 @@ pub use key::KeyHint;
 pub use propagators::Propagators;
 pub use record::{
     Accounted, Attempt, CallRecord, Cause, Fate, Marks, Mode, Outcome, Provenance, Routed, Times, Timestamp,
-    Transport,
+    Transport, Used,
 };
 pub use resets::resets;
 pub use told::{ToldCall, ToldError};

@@ -223,6 +223,17 @@ pub struct Attempt {
     pub started: Timestamp,
     /// When its body ended.
     pub ended: Timestamp,
+    /// What it used, if it is over and its answer is not the call's: that one's stands in the record.
+    pub used: Option<Box<Used>>,
+}
+
+/// What an attempt used whose answer the app did not get.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Used {
+    /// Tokens.
+    pub tokens: Accounted,
+    /// Dollars, beside those of the call.
+    pub cost: Cost,
 }
 
 /// What a rule had to do with a call.
@@ -230,6 +241,8 @@ pub struct Attempt {
 pub struct Routed {
     /// The rule that decided it.
     pub rule: Arc<str>,
+    /// Whether it may do more than report.
+    pub acts: bool,
     /// Id of the provider that the app addressed.
     pub requested_provider: &'static str,
     /// Number of the attempt whose answer, or failure, the app got.
@@ -238,6 +251,10 @@ pub struct Routed {
     pub passed_over: Vec<String>,
     /// What of the request was said less well, or left out, in the format of the backup that answered, or that was asked last.
     pub losses: Vec<String>,
+    /// What of the backup's answer has no place in the app's format: `reasoning`, `citations`.
+    pub left_out: Vec<&'static str>,
+    /// Deadlines that passed and are only reported, by their keys in the rule.
+    pub exceeded: Vec<&'static str>,
     /// Why the call could be neither tried again nor moved, whatever the rule says.
     pub hindrance: Option<&'static str>,
     /// Whether a retry was left out since the rule's share of them was used up.
@@ -344,7 +361,7 @@ pub struct CallRecord {
     pub transport: Transport,
     /// Every HTTP request made for this call, in order.
     pub attempts: Vec<Attempt>,
-    /// What a rule had to do with it; `None` where none acted.
+    /// What a rule had to do with it; `None` where none acted and no deadline of one passed.
     pub routed: Option<Box<Routed>>,
     /// The logical call that it belongs to: an SDK's retry is a call of its own here.
     pub logical: Logical,
@@ -410,10 +427,10 @@ impl CallRecord {
         named.or(self.attempts.last())
     }
 
-    /// What came of it, where a rule decides it.
+    /// What came of it, where a rule decides it that may do more than report.
     #[must_use]
     pub fn fate(&self) -> Option<Fate> {
-        let routed = self.routed.as_ref()?;
+        let routed = self.routed.as_ref().filter(|routed| routed.acts)?;
         Some(if routed.exhausted {
             Fate::Exhausted
         } else if self.serving().is_some_and(|serving| serving.backup.is_some()) {

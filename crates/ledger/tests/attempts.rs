@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use http::{HeaderMap, Method, StatusCode};
 use outrigger_ledger::{
-    Call, CallId, CallRecord, CallStart, Elsewhere, End, Fate, Mode, Outcome, Provenance, Timestamp, failure,
+    Call, CallId, CallRecord, CallStart, Elsewhere, End, Fate, Mode, Outcome, Provenance, Timestamp,
+    call_json, failure,
 };
-use outrigger_pricing::PriceBook;
+use outrigger_pricing::{PriceBook, TokenUsage};
 use outrigger_providers::{FailureClass, Recognised, Service, services};
 use support::START;
 
@@ -116,6 +117,40 @@ fn a_call_that_moved_is_its_servers_and_says_what_was_asked() {
     assert_eq!(routed.passed_over, ["claude: too dear"]);
     assert_eq!(record.serving().unwrap().number, 2);
     assert_eq!((record.fate(), record.moved_for()), (Some(Fate::Moved), Some("server_error")));
+}
+
+/// The attempts before the last one each have what they used.
+#[test]
+fn what_came_of_answers_that_the_app_did_not_get_is_counted_and_no_other() {
+    let mut call = begun();
+    let (name, host, path) = ("azure-eu".into(), "shop.openai.azure.com", "/openai/v1/chat/completions");
+    let headers = [(http::header::CONTENT_TYPE, "application/json".parse().unwrap())].into_iter().collect();
+    let whole = r#"{"choices":[{"finish_reason":"stop"}],"usage":{"prompt_tokens":100,"completion_tokens":10,"total_tokens":110}}"#;
+    call.attempt(Some(&elsewhere(&name, host, path)), at(20));
+    call.came_unseen(StatusCode::OK, &headers, whole.as_bytes().chunks(9), at(25));
+    call.attempt_over(None, Some(FailureClass::Malformed), at(25));
+    for class in [FailureClass::Dns, FailureClass::Timeout] {
+        call.attempt(Some(&elsewhere(&name, host, path)), at(30));
+        call.attempt_over(None, Some(class), at(40));
+    }
+    call.attempt(Some(&elsewhere(&name, host, path)), at(50));
+    json(&mut call, 200, &whole.replace("100", "200").replace("110", "210"), at(60));
+    let record = finish(call);
+    let used = |at: usize| record.attempts[at].used.as_ref().unwrap();
+    let zero = |at: usize| (used(at).tokens.provenance, used(at).cost.total.map(|it| it.to_string()));
+    let nothing = (Provenance::Exact, Some("0".to_owned()));
+    assert_eq!((zero(0), zero(2)), (nothing.clone(), nothing), "refused, and never sent");
+    // By hand, by the model behind the deployment: 100 × 0.25 + 10 × 2 per million.
+    assert_eq!(zero(1), (Provenance::Exact, Some("0.000045".to_owned())));
+    assert_eq!(used(3).tokens.usage, TokenUsage::UNKNOWN);
+    assert_eq!((used(3).tokens.provenance, used(3).cost.total), (Provenance::Unknown, None));
+    assert!(record.attempts[4].used.is_none());
+    assert_eq!(record.cost.total.map(|it| it.to_string()).as_deref(), Some("0.00007"));
+    let told = call_json(&record);
+    assert_eq!(
+        (&told["attempts"][1]["cost"], &told["attempts"][1]["tokens"]["output_total"]),
+        (&"0.000045".into(), &10.into())
+    );
 }
 
 #[test]

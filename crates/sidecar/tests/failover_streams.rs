@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Full};
-use outrigger_ledger::{CallRecord, Outcome};
+use outrigger_ledger::{CallRecord, Outcome, Provenance};
+use outrigger_pricing::Atto;
 use outrigger_providers::FailureClass;
 use outrigger_sidecar::Settings;
 
@@ -197,12 +198,59 @@ async fn streams_keep_their_deadlines_where_a_rule_writes_them() {
 }
 
 #[tokio::test]
-async fn deadlines_that_only_report_cut_nothing() {
-    let report = "rules:\n  - { name: chat, match: {}, deadlines: { firstToken: 10ms, betweenTokens: 10ms, total: 20ms, onExceeded: report }, failover: { to: [eu] } }\n";
-    let scene = Scene::new(report).await;
-    scene.says(HOST, [stream(&[ROLE, EBB], Ending::Late(WHOLE[2..].concat()))]);
+async fn deadlines_that_only_report_cut_nothing_and_are_told() {
+    let report = "rules:\n  - { name: other, match: { model: o3 } }\n  - { name: chat, match: {}, deadlines: { firstToken: 10ms, betweenTokens: 10ms, total: 20ms, onExceeded: report }, failover: { to: [eu] } }\n";
+    let acts = report.replace(", onExceeded: report", "");
+    let documents = [
+        format!("{BACKUP}{report}"),
+        // Nothing is held for a rule that does nothing else.
+        format!("{BACKUP}{}", report.replace(", failover: { to: [eu] }", "")),
+        format!("{BACKUP}{acts}").replace("mode: act", "mode: observe"),
+    ];
+    for document in documents {
+        let scene = Scene::with(Settings::default(), &document).await;
+        scene.says(HOST, [stream(&[ROLE, EBB], Ending::Late(WHOLE[2..].concat()))]);
+        let got = call(&scene).await;
+        assert_eq!((got.text, got.in_order), (WHOLE.concat(), true));
+        let records = scene.end().await;
+        let routed = records[0].routed.as_ref().unwrap();
+        assert_eq!((&*routed.rule, routed.serving, routed.requested_provider), ("chat", 1, "openai"));
+        let told = &routed.exceeded;
+        assert!(told.contains(&"betweenTokens") && told.contains(&"total"), "{document}{told:?}");
+        assert!(!told.contains(&"connect") && !told.contains(&"responseHead"), "{told:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_told_of_an_attempt_that_failed_in_its_answer_is_counted() {
+    let refusal =
+        "data: {\"error\":{\"message\":\"no\",\"type\":\"server_error\",\"code\":\"server_error\"}}\n\n";
+    let early = USAGE
+        .replace("\"completion_tokens\":3,\"total_tokens\":12", "\"completion_tokens\":0,\"total_tokens\":9");
+    let scene = Scene::new(MOVED).await;
+    scene.says(HOST, [stream(&[ROLE, &early, refusal], Ending::Clean)]);
+    scene.says(EU, [stream(&WHOLE, Ending::Clean)]);
     let got = call(&scene).await;
     assert_eq!((got.text, got.in_order), (WHOLE.concat(), true));
+    let records = scene.end().await;
+    let [first, second] = &*records[0].attempts else { panic!("{:?}", records[0].attempts) };
+    let used = first.used.as_ref().unwrap();
+    assert_eq!(used.tokens.usage.total_prompt(), Some(9), "{used:?}");
+    assert!(used.tokens.provenance != Provenance::Exact && used.cost.total.is_some(), "{used:?}");
+    assert!(second.used.is_none(), "its own stands in the record");
+    assert_eq!(records[0].tokens.usage.total_prompt(), Some(9));
+
+    // Of all that failed the app has the first; it is counted once.
+    let scene = Scene::new(MOVED).await;
+    scene.says(HOST, [stream(&[ROLE, &early, refusal], Ending::Clean)]);
+    scene.says(EU, [Says::Status(503, &[], String::new())]);
+    assert_eq!(call(&scene).await.status, StatusCode::BAD_GATEWAY);
+    let records = scene.end().await;
+    let record = &records[0];
+    assert_eq!((record.serving().unwrap().number, record.tokens.usage.total_prompt()), (1, Some(9)));
+    assert!(record.attempts[0].used.is_none());
+    let refused = record.attempts[1].used.as_ref().unwrap();
+    assert_eq!((refused.tokens.provenance, refused.cost.total), (Provenance::Exact, Some(Atto::ZERO)));
 }
 
 #[tokio::test]

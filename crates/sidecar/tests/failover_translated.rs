@@ -127,6 +127,30 @@ async fn a_stream_comes_back_in_the_apps_format_and_one_that_was_cut_is_no_whole
 }
 
 #[tokio::test]
+async fn what_has_no_place_in_the_apps_format_is_told_in_the_record() {
+    let scene = scene().await;
+    let mut thoughtful: Value = serde_json::from_str(&message()).unwrap();
+    let thought = json!({"type": "thinking", "thinking": "Hm.", "signature": "c2ln"});
+    thoughtful["content"].as_array_mut().unwrap().insert(0, thought);
+    scene.says(CLAUDE, [Says::Status(200, &[], thoughtful.to_string())]);
+    let (_, _, body) = scene.call_with(Request::post(PATH), asked(false).to_string()).await;
+    assert!(body.contains("Ebb at nine.") && !body.contains("Hm."), "{body}");
+    let event = |value: Value| format!("event: {}\ndata: {value}\n\n", value["type"].as_str().unwrap());
+    let mut thoughtful = events(&["Ebb ", "at nine."], true);
+    let block = json!({"type": "content_block_start", "index": 9, "content_block": {"type": "thinking", "thinking": ""}});
+    let delta = json!({"type": "content_block_delta", "index": 9, "delta": {"type": "thinking_delta", "thinking": "Hm."}});
+    let stop = json!({"type": "content_block_stop", "index": 9});
+    thoughtful.splice(1..1, [block, delta, stop].map(event));
+    scene.says(CLAUDE, [Says::Stream(thoughtful, Ending::Clean)]);
+    let (_, _, body) = scene.call_with(Request::post(PATH), asked(true).to_string()).await;
+    assert_eq!(told(&body).0, "Ebb at nine.");
+    let records = scene.end().await;
+    for record in &records {
+        assert_eq!(record.routed.as_ref().unwrap().left_out, ["reasoning"]);
+    }
+}
+
+#[tokio::test]
 async fn what_cannot_be_said_there_is_refused_in_plain_words_and_never_sent() {
     let scene = scene().await;
     let mut request = asked(false);

@@ -91,7 +91,13 @@ fn example() -> CallRecord {
     let attempts =
         vec![attempt(1, 3, 412, false), attempt(2, 662, 1020, false), attempt(3, 1021, 6480, true)];
     call.attempts = attempts;
-    call.routed = Some(Box::new(Routed { passed_over: Vec::new(), losses: Vec::new(), ..*routed(3) }));
+    call.routed = Some(Box::new(Routed {
+        passed_over: Vec::new(),
+        losses: Vec::new(),
+        left_out: Vec::new(),
+        exceeded: Vec::new(),
+        ..*routed(3)
+    }));
     (call.provider, call.otel_provider) = ("anthropic", "anthropic");
     (call.dialect, call.api_type) = ("anthropic_messages", None);
     call.facts.temperature = Some(0.2);

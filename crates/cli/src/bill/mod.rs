@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use outrigger_diagnosis::Change;
 use outrigger_exporter::Counts;
-use outrigger_ledger::{CallRecord, Outcome, Provenance, Recorder};
+use outrigger_ledger::{CallRecord, Outcome, Provenance, Recorder, Used};
 use outrigger_pricing::{Atto, Completeness, Meter, TokenUsage};
 use outrigger_providers::Who;
 use outrigger_sidecar::Seen;
@@ -116,7 +116,25 @@ fn is_estimated(record: &CallRecord) -> bool {
 }
 
 impl Sums {
+    /// With what failed attempts of the call cost.
     fn add(&mut self, record: &CallRecord) {
+        self.add_answer(record);
+        for used in record.attempts.iter().filter_map(|attempt| attempt.used.as_ref()) {
+            self.add_used(used);
+        }
+    }
+
+    /// What an attempt cost whose answer the app did not get.
+    fn add_used(&mut self, used: &Used) {
+        let Some(cost) = used.cost.total else { return };
+        let plus = |sum: Atto| sum.checked_add(cost).unwrap_or(sum);
+        self.cost = plus(self.cost);
+        if used.cost.completeness == Completeness::Estimated {
+            self.estimated_cost = plus(self.estimated_cost);
+        }
+    }
+
+    fn add_answer(&mut self, record: &CallRecord) {
         self.calls += 1;
         self.estimated += u64::from(is_estimated(record));
         match record.cost.completeness {
@@ -197,7 +215,7 @@ impl State {
 
         let model = record.model().unwrap_or("(unnamed)").to_owned();
         let row = bounded(&mut self.models, (record.provider, model), (record.provider, OTHER.to_owned()));
-        row.sums.add(record);
+        row.sums.add_answer(record);
         let usage = &record.tokens.usage;
         row.input.add(usage, usage.total_prompt(), record.tokens.prompt.is_some(), Meter::is_prompt);
         row.cached += usage.total_cached().unwrap_or(0);
@@ -207,6 +225,13 @@ impl State {
         row.output.add(usage, answer, record.tokens.answer.is_some(), Meter::is_answer);
         if let (Some(first), Outcome::Answered) = (record.times.first_content, record.outcome) {
             row.first_token.add(first.since(record.times.started));
+        }
+        let used = record.attempts.iter().filter_map(|attempt| Some((attempt, attempt.used.as_ref()?)));
+        for (attempt, used) in used.filter(|(_, used)| used.cost.total.is_some_and(|cost| cost != Atto::ZERO))
+        {
+            let model = attempt.model.clone().unwrap_or_else(|| "(unnamed)".to_owned());
+            let key = (attempt.provider, model);
+            bounded(&mut self.models, key, (attempt.provider, OTHER.to_owned())).sums.add_used(used);
         }
     }
 

@@ -223,7 +223,7 @@ pub(super) fn money(sums: &Sums) -> String {
 }
 
 fn row_money(row: &ModelRow) -> String {
-    if row.sums.unpriced == row.sums.calls {
+    if row.sums.unpriced == row.sums.calls && row.sums.cost == Atto::ZERO {
         return "unpriced".to_owned();
     }
     let bound = mark(row.sums.partial + row.sums.unpriced, row.sums.estimated);

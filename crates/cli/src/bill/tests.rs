@@ -59,6 +59,27 @@ const REFUSED: &str = r#"{"error":{"message":"Incorrect API key provided","type"
 const GOOD: &str = "sk-good-0123456789-Lm04";
 const BAD: &str = "sk-mistyped-0123456789-x7Qa";
 
+/// An attempt that failed in its answer is no call, and is paid all the same.
+#[test]
+fn what_failed_attempts_cost_is_added_under_their_own_names() {
+    let mut moved = (*call(200, ANSWER, GOOD, Some("plan"))).clone();
+    let mut before = moved.attempts[0].clone();
+    (before.provider, before.model) = ("azure", Some("our-gpt".to_owned()));
+    before.used = Some(Box::new(Used { tokens: moved.tokens.clone(), cost: moved.cost.clone() }));
+    moved.attempts[0].number = 2;
+    moved.attempts.insert(0, before);
+    let bill = Bill::new(false);
+    bill.try_record(Arc::new(moved));
+    let told = bill.json();
+    assert_eq!((&told["total"]["calls"], &told["total"]["cost"]), (&1.into(), &"0.0125".into()));
+    let text = bill.summary(None, None);
+    assert!(text.contains("plan 1 $0.012500"), "{text}");
+    let row = |provider: &str| text.lines().find(|line| line.trim_start().starts_with(provider)).unwrap();
+    for provider in ["openai", "azure"] {
+        assert!(row(provider).contains("$0.006250"), "{text}");
+    }
+}
+
 #[test]
 fn the_summary_adds_up_and_names_what_it_leaves_out() {
     let bill = Bill::new(false);

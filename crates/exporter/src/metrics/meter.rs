@@ -81,6 +81,7 @@ pub(crate) struct Metrics {
     attempts: Sum,
     routed: Sum,
     retries_denied: Sum,
+    exceeded: Sum,
     money: Money,
     without_user: Money,
     estimated: Money,
@@ -180,6 +181,7 @@ impl Metrics {
             attempts: counter(&meter, &super::ATTEMPTS),
             routed: counter(&meter, &super::ROUTED),
             retries_denied: counter(&meter, &super::RETRIES_DENIED),
+            exceeded: counter(&meter, &super::EXCEEDED),
             money: Money::new(&meter, &super::COST),
             without_user: Money::new(&meter, &super::COST_WITHOUT_USER),
             estimated: Money::new(&meter, &super::COST_ESTIMATED),
@@ -226,7 +228,7 @@ impl Metrics {
         self.observe_own(call, observed.step.as_ref());
         self.observe_route(call);
         for attempt in &call.attempts {
-            self.observe_attempt(call, attempt);
+            self.observe_attempt(call, attempt, observed.step.as_ref());
         }
     }
 
@@ -292,6 +294,9 @@ impl Metrics {
             }
             self.reported.add(theirs, &labels, series);
         }
+        for part in call.routed.iter().flat_map(|routed| &routed.exceeded) {
+            labels.with("deadline", Some(part), |labels| self.exceeded.add(1, labels, series));
+        }
         labels.push("outcome", call.outcome.as_str());
         if !call.tokens.provenance.is_reported() {
             let provenance = call.tokens.provenance.as_str();
@@ -323,7 +328,7 @@ impl Metrics {
         labels.with("reason", reason.as_ref(), |labels| self.routed.add(1, labels, series));
     }
 
-    fn observe_attempt(&mut self, call: &CallRecord, attempt: &Attempt) {
+    fn observe_attempt(&mut self, call: &CallRecord, attempt: &Attempt, step: Option<&Arc<str>>) {
         let error = attempt.error_type.as_ref().map(|error| self.words.word(error));
         let mut labels = self.series.labels(6);
         labels.push(keys::HTTP_METHOD, self.words.word(&attempt.method));
@@ -344,6 +349,16 @@ impl Metrics {
         let mut labels = series.labels(4);
         labels.push("provider", attempt.provider);
         labels.push("model", self.models.word(model));
+        let used = attempt.used.as_ref().filter(|used| used.cost.total.is_some_and(|it| it != Atto::ZERO));
+        if let Some((used, total)) = used.and_then(|used| Some((used, used.cost.total?))) {
+            if call.identity.get(Who::User).is_none() {
+                self.without_user.add(total, &labels, series);
+            }
+            if used.tokens.prompt.is_some() || used.tokens.answer.is_some() {
+                self.estimated.add(total, &labels, series);
+            }
+            labels.with("step", step, |labels| self.money.add(total, labels, series));
+        }
         labels.push("outcome", if error.is_some() { "failed" } else { "answered" });
         labels.with(keys::ERROR_TYPE, error.as_ref(), |labels| self.attempts.add(1, labels, series));
     }

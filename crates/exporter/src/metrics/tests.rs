@@ -11,6 +11,7 @@ use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
 use outrigger_ledger::{
     CallRecord, ChunkTimes, Identity, JoinedBy, Logical, Outcome, Provenance, Retried, Source, Timestamp,
+    Used,
 };
 use outrigger_pricing::estimate::Estimate;
 use outrigger_pricing::{Atto, Completeness, Meter};
@@ -248,6 +249,25 @@ fn what_names_no_user_is_summed_apart() {
     let points = Bench::of(&[answered(), unnamed.clone(), unnamed]).points();
     assert_eq!(only(&points, "outrigger.cost.usd").1, 0.0125715);
     assert_eq!(only(&points, "outrigger.cost_without_user.usd").1, 0.008381);
+}
+
+#[test]
+fn what_failed_attempts_cost_and_which_deadlines_passed_is_counted() {
+    let mut call = answered();
+    let mut before = call.attempts[0].clone();
+    (before.provider, before.error_type) = ("azure", Some("server_error".to_owned()));
+    before.used = Some(Box::new(Used { tokens: call.tokens.clone(), cost: call.cost.clone() }));
+    call.attempts[0].number = 2;
+    call.attempts.insert(0, before);
+    call.routed = Some(routed(2));
+    let points = Bench::of(&[call]).points();
+    let cost: BTreeMap<&str, f64> = points["outrigger.cost.usd"]
+        .iter()
+        .map(|(labels, cost, _)| (labels["provider"].as_str(), *cost))
+        .collect();
+    assert_eq!(cost, BTreeMap::from([("azure", 0.0041905), ("openai", 0.0041905)]));
+    let (labels, calls, _) = only(&points, "outrigger.exceeded_deadlines");
+    assert_eq!((labels["deadline"].as_str(), *calls), ("firstToken", 1.0));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{Span, Status};
 use outrigger_ledger::{Attempt, CallRecord};
-use outrigger_pricing::Atto;
+use outrigger_pricing::{Atto, Completeness};
 use outrigger_providers::FailureClass;
 use prost::Message as _;
 
@@ -70,11 +70,16 @@ fn attributes(
     billed(attributes, call, attempt);
 }
 
-/// What the attempt is charged for: the one that was served all that is known of the call, a refused one nothing.
+/// What the attempt is charged for: the one that was served all that is known of the call, a refused one nothing, one that failed in
+/// its answer what was told of it.
 fn billed(attributes: &mut Attributes<'_>, call: &CallRecord, attempt: &Attempt) {
     let (input, output, cost) = if call.serving().is_some_and(|serving| serving.number == attempt.number) {
         let usage = call.tokens.reported();
         (usage.total_prompt(), usage.total_answer(), span::sure_cost(call).map(Atto::to_f64))
+    } else if let Some(used) = &attempt.used {
+        let usage = used.tokens.reported();
+        let sure = used.cost.total.filter(|_| used.cost.completeness != Completeness::Estimated);
+        (usage.total_prompt(), usage.total_answer(), sure.map(Atto::to_f64))
     } else if attempt.status.is_some_and(|status| status >= 400) {
         (Some(0), Some(0), Some(0.0))
     } else {
@@ -128,4 +133,10 @@ pub(super) fn object(fields: &mut Attributes<'_>, attempt: &Attempt) {
     fields.text_if("error_type", attempt.error_type.as_deref());
     fields.count("started", attempt.started.0);
     fields.count("ended", attempt.ended.0);
+    let Some(used) = &attempt.used else { return };
+    fields.count_if("input_tokens", used.tokens.usage.total_prompt());
+    fields.count_if("output_tokens", used.tokens.usage.total_answer());
+    fields.text("usage_provenance", used.tokens.provenance.as_str());
+    fields.text_if("cost", used.cost.total.map(|total| total.to_string()).as_deref());
+    fields.text("cost_status", span::cost_status(used.cost.completeness));
 }

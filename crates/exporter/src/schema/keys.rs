@@ -206,6 +206,9 @@ pub(super) const ROUTE_BACKUP: &str = "outrigger.route.backup";
 pub(super) const ROUTE_SERVING: &str = "outrigger.route.serving";
 pub(super) const ROUTE_PASSED_OVER: &str = "outrigger.route.passed_over";
 pub(super) const ROUTE_LOSSES: &str = "outrigger.route.losses";
+pub(super) const ROUTE_LEFT_OUT: &str = "outrigger.route.left_out";
+/// Deadlines of the rule that passed and are only reported.
+pub(super) const ROUTE_EXCEEDED: &str = "outrigger.route.exceeded";
 pub(super) const ROUTE_HINDRANCE: &str = "outrigger.route.hindrance";
 pub(super) const ROUTE_RETRY_DENIED: &str = "outrigger.route.retry_denied";
 pub(super) const ROUTE_EXHAUSTED: &str = "outrigger.route.exhausted";

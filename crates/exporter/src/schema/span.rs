@@ -421,6 +421,12 @@ fn route(attributes: &mut Attributes<'_>, call: &CallRecord) {
     if !routed.losses.is_empty() {
         attributes.texts(keys::ROUTE_LOSSES, routed.losses.iter().map(String::as_str));
     }
+    if !routed.left_out.is_empty() {
+        attributes.texts(keys::ROUTE_LEFT_OUT, routed.left_out.iter().copied());
+    }
+    if !routed.exceeded.is_empty() {
+        attributes.texts(keys::ROUTE_EXCEEDED, routed.exceeded.iter().copied());
+    }
     let Some(backup) = call.serving().and_then(|serving| serving.backup.as_deref()) else { return };
     attributes.text(keys::ROUTE_BACKUP, backup);
     attributes.text(keys::REQUESTED_PROVIDER, routed.requested_provider);

@@ -302,6 +302,8 @@ fn attempts_are_plain_http_children() {
         r#"outrigger.route.backup = "claude""#,
         "outrigger.route.serving = 3",
         r#"outrigger.route.losses = ["seed: a seed (dropped)"]"#,
+        r#"outrigger.route.left_out = ["reasoning"]"#,
+        r#"outrigger.route.exceeded = ["firstToken"]"#,
         r#"outrigger.route.passed_over = ["azure-eu: its breaker is open"]"#,
     ] {
         assert!(logical.contains(&line.to_owned()), "{line} in {logical:#?}");

@@ -22,10 +22,13 @@ pub(crate) fn named(source: Source, text: &str, place: &'static str) -> Option<N
 pub(crate) fn routed(serving: u32) -> Box<Routed> {
     Box::new(Routed {
         rule: "chat".into(),
+        acts: true,
         requested_provider: "openai",
         serving,
         passed_over: vec!["azure-eu: its breaker is open".to_owned()],
         losses: vec!["seed: a seed (dropped)".to_owned()],
+        left_out: vec!["reasoning"],
+        exceeded: vec!["firstToken"],
         hindrance: None,
         retry_denied: serving == 1,
         exhausted: serving == 1,
@@ -52,6 +55,7 @@ pub(crate) fn answered() -> CallRecord {
         error_type: None,
         started: Timestamp(START + 1_000_000),
         ended: Timestamp(START + 2_500_000_000),
+        used: None,
     };
     let line = |meter, quantity, rate, amount| CostLine {
         meter,

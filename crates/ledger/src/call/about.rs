@@ -170,6 +170,7 @@ impl About {
             error_type,
             started: self.begun.unwrap_or(times.started),
             ended: times.ended,
+            used: None,
         }
     }
 
@@ -184,6 +185,12 @@ impl About {
         seen.fault |= identity.is_none() || judged.is_none();
         let judgement = judged.unwrap_or_else(|| Judgement::withheld(&seen.end));
         self.assemble(seen, identity.unwrap_or_default(), judgement, book)
+    }
+
+    /// What an attempt used, and what that costs.
+    pub(super) fn used(&self, seen: &mut Seen<'_>, book: &PriceBook) -> (Accounted, Cost) {
+        let Judgement { verdict, cost, .. } = self.judge(seen, book);
+        (verdict.tokens, cost)
     }
 
     fn judge(&self, seen: &mut Seen<'_>, book: &PriceBook) -> Judgement {
@@ -228,7 +235,7 @@ impl About {
         judgement: Judgement,
         book: &PriceBook,
     ) -> CallRecord {
-        let Judgement { verdict, deployed, tier, region, cost, between } = judgement;
+        let Judgement { mut verdict, deployed, tier, region, mut cost, between } = judgement;
         let Seen { operation, facts, reading, marks, fault, head, times, transport, .. } = seen;
         let status = head.map(|head| head.status);
         let error_type = verdict.cause.as_ref().map(|cause| match status {
@@ -243,6 +250,14 @@ impl About {
             if let Some(routed) = &mut routed {
                 routed.serving = attempts.len() as u32;
             }
+        }
+        // What the app is told of an answer that began and failed is no answer of its own.
+        let serving = routed.as_ref().filter(|_| self.given).map(|routed| routed.serving);
+        let given = attempts.iter_mut().find(|attempt| Some(attempt.number) == serving);
+        if let Some(used) = given.and_then(|attempt| attempt.used.take())
+            && head.is_none()
+        {
+            (verdict.tokens, cost) = (used.tokens, used.cost);
         }
         for attempt in attempts.iter_mut().filter(|attempt| attempt.model.is_none()) {
             attempt.model.clone_from(&facts.model);

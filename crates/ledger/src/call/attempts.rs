@@ -5,8 +5,8 @@ use std::sync::Arc;
 use http::StatusCode;
 use outrigger_providers::{FailureClass, Recognised, Service, without_keys};
 
-use super::Call;
 use super::about::About;
+use super::{Call, End};
 use crate::query::shown;
 use crate::{Routed, Times, Timestamp, cause};
 
@@ -60,10 +60,13 @@ impl Call {
     pub fn decided_by(&mut self, rule: &Arc<str>) {
         self.about.routed = Some(Box::new(Routed {
             rule: Arc::clone(rule),
+            acts: true,
             requested_provider: self.about.service.id,
             serving: 1,
             passed_over: Vec::new(),
             losses: Vec::new(),
+            left_out: Vec::new(),
+            exceeded: Vec::new(),
             hindrance: None,
             retry_denied: false,
             exhausted: false,
@@ -98,9 +101,17 @@ impl Call {
         }
     }
 
+    /// What of the answer has no place in the app's format, so far.
+    pub fn leaves_out(&mut self, what: Vec<&'static str>) {
+        if let Some(routed) = &mut self.about.routed {
+            routed.left_out = what;
+        }
+    }
+
     /// An attempt begins, where the app addressed the call or elsewhere.
     pub fn attempt(&mut self, elsewhere: Option<&Elsewhere<'_>>, at: Timestamp) {
         self.about.begun = Some(at);
+        self.leaves_out(Vec::new());
         match elsewhere {
             Some(elsewhere) => self.about.move_to(elsewhere),
             None => self.about.move_back(),
@@ -115,10 +126,14 @@ impl Call {
             _ => class.map(|class| cause::transport_word(class).to_owned()),
         };
         let attempt = self.about.attempt(&times, status, (class, error_type));
+        let end = match class {
+            Some(class) => End::Failed { class, text: String::new(), status: 0 },
+            None => End::Complete,
+        };
+        self.keep(times, status, end);
         self.about.earlier.push(attempt);
         self.about.peer = None;
         self.about.begun = Some(at);
-        self.response = None;
         (self.times.responded, self.times.first_content) = (None, None);
         self.chunk_times = None;
         self.transport.response_bytes = 0;

@@ -3,6 +3,7 @@
 mod about;
 mod attempts;
 mod estimate;
+mod over;
 mod socket;
 mod verdict;
 
@@ -92,6 +93,8 @@ pub struct Call {
     body: BodyHash,
     captured: Option<Box<Captured>>,
     response: Option<Response>,
+    /// Attempts that are over, in order.
+    over: Vec<over::Over>,
     times: Times,
     wants_chunk_times: bool,
     chunk_times: Option<Box<ChunkTimes>>,
@@ -146,6 +149,7 @@ impl Call {
                 Facts { reader: start.recognised.dialect.request_reader(), texts: TextScan::of_request() },
             ),
             response: None,
+            over: Vec::new(),
             times: Times { started: start.at, ..Times::default() },
             wants_chunk_times: false,
             chunk_times: None,
@@ -218,6 +222,15 @@ impl Call {
     /// The response's head.
     pub fn response_head(&mut self, status: StatusCode, headers: &HeaderMap, at: Timestamp) {
         self.times.responded = Some(at);
+        self.body.finish();
+        if let Some(captured) = &mut self.captured {
+            // A backup may answer in another format than the app asked in.
+            captured.response_head(headers, self.about.recognised.dialect.canonical());
+        }
+        self.response = Some(self.response(status, headers, at));
+    }
+
+    fn response(&self, status: StatusCode, headers: &HeaderMap, at: Timestamp) -> Response {
         let dialect = self.about.recognised.dialect;
         let meter = dialect.response_meter(status, headers);
         let members = dialect.answer_texts(is_stream(headers));
@@ -228,16 +241,11 @@ impl Call {
             members,
             texts: TextScan::of_answer(members),
         };
-        self.body.finish();
-        if let Some(captured) = &mut self.captured {
-            // A backup may answer in another format than the app asked in.
-            captured.response_head(headers, dialect.canonical());
-        }
-        self.response = Some(Response {
+        Response {
             head: Head::new(self.about.service, status, headers, at),
             streams: is_stream(headers),
             body: Decoder::new(headers, metered),
-        });
+        }
     }
 
     /// The next bytes of the response body, as the provider sent them (still encoded).
@@ -261,6 +269,12 @@ impl Call {
         }
     }
 
+    /// Whether content of the answer has passed.
+    #[must_use]
+    pub const fn has_content(&self) -> bool {
+        self.times.first_content.is_some()
+    }
+
     /// The app hung up; what still comes is read for its usage alone.
     pub const fn hung_up(&mut self, at: Timestamp) {
         self.about.hung_up = Some(at);
@@ -275,7 +289,10 @@ impl Call {
         let reading = self.response.as_mut().map(Response::reading).unwrap_or_default();
         let facts = guarded(|| self.request.consumer().map(|facts| facts.reader.finish()));
         let texts = self.texts();
-        let fault = facts.is_none() || [self.request.fault(), reading.stumbled].contains(&Some(FAULT));
+        let unread = facts.is_none();
+        let facts = tidied(facts.flatten().unwrap_or_default());
+        self.settle_over(&facts, book);
+        let fault = unread || [self.request.fault(), reading.stumbled].contains(&Some(FAULT));
         let metered = self.response.as_mut().and_then(|response| response.body.consumer());
         let marks = Marks {
             tool_calls: metered.map(|metered| metered.emitted.ids()).unwrap_or_default(),
@@ -284,7 +301,7 @@ impl Call {
         let mut record = self.about.record(
             Seen {
                 operation: self.about.recognised.operation,
-                facts: tidied(facts.flatten().unwrap_or_default()),
+                facts,
                 reading,
                 texts,
                 fault,

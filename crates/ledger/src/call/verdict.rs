@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use outrigger_pricing::{Meter, TokenUsage};
-use outrigger_providers::{Reading, RequestFacts, StreamEnd};
+use outrigger_providers::{FailureClass, Reading, RequestFacts, StreamEnd};
 
 use crate::call::End;
 use crate::call::about::{About, Head, Seen};
@@ -41,8 +41,8 @@ impl About {
             (None, End::Failed { class, text, status }) => {
                 let cause = cause::on_the_way(self.service, *class, text, Some(*status));
                 // Where nothing of the request left nothing was asked, so nothing was used.
-                let tokens = match seen.transport.request_bytes {
-                    0 => nothing_used(),
+                let tokens = match (seen.transport.request_bytes, class) {
+                    (0, _) | (_, FailureClass::Dns | FailureClass::Tls) => nothing_used(),
                     _ => unknown("the request was sent, but no answer came"),
                 };
                 (Outcome::Failed, Some(cause), tokens)

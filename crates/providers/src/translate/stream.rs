@@ -84,6 +84,11 @@ impl Stream {
         self.content_type
     }
 
+    /// What the backup said so far that has no place in the app's format.
+    pub fn left_out(&self) -> impl Iterator<Item = &'static str> {
+        self.blocks.left_out()
+    }
+
     /// The next (decoded) bytes of the backup's answer, cut anywhere: what the app gets for them.
     pub fn push(&mut self, bytes: &[u8]) -> Bytes {
         let mut out = Vec::new();

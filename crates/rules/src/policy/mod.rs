@@ -217,23 +217,24 @@ impl Policy {
         self.rules.iter().find(|rule| rule.holds(call))
     }
 
-    /// Whether a rule that does more than report may decide a call whose body, and so perhaps its model, has not been read yet.
-    /// Allocates nothing.
+    /// Places of the rules that may decide a call whose body, and so perhaps its model, has not been read yet, from the top.
+    pub fn candidates<'a>(&'a self, call: &'a Call<'a>) -> impl Iterator<Item = usize> + 'a {
+        let open = |condition: &Arc<dyn Condition>| call.model.is_none() && condition.models().is_some();
+        let may = move |rule: &Rule| rule.conditions.iter().all(|one| open(one) || one.holds(call));
+        let mut decided = false;
+        let rules = self.rules.iter().enumerate().filter(move |(_, rule)| may(rule));
+        let until_decided = rules.take_while(move |(_, rule)| {
+            let before = decided;
+            decided |= !rule.conditions.iter().any(open);
+            !before
+        });
+        until_decided.map(|(place, _)| place)
+    }
+
+    /// Whether a rule that does more than report may decide such a call. Allocates nothing.
     #[must_use]
     pub fn may_act(&self, call: &Call<'_>) -> bool {
-        let open = |condition: &Arc<dyn Condition>| call.model.is_none() && condition.models().is_some();
-        for rule in &self.rules {
-            if !rule.conditions.iter().all(|condition| open(condition) || condition.holds(call)) {
-                continue;
-            }
-            if rule.acts() {
-                return true;
-            }
-            if !rule.conditions.iter().any(open) {
-                return false;
-            }
-        }
-        false
+        self.candidates(call).any(|place| self.rules[place].acts())
     }
 }
 
@@ -242,6 +243,13 @@ impl Rule {
     #[must_use]
     pub fn holds(&self, call: &Call<'_>) -> bool {
         self.conditions.iter().all(|condition| condition.holds(call))
+    }
+
+    /// Whether it takes calls for this model; the other conditions are not asked.
+    #[must_use]
+    pub fn takes(&self, model: Option<&str>) -> bool {
+        let mut asked = self.conditions.iter().filter_map(|condition| condition.models());
+        asked.all(|globs| model.is_some_and(|model| globs.iter().any(|glob| glob.holds(model))))
     }
 
     /// The conditions that do not hold for a call, in plain words.

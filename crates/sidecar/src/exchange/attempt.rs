@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderName, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Uri, Version, request};
+use http_body::Frame;
 use outrigger_ledger::{failure, is_stream, resets};
 use outrigger_providers::translate::Outgoing;
 use outrigger_providers::{Endpoint, FailureClass, Recognised, with_model};
@@ -185,18 +186,35 @@ pub(super) async fn send(
     match (hold(&mut came, &recognised, deadline.map(|passing| passing.0), &share).await, deadline) {
         (Ok(()), _) => match saying {
             None => Ok(came),
-            Some(saying) => {
-                say::answer(&mut came, saying, total.map(|total| total.0)).await.map_err(nothing)?;
-                Ok(came)
-            }
+            Some(saying) => match say::answer(&mut came, saying, total.map(|total| total.0)).await {
+                Ok(left_out) => {
+                    watch.show(|call| call.leaves_out(left_out));
+                    Ok(came)
+                }
+                Err(error) => {
+                    unseen(&came, watch);
+                    Err(nothing(error))
+                }
+            },
         },
-        (Err(Unfit::Late), Some(passing)) => Err(nothing(late(passing))),
+        (Err(Unfit::Late), Some(passing)) => {
+            unseen(&came, watch);
+            Err(nothing(late(passing)))
+        }
         (Err(Unfit::Late), None) => Ok(came),
         (Err(Unfit::Failed(class)), _) => {
+            unseen(&came, watch);
             let failed = Some(Failed { class, asked: None });
             Err(Box::new(Failure { failed, what: What::Answer(Box::new(came)) }))
         }
     }
+}
+
+/// Shows what came of an answer that the app will not see: it may have been billed.
+fn unseen(came: &Came, watch: &Watch) {
+    let (status, headers) = (came.sent.response.status(), came.sent.response.headers());
+    let body = came.ahead.iter().flatten().filter_map(Frame::data_ref).map(|bytes| &**bytes);
+    watch.show(|call| call.came_unseen(status, headers, body, watch.clock.now()));
 }
 
 fn nothing(error: DialError) -> Box<Failure> {

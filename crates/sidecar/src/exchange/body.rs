@@ -165,6 +165,9 @@ impl ObservedBody {
                     Poll::Pending => {
                         if let Some(pulse) = &self.pulse {
                             pulse.wait();
+                            if let Some(watch) = &self.watch {
+                                watch.wait();
+                            }
                         }
                         return Poll::Pending;
                     }
@@ -178,6 +181,7 @@ impl ObservedBody {
                     let now = watch.clock.now();
                     if let Some(pulse) = &self.pulse {
                         pulse.beat(now);
+                        watch.came(now);
                     }
                     self.after.chunk(watch, bytes.clone(), now);
                 }

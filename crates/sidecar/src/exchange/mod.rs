@@ -12,6 +12,7 @@ mod hold;
 pub(crate) mod include_usage;
 mod kept;
 pub(crate) mod pulse;
+mod reporting;
 pub(crate) mod request;
 mod rewritten;
 mod run;
@@ -44,6 +45,7 @@ use crate::exchange::hang_up::HangUps;
 use crate::exchange::include_usage::{Answered, Asked, IncludeUsage};
 use crate::exchange::kept::KeptBody;
 use crate::exchange::pulse::Pulses;
+use crate::exchange::reporting::Reporting;
 use crate::exchange::request::{Binding, Misrouted, Route, outgoing};
 use crate::exchange::rewritten::RewrittenBody;
 use crate::exchange::translated::{Anew, TranslatedBody};
@@ -54,7 +56,7 @@ use crate::policy::Policies;
 use crate::seen::Counters;
 use crate::tls::accept::Protocol;
 use crate::upstream::DialError;
-use crate::upstream::client::{OwnH2, Sent, SharedClient};
+use crate::upstream::client::{OwnH2, Sent, SharedClient, Towards};
 use crate::upstream::credentials::Credentials;
 
 /// How much of a request that goes nowhere is taken in, and for how long.
@@ -83,17 +85,18 @@ impl Shared {
         self.policies.mode() != Mode::Passthrough
     }
 
-    /// Whether a call is watched, and the rules that it keeps, where one of them may do something for it. Under a microsecond.
+    /// Whether a call is watched, the rules that it keeps, where one of them may do something for it, and those that may have something
+    /// to report of it. Under a microsecond where no rule matches.
     fn look(
         &self,
         route: &Route,
         recognised: &Recognised,
         headers: &HeaderMap,
-    ) -> (bool, Option<Arc<Policy>>) {
+    ) -> (bool, Option<Arc<Policy>>, Option<Reporting>) {
         let policy = self.policies.current();
         let is_watched = recognised.operation.is_inference() && policy.mode != Mode::Passthrough;
-        if !is_watched || policy.mode != Mode::Act || policy.rules.is_empty() {
-            return (is_watched, None);
+        if !is_watched || policy.rules.is_empty() {
+            return (is_watched, None, None);
         }
         let addressed = (route.service.addressed)(&route.target.host, route.path_and_query.path());
         let call = outrigger_rules::Call {
@@ -104,7 +107,8 @@ impl Shared {
             headers,
             service: self.service.as_deref(),
         };
-        (true, policy.may_act(&call).then(|| Arc::clone(&policy)))
+        let acts = policy.mode == Mode::Act && policy.may_act(&call);
+        (true, acts.then(|| Arc::clone(&policy)), Reporting::of(&policy, &call))
     }
 }
 
@@ -178,8 +182,8 @@ async fn forward(
 ) -> Response<RelayedBody> {
     let shared = &connection.shared;
     let recognised = (route.service.recognise)(request.method(), route.path_and_query.path());
-    let (is_watched, policy) = shared.look(&route, &recognised, request.headers());
-    let watch = is_watched.then(|| watch(connection, &request, &route, recognised, clock));
+    let (is_watched, policy, reporting) = shared.look(&route, &recognised, request.headers());
+    let watch = is_watched.then(|| watch(connection, &request, &route, recognised, clock, reporting));
     if let (Some(policy), Some(watch)) = (policy, &watch) {
         let call = acting::Call::new(connection, request, route, recognised, Rc::clone(watch));
         return Box::pin(call.run(policy)).await;
@@ -248,7 +252,7 @@ fn relay(
     if let Some(watch) = &watch {
         watch.show(|call| {
             call.connected(sent.peer);
-            call.response_head(head.status, &head.headers, watch.clock.now());
+            call.response_head(head.status, &head.headers, watch.responded());
         });
     }
     headers::clean_response(&mut head.headers);
@@ -301,9 +305,16 @@ async fn send(
     route: &Route,
     protocol: Protocol,
     request: Request<ForwardedBody>,
+    watch: Option<&Rc<Watch>>,
 ) -> Result<Sent<ForwardedBody>, DialError> {
     let client = &connection.shared.client;
-    client.send(&route.target, (route.original, route.connect), protocol, &connection.own_h2, request).await
+    let took = watch.map(|watch| &watch.waits.connecting);
+    let way = Towards { original: route.original, within: route.connect, took };
+    let sent = client.send(&route.target, way, protocol, &connection.own_h2, request).await?;
+    if let Some(watch) = watch {
+        watch.answered();
+    }
+    Ok(sent)
 }
 
 /// Sends a request. One that was made to ask for the usage is sent once more as the app sent it, if that is refused.
@@ -318,7 +329,7 @@ async fn ask(
 ) -> Result<Came, DialError> {
     match asked {
         None => {
-            let sent = send(connection, route, protocol, request).await?;
+            let sent = send(connection, route, protocol, request, watch).await?;
             Ok(Came { sent, ahead: Ahead::new(), strip: None, anew: None, request_sent })
         }
         Some(asked) => {
@@ -343,7 +354,7 @@ async fn ask_for_usage(
     request_sent: &Rc<Cell<bool>>,
 ) -> Result<(Sent<ForwardedBody>, Answered), DialError> {
     let shared = &connection.shared;
-    let mut sent = send(connection, route, protocol, request).await?;
+    let mut sent = send(connection, route, protocol, request, watch).await?;
     let refused = match shared.include_usage.answered(&asked, &mut sent.response).await {
         Ok(answered) => return Ok((sent, answered)),
         Err(refused) => refused,
@@ -359,7 +370,7 @@ async fn ask_for_usage(
     }
     drop(sent);
     let host = Rc::clone(asked.host());
-    let sent = send(connection, route, protocol, asked.without(request_sent)).await?;
+    let sent = send(connection, route, protocol, asked.without(request_sent), watch).await?;
     shared.include_usage.fared(&host, sent.response.status(), watch);
     Ok((sent, Answered::Otherwise(Ahead::new())))
 }
@@ -371,6 +382,7 @@ fn watch<B>(
     route: &Route,
     recognised: Recognised,
     clock: CallClock,
+    reporting: Option<Reporting>,
 ) -> Rc<Watch> {
     let records = &connection.shared.records;
     let start = CallStart {
@@ -388,7 +400,7 @@ fn watch<B>(
         identity: &records.identity,
         at: clock.started(),
     };
-    Rc::new(Watch::begin(start, clock, Rc::clone(records)))
+    Rc::new(Watch::begin(start, clock, Rc::clone(records), reporting))
 }
 
 /// Random; where the system has no randomness to give, the time is better than no id.

@@ -258,7 +258,10 @@ impl<'a> Run<'a> {
     async fn for_backup(&self, target: &Target) -> Result<Prepared, String> {
         let (head, own) = (self.wanted.head, &self.body);
         let mut prepared = match plan::endpoint(&self.asked(), target) {
-            Some(endpoint) => attempt::for_backup(target, &endpoint, head, own)?,
+            Some(endpoint) => {
+                self.watch.show(|call| call.says_less(Vec::new()));
+                attempt::for_backup(target, &endpoint, head, own)?
+            }
             None => {
                 let (body, call) = (own.clone().bytes(), self.watch.id.to_string());
                 let (said, saying) = say::request(&self.wanted, &body, target, self.known(), call)?;

@@ -74,8 +74,13 @@ pub(super) fn request(
     Ok((said, Some(saying)))
 }
 
-/// Says an answer in the app's format; one in one piece is read to its end for that.
-pub(super) async fn answer(came: &mut Came, saying: Saying, until: Option<Instant>) -> Result<(), DialError> {
+/// Says an answer in the app's format; one in one piece is read to its end for that. What of it has no place there, as far as that
+/// is known.
+pub(super) async fn answer(
+    came: &mut Came,
+    saying: Saying,
+    until: Option<Instant>,
+) -> Result<Vec<&'static str>, DialError> {
     let Saying { from, to, asked, streamed } = saying;
     let fault = |class, text: &str| DialError { class, text: text.to_owned() };
     let malformed = |text| fault(FailureClass::Malformed, text);
@@ -88,7 +93,7 @@ pub(super) async fn answer(came: &mut Came, saying: Saying, until: Option<Instan
         let stream = Stream::new(from, to, came.sent.response.headers(), asked);
         let stream = stream.ok_or_else(|| malformed("the backup's answer cannot be translated"))?;
         came.anew = Some(Said { headers, anew: Anew::Stream(Some(Box::new(stream))) });
-        return Ok(());
+        return Ok(Vec::new());
     }
     let whole = read(came);
     let whole = match until {
@@ -101,7 +106,7 @@ pub(super) async fn answer(came: &mut Came, saying: Saying, until: Option<Instan
     let said = translate::answer(from, to, status, raw, &whole, &asked)
         .map_err(|failed| fault(failed.class, &failed.message))?;
     came.anew = Some(Said { headers, anew: Anew::Whole(Some(said.body.into())) });
-    Ok(())
+    Ok(said.left_out)
 }
 
 /// All of a body. Its frames stay in `came`, for the meter.

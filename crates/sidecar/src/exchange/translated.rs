@@ -22,11 +22,13 @@ pub(crate) enum Anew {
 pub(crate) struct TranslatedBody {
     observed: ObservedBody,
     anew: Anew,
+    /// Kinds of what was left out that have been told.
+    told: usize,
 }
 
 impl TranslatedBody {
     pub(crate) const fn new(observed: ObservedBody, anew: Anew) -> TranslatedBody {
-        TranslatedBody { observed, anew }
+        TranslatedBody { observed, anew, told: 0 }
     }
 
     pub(crate) fn poll_frame(
@@ -57,9 +59,21 @@ impl TranslatedBody {
                 (Anew::Whole(_), Some(Ok(_))) => Bytes::new(),
                 (Anew::Whole(whole), None | Some(Err(_))) => whole.take().unwrap_or_default(),
             };
+            self.tell_left_out();
             if !said.is_empty() {
                 return Poll::Ready(Some(Ok(Frame::data(said))));
             }
+        }
+    }
+
+    /// Says in the record what has no place in the app's format, as soon as it is met.
+    fn tell_left_out(&mut self) {
+        let Anew::Stream(Some(stream)) = &self.anew else { return };
+        let met = stream.left_out().count();
+        if met > std::mem::replace(&mut self.told, met)
+            && let Some(watch) = &self.observed.watch
+        {
+            watch.show(|call| call.leaves_out(stream.left_out().collect()));
         }
     }
 

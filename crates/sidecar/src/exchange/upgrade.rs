@@ -41,7 +41,7 @@ pub(crate) async fn forward(
     let is_watched = is_websocket(request.headers()) && connection.shared.watches();
     let recognised =
         is_watched.then(|| (route.service.recognise_socket)(route.path_and_query.path())).flatten();
-    let watch = recognised.map(|recognised| watch(connection, &request, route, recognised, clock));
+    let watch = recognised.map(|recognised| watch(connection, &request, route, recognised, clock, None));
     let (head, body) = request.into_parts();
     // What places its calls in a trace must outlive the request.
     let asked = if watch.is_some() { head.headers.clone() } else { HeaderMap::new() };

@@ -16,6 +16,7 @@ use outrigger_providers::Peer;
 
 use crate::clock::CallClock;
 use crate::exchange::pulse::{Pulses, SocketPulse};
+use crate::exchange::reporting::{Reporting, Waits};
 use crate::seen::Counters;
 
 /// Where finished records go.
@@ -140,11 +141,21 @@ pub(crate) struct Watch {
     pub(crate) id: CallId,
     pub(crate) clock: CallClock,
     records: Rc<Records>,
+    /// Rules that may have something to report.
+    reporting: Option<Reporting>,
+    pub(crate) waits: Waits,
+    /// When the last head of an answer came.
+    responded: Cell<Option<Timestamp>>,
 }
 
 impl Watch {
     /// Begins to watch. From here on the call is accounted for.
-    pub(crate) fn begin(start: CallStart<'_>, clock: CallClock, records: Rc<Records>) -> Watch {
+    pub(crate) fn begin(
+        start: CallStart<'_>,
+        clock: CallClock,
+        records: Rc<Records>,
+        reporting: Option<Reporting>,
+    ) -> Watch {
         records.counters.calls.begin();
         let id = start.id;
         let call = catch_unwind(AssertUnwindSafe(|| {
@@ -159,7 +170,33 @@ impl Watch {
         if call.is_none() {
             records.lose();
         }
-        Watch { call: RefCell::new(call), id, clock, records }
+        let (call, waits, responded) = (RefCell::new(call), Waits::default(), Cell::default());
+        Watch { call, id, clock, records, reporting, waits, responded }
+    }
+
+    /// The head of an answer came.
+    pub(crate) fn answered(&self) {
+        self.responded.set(Some(self.clock.now()));
+    }
+
+    /// When it did.
+    pub(crate) fn responded(&self) -> Timestamp {
+        self.responded.get().unwrap_or_else(|| self.clock.now())
+    }
+
+    /// The next part of a stream is waited for.
+    pub(crate) fn wait(&self) {
+        if self.reporting.is_some() {
+            self.waits.wait(|| self.clock.now());
+        }
+    }
+
+    /// It came.
+    pub(crate) fn came(&self, now: Timestamp) {
+        if self.reporting.is_some() {
+            let after_content = self.call.borrow().as_ref().is_some_and(Call::has_content);
+            self.waits.came(after_content, now);
+        }
     }
 
     /// Shows the call something. A panic on the way ends the watching.
@@ -216,8 +253,11 @@ impl Watch {
         let at = self.clock.now();
         // The ledger guards what it asks; this is for what it does itself.
         match catch_unwind(AssertUnwindSafe(|| call.finish(end, at, &self.records.book))) {
-            Ok(record) => {
+            Ok(mut record) => {
                 let is_truncated = record.is_truncated();
+                if let Some(reporting) = &self.reporting {
+                    reporting.note(&mut record, &self.waits);
+                }
                 self.records.take(record);
                 is_truncated
             }

@@ -2,7 +2,7 @@
 //!
 //! A request is never sent twice: only one that hyper hands back unsent goes to another connection.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -18,6 +18,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use outrigger_providers::FailureClass;
 use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
+use tokio::time::Instant;
 use tokio_rustls::client::TlsStream;
 
 use crate::tls::accept::Protocol;
@@ -55,6 +56,17 @@ pub(crate) struct Client<B> {
     pool: Pool<B>,
     // What a host chose when it could choose, so that the app is offered no more than that.
     protocols: RefCell<HashMap<Target, Protocol>>,
+}
+
+/// How a request gets to its place.
+#[derive(Clone, Copy)]
+pub(crate) struct Towards<'a> {
+    /// Where the app itself was going.
+    pub(crate) original: Option<SocketAddr>,
+    /// How long a connection may take to stand.
+    pub(crate) within: Option<Duration>,
+    /// Where it is noted how long one took, if that is longer than before.
+    pub(crate) took: Option<&'a Cell<Duration>>,
 }
 
 /// A response's head, its body to come, and the connection it came on.
@@ -185,12 +197,11 @@ impl<B: RequestBody> Client<B> {
         }
     }
 
-    /// Sends one request and waits for the response's head. `way` is where the app itself was going, and how long a connection may
-    /// take to stand.
+    /// Sends one request and waits for the response's head.
     pub(crate) async fn send(
         &self,
         target: &Target,
-        way: (Option<SocketAddr>, Option<Duration>),
+        way: Towards<'_>,
         protocol: Protocol,
         own: &OwnH2<B>,
         request: Request<B>,
@@ -204,7 +215,7 @@ impl<B: RequestBody> Client<B> {
     async fn send_h1(
         &self,
         target: &Target,
-        (original, within): (Option<SocketAddr>, Option<Duration>),
+        way: Towards<'_>,
         mut request: Request<B>,
     ) -> Result<Sent<B>, DialError> {
         loop {
@@ -212,8 +223,8 @@ impl<B: RequestBody> Client<B> {
                 Some(idle) => (idle.sender, idle.peer, false),
                 None => {
                     // Boxed: a request on a kept connection need not carry the state of a handshake.
-                    let opening = Box::pin(self.open(target, original, Offer::H1));
-                    let (tls, peer, _) = stands(within, target, opening).await?;
+                    let opening = Box::pin(self.open(target, way.original, Offer::H1));
+                    let (tls, peer, _) = stands(way, target, opening).await?;
                     (self.start_h1(tls).await.map_err(|error| broken(target, &error))?, peer, true)
                 }
             };
@@ -248,7 +259,7 @@ impl<B: RequestBody> Client<B> {
     async fn send_h2(
         &self,
         target: &Target,
-        (original, within): (Option<SocketAddr>, Option<Duration>),
+        way: Towards<'_>,
         own: &OwnH2<B>,
         mut request: Request<B>,
     ) -> Result<Sent<B>, DialError> {
@@ -259,7 +270,7 @@ impl<B: RequestBody> Client<B> {
                 Some(idle) => Ok((idle.sender, idle.peer)),
                 None => {
                     fresh = true;
-                    stands(within, target, Box::pin(self.open_h2(target, original))).await
+                    stands(way, target, Box::pin(self.open_h2(target, way.original))).await
                 }
             });
             let (mut sender, peer) = match opened.await {
@@ -393,13 +404,26 @@ impl UpgradedUpstream {
     }
 }
 
+/// Notes when it is dropped how long it was held: a connection that is given up was waited for too.
+struct Timed<'a> {
+    took: &'a Cell<Duration>,
+    began: Instant,
+}
+
+impl Drop for Timed<'_> {
+    fn drop(&mut self) {
+        self.took.set(self.took.get().max(self.began.elapsed()));
+    }
+}
+
 /// A connection, if it stands in time.
 async fn stands<T>(
-    within: Option<Duration>,
+    way: Towards<'_>,
     target: &Target,
     opening: impl Future<Output = Result<T, DialError>>,
 ) -> Result<T, DialError> {
-    let Some(within) = within else { return opening.await };
+    let _timed = way.took.map(|took| Timed { took, began: Instant::now() });
+    let Some(within) = way.within else { return opening.await };
     tokio::time::timeout(within, opening).await.unwrap_or_else(|_| {
         let text = format!("no connection to {target} stood within the {within:?} that the rule gives it");
         Err(DialError { class: FailureClass::Timeout, text })

@@ -111,6 +111,10 @@ pub struct ExportedRoute {
     pub passed_over: Vec<String>,
     /// What of the request was said less well elsewhere.
     pub losses: Vec<String>,
+    /// What of the answer has no place in the app's format.
+    pub left_out: Vec<String>,
+    /// Deadlines that passed and are only reported.
+    pub exceeded: Vec<String>,
     /// Why it could be neither tried again nor moved.
     pub hindrance: Option<String>,
     /// Whether a retry was left out since the rule's share of them was used up.
@@ -255,6 +259,23 @@ pub struct ExportedAttempt {
     pub started: Timestamp,
     /// When its body ended.
     pub ended: Timestamp,
+    /// What it used, where its answer is not the call's.
+    pub used: Option<ExportedUse>,
+}
+
+/// What an attempt used whose answer the app did not get.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExportedUse {
+    /// Tokens of the prompt.
+    pub input: Option<u64>,
+    /// Tokens of the answer.
+    pub output: Option<u64>,
+    /// How they are known.
+    pub provenance: String,
+    /// Dollars, beside those of the call.
+    pub cost: Option<Atto>,
+    /// How far they can be trusted.
+    pub cost_status: String,
 }
 
 impl ExportedCall {
@@ -406,7 +427,19 @@ fn attempt(of: &Fields<'_>) -> Result<ExportedAttempt, ReadError> {
         error_type: text("error_type")?,
         started: of.required("started", of.time("started")?)?,
         ended: of.required("ended", of.time("ended")?)?,
+        used: used(of)?,
     })
+}
+
+fn used(of: &Fields<'_>) -> Result<Option<ExportedUse>, ReadError> {
+    let Some(provenance) = of.text("usage_provenance")? else { return Ok(None) };
+    Ok(Some(ExportedUse {
+        input: of.count("input_tokens")?,
+        output: of.count("output_tokens")?,
+        provenance: provenance.to_owned(),
+        cost: of.money("cost")?,
+        cost_status: of.required("cost_status", of.text("cost_status")?)?.to_owned(),
+    }))
 }
 
 fn route(of: &Fields<'_>) -> Result<Option<ExportedRoute>, ReadError> {
@@ -425,6 +458,8 @@ fn route(of: &Fields<'_>) -> Result<Option<ExportedRoute>, ReadError> {
         moved,
         passed_over: of.texts(keys::ROUTE_PASSED_OVER)?,
         losses: of.texts(keys::ROUTE_LOSSES)?,
+        left_out: of.texts(keys::ROUTE_LEFT_OUT)?,
+        exceeded: of.texts(keys::ROUTE_EXCEEDED)?,
         hindrance: of.text(keys::ROUTE_HINDRANCE)?.map(str::to_owned),
         retry_denied: of.truth(keys::ROUTE_RETRY_DENIED)?,
         exhausted: of.truth(keys::ROUTE_EXHAUSTED)?,

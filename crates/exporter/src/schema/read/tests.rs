@@ -4,7 +4,7 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use outrigger_ledger::{
     CallRecord, Cause, Chain, ChainedBy, Confidence, Instrumented, JoinedBy, Logical, Outcome, Parent,
-    Provenance, Retried, Source, SpanContext,
+    Provenance, Retried, Source, SpanContext, Used,
 };
 use outrigger_pricing::Completeness;
 use outrigger_pricing::estimate::Estimate;
@@ -104,6 +104,8 @@ fn facts(call: &CallRecord) -> ExportedCall {
             }),
             passed_over: routed.passed_over.clone(),
             losses: routed.losses.clone(),
+            left_out: routed.left_out.iter().map(ToString::to_string).collect(),
+            exceeded: routed.exceeded.iter().map(ToString::to_string).collect(),
             hindrance: routed.hindrance.map(str::to_owned),
             retry_denied: routed.retry_denied,
             exhausted: routed.exhausted,
@@ -143,6 +145,13 @@ fn exported_attempt(attempt: &outrigger_ledger::Attempt) -> ExportedAttempt {
         error_type: attempt.error_type.clone(),
         started: attempt.started,
         ended: attempt.ended,
+        used: attempt.used.as_ref().map(|used| ExportedUse {
+            input: used.tokens.usage.total_prompt(),
+            output: used.tokens.usage.total_answer(),
+            provenance: used.tokens.provenance.as_str().to_owned(),
+            cost: used.cost.total,
+            cost_status: super::super::span::cost_status(used.cost.completeness).to_owned(),
+        }),
     }
 }
 
@@ -193,6 +202,7 @@ fn any_call() -> impl Strategy<Value = CallRecord> {
             if has[2] {
                 (second.backup, second.class) = (Some("azure-eu".into()), Some(FailureClass::RateLimit));
                 second.model = has[3].then_some(other);
+                second.used = Some(Box::new(Used { tokens: call.tokens.clone(), cost: call.cost.clone() }));
             }
             call.routed = has[4].then(|| routed(u32::from(has[5]) + 1));
             call.attempts.push(second);

@@ -134,7 +134,7 @@ fn socket(told: &Arc<Told>, pulses: &Rc<Pulses>) -> SocketWatch {
         http_version: "1.1",
         at: clock.started(),
     };
-    let watch = Watch::begin(start, clock, Rc::clone(&records));
+    let watch = Watch::begin(start, clock, Rc::clone(&records), None);
     watch.show(|call| call.response_head(StatusCode::SWITCHING_PROTOCOLS, &none, clock.now()));
     watch.take_socket(None, &none, &none, pulses).unwrap()
 }

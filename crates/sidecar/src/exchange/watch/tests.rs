@@ -193,7 +193,7 @@ impl Scene {
             http_version: "1.1",
             at: clock.started(),
         };
-        Rc::new(Watch::begin(start, clock, Rc::clone(&self.records)))
+        Rc::new(Watch::begin(start, clock, Rc::clone(&self.records), None))
     }
 
     fn calls(&self) -> Calls {

@@ -17,7 +17,7 @@ use super::tests::{head, open, targets};
 use super::*;
 use crate::settings::UpstreamOverride;
 use crate::tls::accept::Protocol;
-use crate::upstream::client::{Client, OwnH2};
+use crate::upstream::client::{Client, OwnH2, Towards};
 use crate::upstream::{DialError, Target as Place};
 
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -99,8 +99,16 @@ impl Bench {
         let place = Place { host: (*target.host).into(), port: 443 };
         let body = Full::new(body).map_err((|never| match never {}) as fn(Infallible) -> hyper::Error);
         let own = OwnH2::default();
-        let sent =
-            self.client.send(&place, (None, None), protocol, &own, Request::from_parts(head, body)).await?;
+        let sent = self
+            .client
+            .send(
+                &place,
+                Towards { original: None, within: None, took: None },
+                protocol,
+                &own,
+                Request::from_parts(head, body),
+            )
+            .await?;
         Ok(sent.response.status().as_u16())
     }
 }
