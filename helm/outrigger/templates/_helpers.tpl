@@ -87,6 +87,7 @@ seccompProfile: { type: RuntimeDefault }
   "secret" "outrigger-injector-certificate"
   "lease" (include "outrigger.name" .)
   "service" (include "outrigger.name" .)
+  "deployment" (include "outrigger.name" .)
   "mutating" (list "outrigger")
   "validating" (list "outrigger")
 ) -}}

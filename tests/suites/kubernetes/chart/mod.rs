@@ -170,6 +170,7 @@ fn the_injector_may_do_no_more_than_keep_its_own_certificate() {
     let of_self = |case: &str| {
         [
             r#"ClusterRole ["mutatingwebhookconfigurations", "validatingwebhookconfigurations"] ["outrigger"] ["get", "patch"]"#,
+            r#"Role ["deployments"] ["outrigger-injector"] ["get"]"#,
             r#"Role ["leases"] ["outrigger-injector"] ["get", "update"]"#,
             r#"Role ["leases"] [] ["create"]"#,
             r#"Role ["secrets"] ["outrigger-injector-certificate"] ["get", "update"]"#,
