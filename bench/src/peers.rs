@@ -211,6 +211,7 @@ async fn start_sidecar(kind: Kind, setup: &Setup<'_>, sidecar: &Path) -> Result<
         .env("OUTRIGGER_TRANSPARENT_PORT", "0")
         .env("OUTRIGGER_CONNECT", address.to_string())
         .env("OUTRIGGER_BASE_URL", "127.0.0.1:0")
+        .env("OUTRIGGER_METRICS", "127.0.0.1:0")
         .env("OUTRIGGER_LOG", "error")
         .stderr(Stdio::inherit());
     if let Some(rules) = rules(kind) {
