@@ -14,7 +14,7 @@ use http_body_util::{BodyExt, Full};
 use outrigger_ledger::{CallRecord, Outcome, Provenance};
 use outrigger_pricing::Atto;
 use outrigger_providers::FailureClass;
-use outrigger_sidecar::Settings;
+use outrigger_sidecar::{HangUp, Settings};
 
 use scene::{BACKUP, Ending, PATH, Says, Scene};
 use support::{EU, HOST, within};
@@ -322,4 +322,64 @@ async fn the_usage_that_the_app_did_not_ask_for_is_taken_out_of_a_backups_stream
     assert_eq!(asked, 2);
     tokio::time::timeout(Duration::from_secs(60), scene.bench.recorded(1)).await.unwrap();
     assert_eq!(scene.end().await[0].tokens.usage.total_prompt(), Some(9));
+}
+
+#[tokio::test]
+async fn streams_that_die_after_their_first_content_leave_their_place_alone() {
+    let refusal =
+        "data: {\"error\":{\"message\":\"no\",\"type\":\"server_error\",\"code\":\"server_error\"}}\n\n";
+    for (what, pieces, ending) in [
+        ("an end without its last word", &[ROLE, EBB][..], Ending::Clean),
+        ("a break", &[ROLE, EBB], Ending::Broken),
+        ("silence", &[ROLE, EBB], Ending::Silent),
+        ("an error", &[ROLE, EBB, refusal], Ending::Clean),
+    ] {
+        let rules = MOVED.replace("failover", "deadlines: { betweenTokens: 100ms }, failover");
+        let scene = Scene::new(&rules).await;
+        scene.says(HOST, [stream(pieces, ending)]);
+        scene.says(EU, [stream(&WHOLE, Ending::Clean)]);
+        for _ in 0..3 {
+            assert!(call(&scene).await.text.starts_with(&[ROLE, EBB].concat()), "{what}");
+        }
+        assert_eq!(call(&scene).await.text, WHOLE.concat(), "{what}");
+        assert_eq!(scene.asked(), (3, 1), "{what}");
+    }
+}
+
+#[tokio::test]
+async fn an_app_that_hangs_up_says_nothing_against_the_place() {
+    let document = format!("{BACKUP}{MOVED}");
+    let scene = Scene::with(Settings { hang_up: HangUp::Cancel, ..Settings::default() }, &document).await;
+    scene.says(HOST, [stream(&[ROLE, EBB], Ending::Silent)]);
+    for number in 1..=4 {
+        let mut sender = scene.bench.h1(HOST).await;
+        let request =
+            Request::post(PATH).header("host", HOST).body(Full::<bytes::Bytes>::from(STREAM)).unwrap();
+        let mut body = within(sender.send_request(request)).await.unwrap().into_body();
+        within(body.frame()).await.unwrap().unwrap();
+        drop((body, sender));
+        within(scene.bench.recorded(number)).await;
+    }
+    scene.says(HOST, [stream(&WHOLE, Ending::Clean)]);
+    assert_eq!(call(&scene).await.text, WHOLE.concat());
+    assert_eq!(scene.asked(), (5, 0));
+    assert!(scene.end().await[..4].iter().all(|record| record.outcome == Outcome::Cancelled));
+}
+
+#[tokio::test]
+async fn an_answer_in_one_piece_that_is_passed_on_before_its_end_keeps_the_total_too() {
+    let rules = "rules:\n  - { name: chat, match: {}, deadlines: { total: 1s, betweenTokens: 10ms }, failover: { to: [eu] } }\n";
+    let scene = Scene::new(rules).await;
+    // Longer than what is held.
+    let long = format!("{{\"id\":\"{}", "a".repeat(2 * 1024 * 1024));
+    scene.says(HOST, [Says::Stalled(long)]);
+    let mut sender = scene.bench.h1(HOST).await;
+    let request =
+        Request::post(PATH).header("host", HOST).body(Full::<bytes::Bytes>::from(scene::PLAIN)).unwrap();
+    let body = within(sender.send_request(request)).await.unwrap().into_body();
+    assert!(within(body.collect()).await.is_err(), "it is broken, not ended");
+    assert_eq!(scene.asked(), (1, 0));
+    let records = scene.end().await;
+    let cause = records[0].cause.as_ref().unwrap();
+    assert_eq!((cause.class, cause.status), (FailureClass::Timeout, Some(200)));
 }

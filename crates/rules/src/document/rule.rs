@@ -39,7 +39,7 @@ section! {
             "connect" connect: Time = Time::seconds(10),
             /// Until the head of the answer.
             "responseHead" response_head: Time = Time::seconds(60),
-            /// Until the first content of a streamed answer, from the beginning of the attempt.
+            /// Until the first content of a streamed answer. Counted anew for each attempt; `total` bounds all of them together, waits between them included.
             "firstToken" first_token: Time = Time::seconds(60),
             /// Between two parts of a streamed answer.
             "betweenTokens" between_tokens: Time = Time::seconds(60),

@@ -177,7 +177,7 @@ pub(super) async fn send(
     };
     let mut came = came.map_err(nothing)?;
     if !came.sent.response.status().is_success() {
-        return Err(Box::new(refused(connection, &recognised, came, watch).await));
+        return Err(Box::new(refused(connection, &recognised, came, total, watch).await));
     }
     let streams = is_stream(came.sent.response.headers());
     let first = passing(rule.deadlines.first_token, began, "firstToken").filter(|_| streams);
@@ -240,9 +240,10 @@ async fn refused(
     connection: &Connection,
     recognised: &Recognised,
     mut came: Came,
+    total: Option<Passing>,
     watch: &Rc<Watch>,
 ) -> Failure {
-    let (more, whole) = read_refusal(came.sent.response.body_mut()).await;
+    let (more, whole) = read_refusal(came.sent.response.body_mut(), total.map(|total| total.0)).await;
     if whole && came.request_sent.get() {
         came.sent.lease.put_back(&connection.shared.client);
     }

@@ -14,6 +14,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use outrigger_ledger::End;
 use outrigger_providers::FailureClass;
+use tokio::time::Instant;
 
 use crate::exchange::after_flush::AfterFlush;
 use crate::exchange::forwarded::ForwardedBody;
@@ -22,7 +23,7 @@ use crate::exchange::kept::KeptBody;
 use crate::exchange::pulse::Pulse;
 use crate::exchange::rewritten::RewrittenBody;
 use crate::exchange::translated::TranslatedBody;
-use crate::exchange::watch::Watch;
+use crate::exchange::watch::{Fared, Watch};
 use crate::upstream::client::{Lease, SharedClient};
 
 /// What the app gets.
@@ -106,8 +107,8 @@ pub(crate) fn bytes_of(ahead: &Ahead) -> Vec<u8> {
 const REFUSAL: usize = 64 * 1024;
 const REFUSING: Duration = Duration::from_secs(10);
 
-/// The beginning of an error's body, and whether that was all of it.
-pub(crate) async fn read_refusal(body: &mut Incoming) -> (Ahead, bool) {
+/// The beginning of an error's body, as far as it comes by `until`, and whether that was all of it.
+pub(crate) async fn read_refusal(body: &mut Incoming, until: Option<Instant>) -> (Ahead, bool) {
     let mut ahead = Ahead::new();
     let reading = async {
         let mut left = REFUSAL;
@@ -122,7 +123,9 @@ pub(crate) async fn read_refusal(body: &mut Incoming) -> (Ahead, bool) {
         true
     };
     // What is slow or long is passed on as it comes.
-    let whole = tokio::time::timeout(REFUSING, reading).await.unwrap_or(false);
+    let patience = Instant::now() + REFUSING;
+    let until = until.map_or(patience, |until| until.min(patience));
+    let whole = tokio::time::timeout_at(until, reading).await.unwrap_or(false);
     (ahead, whole)
 }
 
@@ -142,8 +145,8 @@ pub(crate) struct ObservedBody {
     pub(crate) hang_ups: Option<Rc<HangUps>>,
     /// Whether it is to be known at its end how the call fared.
     pub(crate) is_kept: bool,
-    /// Whether it ended with a part of the answer missing, once that is known.
-    pub(crate) is_truncated: bool,
+    /// How the call fared, once that is known.
+    pub(crate) fared: Fared,
 }
 
 impl ObservedBody {
@@ -240,7 +243,7 @@ impl ObservedBody {
             && let Some(watch) = self.watch.take()
         {
             self.after.run();
-            self.is_truncated = watch.finish(End::Complete);
+            self.fared = watch.finish(End::Complete);
         }
         self.end(End::Complete);
         // An answer that came before its request was sent whole leaves a connection in no known state.

@@ -213,7 +213,7 @@ impl IncludeUsage {
             .is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"));
         if is_refusing(response.status()) {
             let (ahead, whole) =
-                if encoded { (Ahead::new(), false) } else { read_refusal(response.body_mut()).await };
+                if encoded { (Ahead::new(), false) } else { read_refusal(response.body_mut(), None).await };
             return if is_refusal(&bytes_of(&ahead)) || !asked.usual {
                 Err(Refused { whole })
             } else {

@@ -1,4 +1,5 @@
-//! A streamed answer to a call that a rule decides: its deadlines are kept, and what was cut never looks complete. Per frame: four
+//! An answer to a call that a rule decides, on its way: its deadlines are kept, what was cut never looks complete, and how a stream ends
+//! counts for the place that said it. Per frame: four
 //! bytes are copied, and where the next one is waited for the clock is read; the timer is set anew only when it rings.
 
 use std::pin::Pin;
@@ -13,6 +14,8 @@ use outrigger_rules::Rule;
 use tokio::time::{Instant, Sleep};
 
 use crate::exchange::body::{Broken, Passing};
+use crate::failover::Admitted;
+use crate::failover::decide::is_of_the_place;
 
 /// A stream that is kept to its rule.
 pub(crate) struct KeptBody {
@@ -29,6 +32,8 @@ pub(crate) struct KeptBody {
     alarm: Option<Pin<Box<Sleep>>>,
     /// The last bytes that the app has.
     tail: [u8; 4],
+    /// Told how the stream ended; taken then.
+    leave: Option<Admitted>,
     ended: Ended,
 }
 
@@ -41,15 +46,16 @@ enum Ended {
 }
 
 impl KeptBody {
-    /// A stream in the app's format, which began at `begun`.
+    /// An answer in the app's format to a call that began at `begun`; whether it comes in parts.
     pub(crate) fn new(
         stream: Passing,
         told_in: Option<&'static dyn Dialect>,
         rule: &Rule,
-        begun: Instant,
+        (begun, streams): (Instant, bool),
+        leave: Option<Admitted>,
     ) -> KeptBody {
         let now = Instant::now();
-        let between = rule.deadlines.between_tokens.acting();
+        let between = rule.deadlines.between_tokens.acting().filter(|_| streams);
         let total = rule.deadlines.total.acting().map(|total| (begun + total, total));
         let mut kept = KeptBody {
             stream,
@@ -62,6 +68,7 @@ impl KeptBody {
             alarm: None,
             // Nothing has been said, so nothing is in the middle.
             tail: *b"\r\n\r\n",
+            leave,
             ended: Ended::No,
         };
         kept.alarm = kept.next().map(|(at, ..)| Box::pin(tokio::time::sleep_until(at)));
@@ -95,11 +102,13 @@ impl KeptBody {
             Poll::Ready(Some(Err(_))) => {
                 self.break_off(FailureClass::StreamCut, "the provider's answer broke off before its end")
             }
-            Poll::Ready(None) if !self.is_translated() && self.stream.observed().is_truncated => {
+            Poll::Ready(None) if !self.is_translated() && self.stream.observed().fared.is_truncated => {
                 self.break_off(FailureClass::StreamCut, "the provider's answer ended before it was complete")
             }
             Poll::Ready(None) => {
                 self.ended = Ended::Over;
+                let class = self.stream.observed().fared.class;
+                self.judge(class.is_some_and(is_of_the_place));
                 Poll::Ready(None)
             }
             Poll::Pending => {
@@ -136,6 +145,7 @@ impl KeptBody {
     /// Ends the stream so that no app takes it for complete: by an error in its format, or where it stands in the middle of an
     /// event by breaking the connection.
     fn break_off(&mut self, class: FailureClass, text: &str) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        self.judge(true);
         let told = match &mut self.stream {
             Passing::Translated(translated) => {
                 Some(translated.fail(class, text)).filter(|bytes| !bytes.is_empty())
@@ -157,6 +167,15 @@ impl KeptBody {
         }
     }
 
+    /// Tells how the place fared.
+    fn judge(&mut self, failed: bool) {
+        match self.leave.take() {
+            Some(leave) if failed => drop(leave.failed()),
+            Some(leave) => leave.succeeded(),
+            None => {}
+        }
+    }
+
     fn note(&mut self, bytes: &[u8]) {
         let kept = bytes.len().min(self.tail.len());
         self.tail.copy_within(kept.., 0);
@@ -171,6 +190,13 @@ impl KeptBody {
 
     pub(crate) const fn is_end_stream(&self) -> bool {
         matches!(self.ended, Ended::Over)
+    }
+}
+
+impl Drop for KeptBody {
+    fn drop(&mut self) {
+        // An app that hangs up says nothing against a place that has begun to answer.
+        self.judge(false);
     }
 }
 

@@ -50,8 +50,8 @@ use crate::exchange::request::{Binding, Misrouted, Route, outgoing};
 use crate::exchange::rewritten::RewrittenBody;
 use crate::exchange::translated::{Anew, TranslatedBody};
 use crate::exchange::tunnel::Tunnel;
-use crate::exchange::watch::{Records, Watch};
-use crate::failover::Failovers;
+use crate::exchange::watch::{Fared, Records, Watch};
+use crate::failover::{Admitted, Failovers};
 use crate::policy::Policies;
 use crate::seen::Counters;
 use crate::tls::accept::Protocol;
@@ -229,13 +229,14 @@ struct Said {
     anew: Anew,
 }
 
-/// The rule that a stream is kept to, and when the call began.
-#[derive(Clone, Copy)]
+/// The rule that an answer is kept to, and when the call began.
 struct Keeper<'a> {
     rule: &'a Rule,
     begun: Instant,
     /// The app's format.
     dialect: &'static dyn Dialect,
+    /// Of a stream: told of how it ends.
+    leave: Option<Admitted>,
 }
 
 /// The answer on its way to the app.
@@ -267,7 +268,8 @@ fn relay(
         && head.status.is_success();
     let hang_ups = billed_to_the_end.then(|| Rc::clone(&shared.hang_ups));
     let streams = head.status.is_success() && is_stream(&head.headers);
-    let keeper = keeper.filter(|_| streams);
+    // The whole call ends in time, however its answer comes.
+    let keeper = keeper.filter(|keeper| streams || keeper.rule.deadlines.total.acting().is_some());
     let pulse = watch.as_ref().filter(|_| streams).map(|watch| shared.pulses.follow(watch.id, service.id));
     let body = ObservedBody {
         pulse,
@@ -280,7 +282,7 @@ fn relay(
         request_sent,
         hang_ups,
         is_kept: keeper.is_some(),
-        is_truncated: false,
+        fared: Fared::default(),
     };
     let passing = match (anew, strip) {
         (Some(Said { headers, anew }), _) => {
@@ -291,9 +293,9 @@ fn relay(
         (None, None) => Passing::Observed(Box::new(body)),
     };
     let body = match keeper {
-        Some(Keeper { rule, begun, dialect }) => {
+        Some(Keeper { rule, begun, dialect, leave }) => {
             let told_in = comes_as(&head.headers, EVENTS).then_some(dialect);
-            RelayedBody::Kept(Box::new(KeptBody::new(passing, told_in, rule, begun)))
+            RelayedBody::Kept(Box::new(KeptBody::new(passing, told_in, rule, (begun, streams), leave)))
         }
         None => RelayedBody::Passing(passing),
     };

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, request};
-use outrigger_ledger::{Elsewhere, End};
+use outrigger_ledger::{Elsewhere, End, is_stream};
 use outrigger_providers::{FailureClass, Recognised, RequestFacts};
 use outrigger_rules::{Policy, Rule, Target};
 use tokio::time::Instant;
@@ -130,14 +130,14 @@ impl<'a> Run<'a> {
                 None => return self.give_up(),
             };
             match self.at(&turn, admitted).await {
-                Some(came) => return self.give(&turn, came),
+                Some((came, leave)) => return self.give(&turn, came, leave),
                 None => next = self.next_backup(),
             }
         }
     }
 
     /// Asks one place as often as the rule allows. `None`: another one is to be asked, if there is one.
-    async fn at(&mut self, turn: &Turn, admitted: Admitted) -> Option<Box<Came>> {
+    async fn at(&mut self, turn: &Turn, admitted: Admitted) -> Option<(Box<Came>, Option<Admitted>)> {
         let failovers = &self.connection.shared.failovers;
         let (mut admitted, mut tries) = (Some(admitted), 0);
         loop {
@@ -147,9 +147,13 @@ impl<'a> Run<'a> {
                 None => failovers.insist(self.rule, &self.place(turn)),
             };
             let failed = match self.attempt(turn).await {
+                Tried::Answer(came) if is_stream(came.sent.response.headers()) => {
+                    leave.began();
+                    return Some((came, Some(leave)));
+                }
                 Tried::Answer(came) => {
                     leave.succeeded();
-                    return Some(came);
+                    return Some((came, None));
                 }
                 Tried::Skipped => return None,
                 Tried::Failed(failed) => failed,
@@ -190,7 +194,7 @@ impl<'a> Run<'a> {
     async fn attempt(&mut self, turn: &Turn) -> Tried {
         let prepared = match turn {
             Turn::Addressed => self.as_addressed(),
-            Turn::Backup(target) => match self.for_backup(target).await {
+            Turn::Backup(target) => match self.in_time(target).await {
                 Ok(prepared) => prepared,
                 Err(why) => {
                     tracing::warn!(backup = &*target.name, "a backup could not be asked: {why}");
@@ -251,6 +255,17 @@ impl<'a> Run<'a> {
             head: self.wanted.head.clone(),
             body: self.body.clone(),
             saying: None,
+        }
+    }
+
+    /// The request for a backup, unless the whole call is over before it can be paid.
+    async fn in_time(&self, target: &Target) -> Result<Prepared, String> {
+        let prepared = self.for_backup(target);
+        match self.rule.deadlines.total.acting() {
+            None => prepared.await,
+            Some(total) => tokio::time::timeout_at(self.begun + total, prepared).await.unwrap_or_else(|_| {
+                Err(format!("its credential did not come within the total of {total:?}"))
+            }),
         }
     }
 
@@ -367,7 +382,7 @@ impl<'a> Run<'a> {
     }
 
     /// An answer on its way to the app.
-    fn give(self, turn: &Turn, came: Box<Came>) -> Response<RelayedBody> {
+    fn give(self, turn: &Turn, came: Box<Came>, leave: Option<Admitted>) -> Response<RelayedBody> {
         let periods = &self.connection.shared.failovers.periods;
         let service = match turn {
             Turn::Addressed => {
@@ -380,7 +395,7 @@ impl<'a> Run<'a> {
             }
         };
         let mut response =
-            relay(self.connection, service, Some(Rc::clone(self.watch)), *came, Some(self.keeper()));
+            relay(self.connection, service, Some(Rc::clone(self.watch)), *came, Some(self.keeper(leave)));
         if self.attempts > 1 || matches!(turn, Turn::Backup(_)) {
             self.tell(turn, response.headers_mut());
         }
@@ -409,7 +424,7 @@ impl<'a> Run<'a> {
                 answer::error(recognised.dialect, status, FailureClass::Edge, &text)
             }
             Some((What::Answer(came), _)) => {
-                relay(self.connection, self.wanted.route.service, Some(watch), *came, Some(self.keeper()))
+                relay(self.connection, self.wanted.route.service, Some(watch), *came, Some(self.keeper(None)))
             }
             Some((What::Nothing(error), _)) => unreached(recognised, Some(watch), error),
             None => answer::error(recognised.dialect, 502, FailureClass::Other, "no place was asked"),
@@ -429,8 +444,8 @@ impl<'a> Run<'a> {
             || failover.as_ref().is_some_and(|failover| failover.when.contains(class))
     }
 
-    fn keeper(&self) -> Keeper<'_> {
-        Keeper { rule: self.rule, begun: self.begun, dialect: self.wanted.recognised.dialect }
+    fn keeper(&self, leave: Option<Admitted>) -> Keeper<'_> {
+        Keeper { rule: self.rule, begun: self.begun, dialect: self.wanted.recognised.dialect, leave }
     }
 
     /// Headers of our own: who answered, and how many were asked.

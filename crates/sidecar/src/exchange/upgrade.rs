@@ -12,6 +12,7 @@ use crate::exchange::body::{Ahead, ObservedBody, Passing, RelayedBody};
 use crate::exchange::forwarded::ForwardedBody;
 use crate::exchange::request::{Route, outgoing};
 use crate::exchange::tunnel::Tunnel;
+use crate::exchange::watch::Fared;
 use crate::exchange::{Connection, answer, headers, watch};
 use crate::tls::accept::Protocol;
 use crate::upstream::client::Lease;
@@ -94,7 +95,7 @@ pub(crate) async fn forward(
         request_sent: sent,
         hang_ups: None,
         is_kept: false,
-        is_truncated: false,
+        fared: Fared::default(),
     };
     Response::from_parts(head, RelayedBody::Passing(Passing::Observed(Box::new(body))))
 }

@@ -12,7 +12,7 @@ use outrigger_ledger::{
     Socket, Timestamp, Trail,
 };
 use outrigger_pricing::PriceBook;
-use outrigger_providers::Peer;
+use outrigger_providers::{FailureClass, Peer};
 
 use crate::clock::CallClock;
 use crate::exchange::pulse::{Pulses, SocketPulse};
@@ -135,6 +135,15 @@ impl Disputes {
     }
 }
 
+/// How a call fared, as far as its rule must know.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Fared {
+    /// Whether the app has only a part of an answer.
+    pub(crate) is_truncated: bool,
+    /// Its kind of failure, if it failed.
+    pub(crate) class: Option<FailureClass>,
+}
+
 /// One call under watch. Whoever holds it last ends it: a call that nobody ended was given up by the app.
 pub(crate) struct Watch {
     call: RefCell<Option<Call>>,
@@ -246,24 +255,24 @@ impl Watch {
         self.records.ending.get()
     }
 
-    /// Makes the record and hands it over; further ends are ignored. Whether the app has only a part of an
-    /// answer.
-    pub(crate) fn finish(&self, end: End) -> bool {
-        let Some(call) = self.call.borrow_mut().take() else { return false };
+    /// Makes the record and hands it over; further ends are ignored.
+    pub(crate) fn finish(&self, end: End) -> Fared {
+        let Some(call) = self.call.borrow_mut().take() else { return Fared::default() };
         let at = self.clock.now();
         // The ledger guards what it asks; this is for what it does itself.
         match catch_unwind(AssertUnwindSafe(|| call.finish(end, at, &self.records.book))) {
             Ok(mut record) => {
-                let is_truncated = record.is_truncated();
+                let class = record.cause.as_ref().map(|cause| cause.class);
+                let fared = Fared { is_truncated: record.is_truncated(), class };
                 if let Some(reporting) = &self.reporting {
                     reporting.note(&mut record, &self.waits);
                 }
                 self.records.take(record);
-                is_truncated
+                fared
             }
             Err(_) => {
                 self.records.lose();
-                false
+                Fared::default()
             }
         }
     }

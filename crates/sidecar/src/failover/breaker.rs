@@ -115,6 +115,13 @@ impl Breaker {
         matches!(self.state, State::Open { .. } | State::Probing { .. })
     }
 
+    /// A stream has begun that may yet break off: enough to come back to the place, not enough to count.
+    pub(crate) fn began(&mut self, now: Instant) {
+        if matches!(self.state, State::Probing { .. }) {
+            self.state = State::Recovering { since: now, asked: 0, admitted: 0 };
+        }
+    }
+
     /// An attempt went well.
     pub(crate) fn succeeded(&mut self, limits: &Limits, now: Instant) -> Option<Turn> {
         self.in_a_row = 0;
@@ -304,6 +311,17 @@ mod tests {
         assert_eq!(shares.len(), STEPS.len() + 1, "{shares:?}");
         assert!(shares.is_sorted() && shares[0] <= 10 && shares[STEPS.len()] == 100, "{shares:?}");
         assert!(place.now.duration_since(recovers) < Duration::from_secs(30));
+    }
+
+    #[test]
+    fn a_stream_that_begins_brings_calls_back_and_one_that_breaks_off_takes_them_away() {
+        let mut place = Place::open();
+        place.pass(LIMITS.probe_every);
+        assert_eq!(place.admit(), Admission::Probe);
+        place.breaker.began(place.now);
+        assert_eq!(place.admit(), Admission::Yes, "a long stream keeps nobody waiting");
+        assert_eq!(place.end(false), None);
+        assert_eq!(place.admit(), Admission::No);
     }
 
     #[test]

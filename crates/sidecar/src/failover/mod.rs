@@ -111,6 +111,13 @@ impl Failovers {
 }
 
 impl Admitted {
+    /// It has begun a stream; how that ends is told later.
+    pub(crate) fn began(&self) {
+        if let Some((breaker, _)) = &self.breaker {
+            breaker.borrow_mut().began(Instant::now());
+        }
+    }
+
     /// The place answered.
     pub(crate) fn succeeded(mut self) {
         if let Some((breaker, limits)) = self.breaker.take() {
@@ -132,5 +139,53 @@ impl Drop for Admitted {
         if let Some((breaker, _)) = &self.breaker {
             breaker.borrow_mut().unknown(Instant::now());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use outrigger_pricing::PriceBook;
+    use outrigger_rules::{Policy, Site, Translation};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn streams_count_by_their_end_and_not_by_their_beginning() {
+        let document = "version: 1\nmode: act\nrules:\n  - { name: r, match: {}, retry: {} }\n";
+        let site = Site {
+            book: PriceBook::builtin(),
+            now: 1_795_521_600,
+            allowed_providers: None,
+            in_cluster: true,
+            gate: &Translation,
+        };
+        let policy = Policy::read(document.as_bytes(), &site).unwrap().0;
+        let rule = &policy.rules[0];
+        let failovers = Failovers::default();
+        let place = Place { host: "api.openai.com".into(), model: None };
+        let begin = || {
+            let admitted = failovers.admit(rule, &place)?;
+            admitted.began();
+            Some(admitted)
+        };
+        // All have begun before the first one breaks off.
+        let streams = [begin(), begin(), begin()].map(Option::unwrap);
+        tokio::time::advance(Duration::from_secs(5)).await;
+        assert_eq!(streams.map(Admitted::failed), [false, false, true]);
+        assert!(begin().is_none());
+        tokio::time::advance(Duration::from_secs(10)).await;
+        let probe = begin().unwrap();
+        let other = begin().expect("the probe has begun, and more may follow");
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert!(probe.failed(), "a relapse");
+        other.succeeded();
+        assert!(begin().is_none(), "what was under way says nothing new");
+        tokio::time::advance(Duration::from_secs(10)).await;
+        begin().unwrap().succeeded();
+        tokio::time::advance(Duration::from_secs(10)).await;
+        assert!(begin().is_some());
+        assert!(failovers.breaker(&place, Instant::now()).borrow().is_closed());
     }
 }

@@ -51,6 +51,8 @@ pub(crate) enum Says {
     Well,
     /// An answer in one piece that breaks off behind this.
     Cut(String),
+    /// An answer in one piece of which nothing comes behind this.
+    Stalled(String),
     /// A stream in these pieces.
     Stream(Vec<String>, Ending),
 }
@@ -113,6 +115,12 @@ pub(crate) async fn answer(script: Shared, request: Request<Incoming>) -> Respon
             let has = script.lock().unwrap().has.subscribe();
             let (sender, body) = Channel::new(1);
             tokio::spawn(say(sender, vec![text], Ending::Broken, has));
+            json().body(Either::Right(body)).unwrap()
+        }
+        Says::Stalled(text) => {
+            let has = script.lock().unwrap().has.subscribe();
+            let (sender, body) = Channel::new(1);
+            tokio::spawn(say(sender, vec![text], Ending::Silent, has));
             json().body(Either::Right(body)).unwrap()
         }
         Says::Stream(pieces, ending) => {
