@@ -12,6 +12,7 @@ use serde_json::Value;
 use yaml_rust2::{Yaml, YamlLoader};
 
 mod refused;
+mod taken;
 
 /// The release's namespace.
 const NAMESPACE: &str = "outrigger-system";
