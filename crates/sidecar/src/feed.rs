@@ -58,6 +58,10 @@ impl Recorder for Shown {
     fn room(&self) -> Option<Arc<Room>> {
         self.next.room()
     }
+
+    fn wants_chunk_times(&self) -> bool {
+        self.next.wants_chunk_times()
+    }
 }
 
 /// Bodies are shown to nobody here, and the room that they take is not held while somebody reads.
@@ -118,6 +122,10 @@ mod tests {
         fn try_record(&self, record: Arc<CallRecord>) {
             self.0.lock().unwrap().push(record);
         }
+
+        fn wants_chunk_times(&self) -> bool {
+            true
+        }
     }
 
     fn call(number: u8, room: Option<&Arc<Room>>) -> Arc<CallRecord> {
@@ -158,6 +166,7 @@ mod tests {
         recorder.try_record(call(7, None));
         recorder.try_record(call(8, None));
         assert_eq!(kept.0.lock().unwrap().len(), 1 + BEHIND + 2, "whoever reads or does not");
+        assert!(recorder.wants_chunk_times(), "what the recorder behind it asks for is asked for");
         assert!(matches!(reader.next().await, Some(Told::Missed(2))));
         let Some(Told::Call(first)) = reader.next().await else { panic!("no call") };
         assert_eq!(first.id, CallId([2; 16]));
