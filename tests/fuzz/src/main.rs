@@ -5,6 +5,7 @@
 
 mod answers;
 mod framing;
+mod injection;
 mod input;
 mod prices;
 mod requests;
@@ -42,6 +43,7 @@ fn targets() -> Vec<Target> {
         prices::targets(),
         rules::targets(),
         translations::targets(),
+        injection::targets(),
     ]
     .into_iter()
     .flatten()

@@ -10,8 +10,8 @@ use super::ManifestError;
 
 /// Lists and maps within each other.
 const DEEPEST: usize = 128;
-/// Parts of one document, those included that aliases repeat.
-const MOST_NODES: usize = 1_000_000;
+/// Parts of one document that aliases repeat; those that are written are bounded by the text.
+const MOST_REPEATED: usize = 100_000;
 
 /// A value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +37,7 @@ impl Tree {
             first,
             open: Vec::new(),
             anchors: HashMap::new(),
-            nodes: 0,
+            repeated: 0,
             tree: Tree { root: None, loss: None },
         };
         for event in Parser::new_from_str(document.strip_prefix('\u{feff}').unwrap_or(document)) {
@@ -62,7 +62,7 @@ struct Reader {
     first: usize,
     open: Vec<Open>,
     anchors: HashMap<usize, Node>,
-    nodes: usize,
+    repeated: usize,
     tree: Tree,
 }
 
@@ -83,12 +83,17 @@ impl Reader {
                     tag.as_ref().is_some_and(|tag| tag.is_yaml_core_schema() && tag.suffix == "str");
                 self.no_tag(tag.is_some() && !is_text, at);
                 let is_plain = style == ScalarStyle::Plain && !is_text;
-                self.put(Node::Scalar { text: text.into_owned(), is_plain }, anchor, 1, at)
+                self.put(Node::Scalar { text: text.into_owned(), is_plain }, anchor, at);
+                Ok(())
             }
             Event::Alias(anchor) => match self.anchors.get(&anchor).cloned() {
                 Some(node) => {
-                    let size = node.size();
-                    self.put(node, 0, size, at)
+                    self.repeated += node.size();
+                    if self.repeated > MOST_REPEATED {
+                        return Err(self.fault(at, "aliases repeat too many values; write fewer of them"));
+                    }
+                    self.put(node, 0, at);
+                    Ok(())
                 }
                 None => Err(self.fault(at, "an alias stands inside what it repeats; write the value out")),
             },
@@ -96,10 +101,12 @@ impl Reader {
                 self.begin(Node::List(Vec::new()), anchor, tag.is_some(), at)
             }
             Event::MappingStart(anchor, tag) => self.begin(Node::Map(Vec::new()), anchor, tag.is_some(), at),
-            Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
-                Some(Open { node, anchor, .. }) => self.put(node, anchor, 1, at),
-                None => Ok(()),
-            },
+            Event::SequenceEnd | Event::MappingEnd => {
+                if let Some(Open { node, anchor, .. }) = self.open.pop() {
+                    self.put(node, anchor, at);
+                }
+                Ok(())
+            }
             Event::DocumentStart(_) if self.tree.root.is_some() => {
                 Err(self.fault(at, "a document begins here without a `---` before it; write one"))
             }
@@ -122,13 +129,7 @@ impl Reader {
         }
     }
 
-    fn put(&mut self, node: Node, anchor: usize, size: usize, at: Marker) -> Result<(), ManifestError> {
-        self.nodes += size;
-        if self.nodes > MOST_NODES {
-            return Err(
-                self.fault(at, "too many values, those that aliases repeat included; use fewer aliases")
-            );
-        }
+    fn put(&mut self, node: Node, anchor: usize, at: Marker) {
         if anchor != 0 {
             self.anchors.insert(anchor, node.clone());
         }
@@ -148,7 +149,6 @@ impl Reader {
             },
             Some(Open { node: Node::Scalar { .. }, .. }) => {}
         }
-        Ok(())
     }
 }
 
