@@ -5,6 +5,7 @@
 //! changes a value of the user's only to append to a list of paths or options.
 
 mod annotations;
+pub mod certificates;
 mod containers;
 mod environment;
 mod inject;

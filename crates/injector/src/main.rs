@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use clap::{Parser, ValueEnum};
 use outrigger_injector::Settings;
-use outrigger_injector::server::{Files, Service, Webhook};
+use outrigger_injector::certificates::{Cluster, Keeping, Rotation};
+use outrigger_injector::server::{Certificate, Files, Service, Webhook};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -87,11 +89,23 @@ async fn serve(settings: Settings) -> Result<(), Box<dyn std::error::Error>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let grace = Duration::from_secs(settings.grace_seconds);
+    let certificate = match settings.certificates {
+        None => {
+            Certificate::Files(Files { certificate: settings.certificate, key: settings.key }, LOOK_EVERY)
+        }
+        Some(names) => Certificate::Kept(Box::new(Keeping {
+            cluster: Cluster::of_this_pod().map_err(|fault| format!("`certificates`: {fault}"))?,
+            names,
+            // A pod's own name.
+            replica: std::env::var("HOSTNAME").unwrap_or_else(|_| std::process::id().to_string()),
+            rotation: Rotation::default(),
+            clock: Arc::new(SystemTime::now),
+        })),
+    };
     let webhook = Webhook::bind(Service {
         listen: settings.listen,
         metrics: settings.metrics,
-        certificate: Files { certificate: settings.certificate, key: settings.key },
-        look_every: LOOK_EVERY,
+        certificate,
         options: settings.pods,
     })
     .await?;

@@ -10,6 +10,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use serde::Deserialize;
 
+use crate::certificates::Names;
 use crate::manifest;
 use crate::options::Options;
 use crate::quantity::nanos;
@@ -27,6 +28,8 @@ pub struct Settings {
     pub certificate: PathBuf,
     /// Its key, PEM.
     pub key: PathBuf,
+    /// What the injector looks after its certificate by itself with; in the place of both files.
+    pub certificates: Option<Names>,
     /// How long reviews are answered on after SIGTERM, in seconds: the API server hears late that this one is leaving.
     pub grace_seconds: u64,
     /// What every pod gets.
@@ -41,6 +44,7 @@ impl Default for Settings {
             metrics: all(ports::METRICS),
             certificate: "/var/run/outrigger/certificate/tls.crt".into(),
             key: "/var/run/outrigger/certificate/tls.key".into(),
+            certificates: None,
             grace_seconds: 5,
             pods: Options::default(),
         }
@@ -64,6 +68,15 @@ impl Settings {
 
     /// What their types do not say.
     fn check(&self) -> Result<(), String> {
+        if self.certificates.is_some() {
+            let files = Settings::default();
+            if (&self.certificate, &self.key) != (&files.certificate, &files.key) {
+                return Err(
+                    "`certificates` and `certificate` with `key` are two ways to one thing; leave one out"
+                        .to_owned(),
+                );
+            }
+        }
         let pods = &self.pods;
         if pods.image.trim().is_empty() {
             return Err("`pods.image` is empty; name the sidecar's image".to_owned());
@@ -161,6 +174,14 @@ mod tests {
             ("pods: {resources: {cpu: lots}}", ["lots", "10m"]),
             ("pods: {resources: {memory: 1Gi}}", ["1Gi", "128Mi"]),
             ("pods: {resources: {cpu: '2', cpu_limit: '1'}}", ["cpu_limit", "lower"]),
+            (
+                "certificates: {namespace: n, secret: s, lease: l, service: v, typo: x}",
+                ["`typo`", "mutating"],
+            ),
+            (
+                "certificate: /x\ncertificates: {namespace: n, secret: s, lease: l, service: v}",
+                ["two ways", "leave one"],
+            ),
             ("pods: {spool_mib: 0}", ["spool_mib", "65536"]),
             ("pods: {environment: {A-B: x}}", ["A-B", "variable"]),
             ("a: [", ["2: ", "no YAML"]),

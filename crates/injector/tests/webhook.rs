@@ -11,7 +11,7 @@ use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::rt::TokioIo;
 use outrigger_injector::Options;
-use outrigger_injector::server::{Drain, Files, Service, Webhook};
+use outrigger_injector::server::{Certificate, Drain, Files, Service, Webhook};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use serde_json::{Value, json};
@@ -45,8 +45,10 @@ async fn start() -> Running {
     let webhook = Webhook::bind(Service {
         listen: any,
         metrics: any,
-        certificate: Files { certificate: folder.path().join("tls.crt"), key: folder.path().join("tls.key") },
-        look_every: Duration::from_millis(20),
+        certificate: Certificate::Files(
+            Files { certificate: folder.path().join("tls.crt"), key: folder.path().join("tls.key") },
+            Duration::from_millis(20),
+        ),
         options: Options::default(),
     })
     .await
@@ -259,8 +261,7 @@ async fn a_certificate_that_does_not_serve_keeps_it_from_starting() {
         Webhook::bind(Service {
             listen: any,
             metrics: any,
-            certificate,
-            look_every: DEADLINE,
+            certificate: Certificate::Files(certificate, DEADLINE),
             options: Options::default(),
         })
     };

@@ -1,7 +1,8 @@
 //! The webhook: HTTPS for the API server, plain HTTP for kubelet and Prometheus. Every review is answered with 200.
 
-mod certificate;
 mod counts;
+mod files;
+mod shown;
 
 use std::io;
 use std::net::SocketAddr;
@@ -24,12 +25,14 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 
+use crate::certificates::{Keeping, keep};
 use crate::options::{Mode, Options};
 use crate::review::{self, Answer, Asked};
-use certificate::Shown;
+use files::Followed;
 
-pub use certificate::Files;
 pub use counts::Counts;
+pub use files::Files;
+pub(crate) use shown::Shown;
 
 /// Bytes of a review: an object of etcd's 1.5 MiB, and the one before it.
 const LARGEST: usize = 8 * 1024 * 1024;
@@ -64,17 +67,24 @@ pub enum ServeError {
     Certificate(String),
 }
 
+/// Where the certificate comes from.
+#[derive(Clone)]
+pub enum Certificate {
+    /// Files that somebody else looks after, and how often to look at them.
+    Files(Files, Duration),
+    /// We look after it ourselves.
+    Kept(Box<Keeping>),
+}
+
 /// Where and how to serve.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Service {
     /// Address of the webhook.
     pub listen: SocketAddr,
     /// Address of metrics and probes.
     pub metrics: SocketAddr,
     /// What the API server is shown.
-    pub certificate: Files,
-    /// How often its files are looked at.
-    pub look_every: Duration,
+    pub certificate: Certificate,
     /// What every pod gets.
     pub options: Options,
 }
@@ -83,13 +93,18 @@ pub struct Service {
 pub struct Webhook {
     listener: TcpListener,
     metrics: TcpListener,
-    shown: Arc<Shown>,
-    look_every: Duration,
+    looked_after: LookedAfter,
     shared: Arc<Shared>,
+}
+
+enum LookedAfter {
+    Files(Followed, Duration),
+    Kept(Box<Keeping>),
 }
 
 struct Shared {
     options: Options,
+    shown: Arc<Shown>,
     counts: Arc<Counts>,
     draining: AtomicBool,
 }
@@ -111,7 +126,14 @@ impl Webhook {
     /// # Errors
     /// What keeps it from starting, with the mend.
     pub async fn bind(service: Service) -> Result<Webhook, ServeError> {
-        let shown = Shown::open(service.certificate)?;
+        let shown = Arc::new(Shown::nothing(matches!(service.certificate, Certificate::Files(..))));
+        let looked_after = match service.certificate {
+            Certificate::Files(files, every) => {
+                let followed = Followed::open(files, &shown).map_err(ServeError::Certificate)?;
+                LookedAfter::Files(followed, every)
+            }
+            Certificate::Kept(keeping) => LookedAfter::Kept(keeping),
+        };
         let open = |address: SocketAddr, purpose, setting| async move {
             let fault = |source| ServeError::Listen { address, purpose, setting, source };
             TcpListener::bind(address).await.map_err(fault)
@@ -119,10 +141,10 @@ impl Webhook {
         Ok(Webhook {
             listener: open(service.listen, "the webhook", "listen").await?,
             metrics: open(service.metrics, "metrics and probes", "metrics").await?,
-            shown,
-            look_every: service.look_every,
+            looked_after,
             shared: Arc::new(Shared {
                 options: service.options,
+                shown,
                 counts: Arc::new(Counts::default()),
                 draining: AtomicBool::new(false),
             }),
@@ -148,8 +170,14 @@ impl Webhook {
     /// # Errors
     /// What keeps TLS from being spoken.
     pub async fn serve(self) -> Result<(), ServeError> {
-        let acceptor = TlsAcceptor::from(Arc::new(self.shown.config()?));
-        let follow = self.shown.follow(self.look_every, Arc::clone(&self.shared.counts));
+        let (shown, counts) = (Arc::clone(&self.shared.shown), Arc::clone(&self.shared.counts));
+        let acceptor = TlsAcceptor::from(Arc::new(shown.config()?));
+        let look_after = async {
+            match self.looked_after {
+                LookedAfter::Files(followed, every) => followed.follow(every, shown, counts).await,
+                LookedAfter::Kept(keeping) => keep(*keeping, shown, counts).await,
+            }
+        };
         let reviews = Router::new()
             .route("/pods/{mode}", post(pods))
             .route("/rules", post(rules))
@@ -160,7 +188,7 @@ impl Webhook {
             .route("/readyz", get(ready))
             .with_state(self.shared);
         tokio::join!(
-            follow,
+            look_after,
             accept(self.listener, Some(acceptor), reviews),
             accept(self.metrics, None, told)
         );
@@ -262,6 +290,11 @@ async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
 async fn ready(State(shared): State<Arc<Shared>>) -> (StatusCode, &'static str) {
     if shared.draining.load(Ordering::Acquire) {
         (StatusCode::SERVICE_UNAVAILABLE, "draining\n")
+    } else if !shared.shown.is_ready() {
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "no certificate is shown yet that the API server was told to trust\n",
+        )
     } else {
         (StatusCode::OK, "ready\n")
     }

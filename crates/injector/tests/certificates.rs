@@ -1,0 +1,302 @@
+//! Certificates that the injector looks after by itself, before an API server of the test's own and over real TLS: whoever trusts what is published
+//! at that moment always gets on with every replica.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
+
+#[path = "support/api_server.rs"]
+mod api_server;
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use api_server::ApiServer;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::{Request, StatusCode};
+use http_body_util::Empty;
+use hyper_util::rt::TokioIo;
+use outrigger_injector::Options;
+use outrigger_injector::certificates::{Cluster, Keeping, Names, Rotation};
+use outrigger_injector::server::{Certificate, Service, Webhook};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+
+const DEADLINE: Duration = Duration::from_secs(60);
+const HOST: &str = "outrigger-injector.outrigger-system.svc";
+const SECRET: &str = "/api/v1/namespaces/outrigger-system/secrets/outrigger-injector-certificate";
+const LEASE: &str = "/apis/coordination.k8s.io/v1/namespaces/outrigger-system/leases/outrigger-injector";
+const PODS: &str = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/outrigger";
+const RULES: &str = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/outrigger";
+
+/// A cluster with a clock that the test moves.
+struct Scene {
+    api: ApiServer,
+    now: Arc<Mutex<SystemTime>>,
+}
+
+struct Replica {
+    listen: SocketAddr,
+    metrics: SocketAddr,
+    task: tokio::task::JoinHandle<()>,
+}
+
+fn rotation() -> Rotation {
+    Rotation { every: Duration::from_millis(20), lease: Duration::from_millis(300), ..Rotation::default() }
+}
+
+impl Scene {
+    /// With the webhooks' configurations as a chart leaves them.
+    async fn new() -> Scene {
+        let scene = Scene { api: ApiServer::start().await, now: Arc::new(Mutex::new(SystemTime::now())) };
+        scene.install();
+        scene
+    }
+
+    fn install(&self) {
+        let webhook = |name: &str| json!({"name": name, "clientConfig": {"service": {"name": "outrigger-injector", "path": "/x"}}});
+        self.api
+            .put(PODS, json!({"metadata": {"name": "outrigger"}, "webhooks": [webhook("a"), webhook("b")]}));
+        self.api.put(RULES, json!({"metadata": {"name": "outrigger"}, "webhooks": [webhook("c")]}));
+    }
+
+    fn advance(&self, by: Duration) {
+        *self.now.lock().unwrap() += by;
+    }
+
+    async fn replica(&self, name: &str) -> Replica {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let now = Arc::clone(&self.now);
+        let owned = |text: &str| text.to_owned();
+        let keeping = Keeping {
+            cluster: Cluster::new(&format!("http://{}", self.api.address), RootCertStore::empty(), None)
+                .unwrap(),
+            names: Names {
+                namespace: owned("outrigger-system"),
+                secret: owned("outrigger-injector-certificate"),
+                lease: owned("outrigger-injector"),
+                service: owned("outrigger-injector"),
+                mutating: vec![owned("outrigger")],
+                validating: vec![owned("outrigger")],
+            },
+            replica: owned(name),
+            rotation: rotation(),
+            clock: Arc::new(move || *now.lock().unwrap()),
+        };
+        let webhook = Webhook::bind(Service {
+            listen: any,
+            metrics: any,
+            certificate: Certificate::Kept(Box::new(keeping)),
+            options: Options::default(),
+        })
+        .await
+        .unwrap();
+        let (listen, metrics) = webhook.addresses().unwrap();
+        let task = tokio::spawn(async move { webhook.serve().await.unwrap() });
+        Replica { listen, metrics, task }
+    }
+
+    /// The authorities that the API server trusts now, of each webhook.
+    fn bundles(&self) -> Vec<String> {
+        let of = |path| {
+            let configuration: Value = self.api.get(path);
+            let all = configuration["webhooks"].as_array().cloned().unwrap_or_default();
+            all.into_iter()
+                .map(|webhook| webhook["clientConfig"]["caBundle"].as_str().unwrap_or_default().to_owned())
+        };
+        of(PODS)
+            .chain(of(RULES))
+            .map(|coded| String::from_utf8(STANDARD.decode(coded).unwrap()).unwrap())
+            .collect()
+    }
+
+    /// How many authorities every webhook trusts, where they agree.
+    fn authorities(&self) -> Option<usize> {
+        let bundles = self.bundles();
+        let same = bundles.iter().all(|bundle| *bundle == bundles[0]);
+        same.then(|| bundles[0].matches("BEGIN CERTIFICATE").count())
+    }
+}
+
+impl Replica {
+    async fn is_ready(&self) -> bool {
+        let stream = TcpStream::connect(self.metrics).await.unwrap();
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection);
+        let request =
+            Request::get("/readyz").header("host", "x").body(Empty::<axum::body::Bytes>::new()).unwrap();
+        sender.send_request(request).await.unwrap().status() == StatusCode::OK
+    }
+
+    /// The leaf that is shown to who trusts these authorities.
+    async fn shown(&self, bundle: &str) -> Result<CertificateDer<'static>, String> {
+        let mut roots = RootCertStore::empty();
+        for authority in CertificateDer::pem_slice_iter(bundle.as_bytes()) {
+            roots.add(authority.unwrap()).unwrap();
+        }
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config =
+            ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let config = Arc::new(config.with_root_certificates(roots).with_no_client_auth());
+        let stream = TcpStream::connect(self.listen).await.unwrap();
+        let connector = tokio_rustls::TlsConnector::from(config);
+        let tls = connector.connect(ServerName::try_from(HOST).unwrap(), stream).await;
+        let tls = tls.map_err(|error| error.to_string())?;
+        Ok(tls.get_ref().1.peer_certificates().unwrap()[0].clone())
+    }
+}
+
+async fn until(what: &str, mut is: impl AsyncFnMut() -> bool) {
+    let wait = async {
+        while !is().await {
+            tokio::task::yield_now().await
+        }
+    };
+    tokio::time::timeout(DEADLINE, wait).await.unwrap_or_else(|_| panic!("{what} never came"));
+}
+
+#[tokio::test]
+async fn a_first_start_makes_what_is_needed_and_a_restart_keeps_it() {
+    let scene = Scene::new().await;
+    let first = scene.replica("a").await;
+    until("readiness", async || first.is_ready().await).await;
+    assert_eq!(scene.authorities(), Some(1), "all three webhooks have it");
+    let leaf = first.shown(&scene.bundles()[0]).await.unwrap();
+    let secret = scene.api.get(SECRET);
+    assert_eq!(secret["type"], "kubernetes.io/tls");
+    let lease = scene.api.get(LEASE);
+    assert_eq!(
+        secret["metadata"]["ownerReferences"][0]["uid"], lease["metadata"]["uid"],
+        "it goes with the Lease"
+    );
+
+    first.task.abort();
+    let second = scene.replica("b").await;
+    until("readiness", async || second.is_ready().await).await;
+    assert_eq!(second.shown(&scene.bundles()[0]).await.unwrap(), leaf);
+    assert_eq!(scene.api.writes(SECRET), 1);
+    until("the Lease's new holder", async || scene.api.get(LEASE)["spec"]["holderIdentity"] == "b").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn replicas_that_start_together_agree() {
+    let scene = Scene::new().await;
+    let replicas = [scene.replica("a").await, scene.replica("b").await, scene.replica("c").await];
+    let mut leaves = Vec::new();
+    for replica in &replicas {
+        until("readiness", async || replica.is_ready().await).await;
+        leaves.push(replica.shown(&scene.bundles()[0]).await.unwrap());
+    }
+    assert!(leaves.iter().all(|leaf| *leaf == leaves[0]));
+    assert_eq!(scene.api.writes(SECRET), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rotation_under_load_fails_no_handshake() {
+    let scene = Arc::new(Scene::new().await);
+    let replicas = Arc::new([scene.replica("a").await, scene.replica("b").await]);
+    for replica in replicas.iter() {
+        until("readiness", async || replica.is_ready().await).await;
+    }
+    let old = replicas[0].shown(&scene.bundles()[0]).await.unwrap();
+    // The API server: trusts what is published, asks either replica, over and over.
+    let asked = Arc::new(AtomicU64::new(0));
+    let load = tokio::spawn({
+        let (scene, replicas, asked) = (Arc::clone(&scene), Arc::clone(&replicas), Arc::clone(&asked));
+        async move {
+            loop {
+                for replica in replicas.iter() {
+                    let bundle = scene.bundles().remove(0);
+                    if let Err(fault) = replica.shown(&bundle).await {
+                        return fault;
+                    }
+                    asked.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        }
+    });
+    let Rotation { life, renew_before, settle, overlap, .. } = rotation();
+    scene.advance(life - renew_before);
+    until("a second authority", async || scene.authorities() == Some(2)).await;
+    for replica in replicas.iter() {
+        assert_eq!(
+            replica.shown(&scene.bundles()[0]).await.unwrap(),
+            old,
+            "it is not shown before it is trusted"
+        );
+    }
+    until("a note of it", async || {
+        scene.api.get(SECRET)["metadata"]["annotations"]["outrigger.dev/next-published"].is_string()
+    })
+    .await;
+    scene.advance(settle);
+    for replica in replicas.iter() {
+        until("the new leaf", async || {
+            replica.shown(&scene.bundles()[0]).await.is_ok_and(|leaf| leaf != old)
+        })
+        .await;
+    }
+    assert_eq!(scene.authorities(), Some(2), "the old one is trusted on");
+    scene.advance(overlap);
+    until("the end of the old authority", async || scene.authorities() == Some(1)).await;
+    let before = asked.load(Ordering::Relaxed);
+    until("some more handshakes", async || load.is_finished() || asked.load(Ordering::Relaxed) > before + 20)
+        .await;
+    assert!(!load.is_finished(), "{:?}", load.await);
+    load.abort();
+}
+
+#[tokio::test]
+async fn what_is_taken_away_is_put_back() {
+    let scene = Scene::new().await;
+    let replica = scene.replica("a").await;
+    until("readiness", async || replica.is_ready().await).await;
+    let old = replica.shown(&scene.bundles()[0]).await.unwrap();
+
+    // A chart's upgrade wrote them anew.
+    scene.install();
+    until("the bundle", async || scene.authorities() == Some(1)).await;
+    assert_eq!(replica.shown(&scene.bundles()[0]).await.unwrap(), old);
+
+    scene.api.delete(SECRET);
+    until("a new leaf", async || {
+        replica.shown(&scene.bundles()[0]).await.expect("what is published is shown") != old
+    })
+    .await;
+    until("two authorities", async || scene.authorities() == Some(2)).await;
+
+    // Nobody is called by one that is not there.
+    scene.api.delete(RULES);
+    let other = scene.replica("b").await;
+    until("readiness", async || other.is_ready().await).await;
+}
+
+#[tokio::test]
+async fn without_the_api_server_it_shows_what_it_has() {
+    let scene = Scene::new().await;
+    let replica = scene.replica("a").await;
+    until("readiness", async || replica.is_ready().await).await;
+    let bundle = scene.bundles().remove(0);
+    let old = replica.shown(&bundle).await.unwrap();
+    scene.api.away(true);
+    let new = scene.replica("b").await;
+    scene.advance(rotation().life);
+    for _ in 0..20 {
+        assert!(!new.is_ready().await, "it has nothing to show");
+        assert_eq!(
+            (replica.is_ready().await, replica.shown(&bundle).await.is_ok()),
+            (true, false),
+            "but run out it has"
+        );
+    }
+    scene.advance(Duration::ZERO);
+    scene.api.away(false);
+    until("a new leaf", async || replica.shown(&scene.bundles()[0]).await.is_ok_and(|leaf| leaf != old))
+        .await;
+    until("readiness", async || new.is_ready().await).await;
+}
