@@ -123,7 +123,8 @@ pub(crate) fn redirect(pod: &Value, options: &Options) -> Value {
             "runAsNonRoot": true,
             "runAsUser": uid::REDIRECT,
             "runAsGroup": uid::REDIRECT,
-            "allowPrivilegeEscalation": false,
+            // Else the kernel takes a file's capability only where the runtime left the process the same one before.
+            "allowPrivilegeEscalation": true,
             "readOnlyRootFilesystem": true,
             "capabilities": {"drop": ["ALL"], "add": ["NET_ADMIN"]},
             "seccompProfile": {"type": "RuntimeDefault"},

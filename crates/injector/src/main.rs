@@ -96,8 +96,11 @@ async fn serve(settings: Settings) -> Result<(), Box<dyn std::error::Error>> {
         Some(names) => Certificate::Kept(Box::new(Keeping {
             cluster: Cluster::of_this_pod().map_err(|fault| format!("`certificates`: {fault}"))?,
             names,
-            // A pod's own name.
-            replica: std::env::var("HOSTNAME").unwrap_or_else(|_| std::process::id().to_string()),
+            // On the host's network HOSTNAME is the node's.
+            replica: ["POD_NAME", "HOSTNAME"]
+                .iter()
+                .find_map(|name| std::env::var(name).ok())
+                .ok_or("`certificates`: neither POD_NAME nor HOSTNAME says which replica this is")?,
             rotation: Rotation::default(),
             clock: Arc::new(SystemTime::now),
         })),

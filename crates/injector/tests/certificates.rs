@@ -15,13 +15,13 @@ use api_server::ApiServer;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{Request, StatusCode};
-use http_body_util::Empty;
+use http_body_util::{BodyExt as _, Empty};
 use hyper_util::rt::TokioIo;
 use outrigger_injector::Options;
-use outrigger_injector::certificates::{Cluster, Keeping, Names, Rotation};
+use outrigger_injector::certificates::{Keeping, Names, Rotation};
 use outrigger_injector::server::{Certificate, Service, Webhook};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, RootCertStore};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
@@ -30,18 +30,35 @@ const DEADLINE: Duration = Duration::from_secs(60);
 const HOST: &str = "outrigger-injector.outrigger-system.svc";
 const SECRET: &str = "/api/v1/namespaces/outrigger-system/secrets/outrigger-injector-certificate";
 const LEASE: &str = "/apis/coordination.k8s.io/v1/namespaces/outrigger-system/leases/outrigger-injector";
+const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/outrigger-system/deployments/outrigger-injector";
 const PODS: &str = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/outrigger";
 const RULES: &str = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/outrigger";
 
-/// A cluster with a clock that the test moves.
+/// The time of day, which the test moves.
+#[derive(Debug, Clone)]
+struct Clock(Arc<Mutex<SystemTime>>);
+
+impl Clock {
+    fn now(&self) -> SystemTime {
+        *self.0.lock().unwrap()
+    }
+}
+
+impl rustls::time_provider::TimeProvider for Clock {
+    fn current_time(&self) -> Option<UnixTime> {
+        Some(UnixTime::since_unix_epoch(self.now().duration_since(SystemTime::UNIX_EPOCH).unwrap()))
+    }
+}
+
 struct Scene {
     api: ApiServer,
-    now: Arc<Mutex<SystemTime>>,
+    clock: Clock,
 }
 
 struct Replica {
     listen: SocketAddr,
     metrics: SocketAddr,
+    clock: Clock,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -52,7 +69,9 @@ fn rotation() -> Rotation {
 impl Scene {
     /// With the webhooks' configurations as a chart leaves them.
     async fn new() -> Scene {
-        let scene = Scene { api: ApiServer::start().await, now: Arc::new(Mutex::new(SystemTime::now())) };
+        let clock = Clock(Arc::new(Mutex::new(SystemTime::now())));
+        let scene = Scene { api: ApiServer::start().await, clock };
+        scene.api.put(DEPLOYMENT, json!({"metadata": {"name": "outrigger-injector"}}));
         scene.install();
         scene
     }
@@ -65,27 +84,27 @@ impl Scene {
     }
 
     fn advance(&self, by: Duration) {
-        *self.now.lock().unwrap() += by;
+        *self.clock.0.lock().unwrap() += by;
     }
 
     async fn replica(&self, name: &str) -> Replica {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let now = Arc::clone(&self.now);
+        let clock = self.clock.clone();
         let owned = |text: &str| text.to_owned();
         let keeping = Keeping {
-            cluster: Cluster::new(&format!("http://{}", self.api.address), RootCertStore::empty(), None)
-                .unwrap(),
+            cluster: self.api.client(),
             names: Names {
                 namespace: owned("outrigger-system"),
                 secret: owned("outrigger-injector-certificate"),
                 lease: owned("outrigger-injector"),
+                deployment: Some(owned("outrigger-injector")),
                 service: owned("outrigger-injector"),
                 mutating: vec![owned("outrigger")],
                 validating: vec![owned("outrigger")],
             },
             replica: owned(name),
             rotation: rotation(),
-            clock: Arc::new(move || *now.lock().unwrap()),
+            clock: Arc::new(move || clock.now()),
         };
         let webhook = Webhook::bind(Service {
             listen: any,
@@ -97,7 +116,7 @@ impl Scene {
         .unwrap();
         let (listen, metrics) = webhook.addresses().unwrap();
         let task = tokio::spawn(async move { webhook.serve().await.unwrap() });
-        Replica { listen, metrics, task }
+        Replica { listen, metrics, clock: self.clock.clone(), task }
     }
 
     /// The authorities that the API server trusts now, of each webhook.
@@ -114,6 +133,11 @@ impl Scene {
             .collect()
     }
 
+    /// Whether the Secret says that the next authority is published.
+    fn is_noted(&self) -> bool {
+        self.api.get(SECRET)["metadata"]["annotations"]["outrigger.dev/next-published"].is_string()
+    }
+
     /// How many authorities every webhook trusts, where they agree.
     fn authorities(&self) -> Option<usize> {
         let bundles = self.bundles();
@@ -123,14 +147,26 @@ impl Scene {
 }
 
 impl Replica {
-    async fn is_ready(&self) -> bool {
+    async fn get(&self, path: &str) -> (StatusCode, String) {
         let stream = TcpStream::connect(self.metrics).await.unwrap();
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
         tokio::spawn(connection);
-        let request =
-            Request::get("/readyz").header("host", "x").body(Empty::<axum::body::Bytes>::new()).unwrap();
-        sender.send_request(request).await.unwrap().status() == StatusCode::OK
+        let request = Request::get(path).header("host", "x").body(Empty::<axum::body::Bytes>::new()).unwrap();
+        let response = sender.send_request(request).await.unwrap();
+        let status = response.status();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    async fn is_ready(&self) -> bool {
+        self.get("/readyz").await.0 == StatusCode::OK
+    }
+
+    async fn failed_looks(&self) -> u64 {
+        let page = self.get("/metrics").await.1;
+        let line = "outrigger_injector_certificate_looks_total{result=\"failed\"} ";
+        page.lines().find_map(|found| found.strip_prefix(line)?.parse().ok()).unwrap()
     }
 
     /// The leaf that is shown to who trusts these authorities.
@@ -140,8 +176,9 @@ impl Replica {
             roots.add(authority.unwrap()).unwrap();
         }
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config =
-            ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let config = ClientConfig::builder_with_details(provider, Arc::new(self.clock.clone()))
+            .with_safe_default_protocol_versions()
+            .unwrap();
         let config = Arc::new(config.with_root_certificates(roots).with_no_client_auth());
         let stream = TcpStream::connect(self.listen).await.unwrap();
         let connector = tokio_rustls::TlsConnector::from(config);
@@ -169,11 +206,10 @@ async fn a_first_start_makes_what_is_needed_and_a_restart_keeps_it() {
     let leaf = first.shown(&scene.bundles()[0]).await.unwrap();
     let secret = scene.api.get(SECRET);
     assert_eq!(secret["type"], "kubernetes.io/tls");
-    let lease = scene.api.get(LEASE);
-    assert_eq!(
-        secret["metadata"]["ownerReferences"][0]["uid"], lease["metadata"]["uid"],
-        "it goes with the Lease"
-    );
+    let owner = scene.api.get(DEPLOYMENT)["metadata"]["uid"].clone();
+    for made in [&secret, &scene.api.get(LEASE)] {
+        assert_eq!(made["metadata"]["ownerReferences"][0]["uid"], owner, "it goes with the Deployment");
+    }
 
     first.task.abort();
     let second = scene.replica("b").await;
@@ -230,10 +266,7 @@ async fn a_rotation_under_load_fails_no_handshake() {
             "it is not shown before it is trusted"
         );
     }
-    until("a note of it", async || {
-        scene.api.get(SECRET)["metadata"]["annotations"]["outrigger.dev/next-published"].is_string()
-    })
-    .await;
+    until("a note of it", async || scene.is_noted()).await;
     scene.advance(settle);
     for replica in replicas.iter() {
         until("the new leaf", async || {
@@ -262,18 +295,61 @@ async fn what_is_taken_away_is_put_back() {
     scene.install();
     until("the bundle", async || scene.authorities() == Some(1)).await;
     assert_eq!(replica.shown(&scene.bundles()[0]).await.unwrap(), old);
+}
+
+#[tokio::test]
+async fn a_deleted_secret_is_a_rotation_in_its_order() {
+    let scene = Scene::new().await;
+    let replica = scene.replica("a").await;
+    until("readiness", async || replica.is_ready().await).await;
+    let old = replica.shown(&scene.bundles()[0]).await.unwrap();
 
     scene.api.delete(SECRET);
-    until("a new leaf", async || {
+    until("a note of it", async || scene.is_noted()).await;
+    assert_eq!(scene.authorities(), Some(2));
+    assert_eq!(replica.shown(&scene.bundles()[0]).await.unwrap(), old, "the new one is not shown yet");
+    scene.advance(rotation().settle);
+    until("the new leaf", async || {
         replica.shown(&scene.bundles()[0]).await.expect("what is published is shown") != old
     })
     .await;
-    until("two authorities", async || scene.authorities() == Some(2)).await;
+    scene.advance(rotation().overlap);
+    until("the end of the old authority", async || scene.authorities() == Some(1)).await;
+    assert!(replica.shown(&scene.bundles()[0]).await.is_ok());
+}
 
-    // Nobody is called by one that is not there.
+#[tokio::test]
+async fn it_is_ready_only_when_every_webhook_trusts_it() {
+    let scene = Scene::new().await;
     scene.api.delete(RULES);
-    let other = scene.replica("b").await;
-    until("readiness", async || other.is_ready().await).await;
+    let replica = scene.replica("a").await;
+    until("the others' bundle", async || {
+        scene.api.get(PODS)["webhooks"][1]["clientConfig"]["caBundle"].is_string()
+    })
+    .await;
+    let (status, text) = replica.get("/readyz").await;
+    assert!(status == StatusCode::SERVICE_UNAVAILABLE && text.contains("told to trust"), "{text}");
+    scene.install();
+    until("readiness", async || replica.is_ready().await).await;
+    // Whoever takes one away later takes no replica away.
+    scene.api.delete(RULES);
+    let failed = replica.failed_looks().await;
+    until("a look", async || replica.failed_looks().await > failed).await;
+    assert!(replica.is_ready().await);
+}
+
+#[tokio::test]
+async fn nothing_is_made_for_a_deployment_that_is_gone() {
+    let scene = Scene::new().await;
+    let replica = scene.replica("a").await;
+    until("readiness", async || replica.is_ready().await).await;
+    scene.api.delete(DEPLOYMENT);
+    scene.api.delete(SECRET);
+    scene.api.delete(LEASE);
+    let failed = replica.failed_looks().await;
+    until("looks", async || replica.failed_looks().await > failed + 2).await;
+    assert_eq!((scene.api.get(SECRET), scene.api.get(LEASE)), (Value::Null, Value::Null));
+    assert!(replica.shown(&scene.bundles()[0]).await.is_ok(), "and it answers on while it leaves");
 }
 
 #[tokio::test]
@@ -285,16 +361,14 @@ async fn without_the_api_server_it_shows_what_it_has() {
     let old = replica.shown(&bundle).await.unwrap();
     scene.api.away(true);
     let new = scene.replica("b").await;
-    scene.advance(rotation().life);
-    for _ in 0..20 {
-        assert!(!new.is_ready().await, "it has nothing to show");
-        assert_eq!(
-            (replica.is_ready().await, replica.shown(&bundle).await.is_ok()),
-            (true, false),
-            "but run out it has"
-        );
-    }
-    scene.advance(Duration::ZERO);
+    let failed = replica.failed_looks().await;
+    until("looks that fail", async || replica.failed_looks().await > failed + 2).await;
+    assert!(replica.is_ready().await);
+    assert_eq!(replica.shown(&bundle).await.unwrap(), old);
+    assert!(!new.is_ready().await, "it has nothing to show");
+
+    scene.advance(rotation().life + Duration::from_secs(1));
+    assert!(replica.shown(&bundle).await.is_err(), "it has run out meanwhile");
     scene.api.away(false);
     until("a new leaf", async || replica.shown(&scene.bundles()[0]).await.is_ok_and(|leaf| leaf != old))
         .await;

@@ -43,6 +43,9 @@ pub enum ClusterError {
         /// Its own words.
         message: String,
     },
+    /// What we work for is not there.
+    #[error("{0} does not exist; the chart makes it")]
+    Missing(String),
     /// It was not reached, or not understood.
     #[error("the API server cannot be asked: {0}")]
     Away(String),

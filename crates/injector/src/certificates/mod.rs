@@ -30,8 +30,10 @@ pub struct Names {
     pub namespace: String,
     /// Secret that keeps certificate and key; made here.
     pub secret: String,
-    /// Lease whose holder writes. The Secret goes with it: it is the Secret's owner.
+    /// Lease whose holder writes; made here too.
     pub lease: String,
+    /// Deployment of the replicas: the owner of Secret and Lease, so that they go with it. Without it they stay.
+    pub deployment: Option<String>,
     /// Service by which the API server calls.
     pub service: String,
     /// MutatingWebhookConfigurations that get the authority.
@@ -101,6 +103,7 @@ pub(crate) async fn keep(keeping: Keeping, shown: Arc<Shown>, counts: Arc<Counts
     let mut keeper = Keeper { keeping, lease: Watched::default(), told: None, showing: None };
     loop {
         let done = keeper.look(&shown, &counts).await;
+        counts.looked(done.is_ok());
         keeper.tell(done.err());
         let every = keeper.keeping.rotation.every;
         tokio::time::sleep(if shown.is_ready() { every } else { every.min(AT_FIRST) }).await;
@@ -121,60 +124,94 @@ struct Found {
     held: Option<Held>,
 }
 
+/// Who has been told whom to trust.
+struct Published {
+    /// Every configuration that there is has the bundle.
+    wherever_it_can: bool,
+    /// One that is not there: nobody calls by it yet.
+    missing: Option<String>,
+}
+
 impl Keeper {
     async fn look(&mut self, shown: &Shown, counts: &Counts) -> Result<(), ClusterError> {
-        let (leads, owner) = self.claim().await?;
+        let leads = self.claim().await?;
         for _ in 0..WRITES {
             let found = self.find().await?;
-            if let Some(held) = &found.held {
+            let Some(held) = &found.held else {
+                if !leads {
+                    return Ok(());
+                }
+                self.advance(Step::Begin, found).await?;
+                continue;
+            };
+            // A first one at once; another only when the API server can have been told of it.
+            if self.showing.is_none() {
                 self.show(held, shown, counts);
-                let published = self.publish(&held.bundle, leads).await?;
-                if published {
-                    shown.published();
-                }
-                let now = (self.keeping.clock)();
-                match step(Some(held), published, now, &self.keeping.rotation) {
-                    Step::Wait => return Ok(()),
-                    _ if !leads => return Ok(()),
-                    step => self.advance(step, found, owner.as_ref()).await?,
-                }
-            } else if leads {
-                self.advance(Step::Begin, found, owner.as_ref()).await?;
-            } else {
-                return Ok(());
+            }
+            let published = self.publish(&held.bundle, leads).await?;
+            if published.wherever_it_can {
+                self.show(held, shown, counts);
+            }
+            if let Some(missing) = published.missing {
+                return Err(ClusterError::Missing(missing));
+            }
+            if published.wherever_it_can {
+                shown.published();
+            }
+            let now = (self.keeping.clock)();
+            match step(Some(held), published.wherever_it_can, now, &self.keeping.rotation) {
+                Step::Wait => return Ok(()),
+                _ if !leads => return Ok(()),
+                step => self.advance(step, found).await?,
             }
         }
         Ok(())
     }
 
-    /// Whether this replica may write, and the Lease as the owner of what it writes.
-    async fn claim(&mut self) -> Result<(bool, Option<Value>), ClusterError> {
+    /// Whether this replica may write.
+    async fn claim(&mut self) -> Result<bool, ClusterError> {
         let Names { namespace, lease, .. } = &self.keeping.names;
         let all = format!("/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases");
         let path = format!("{all}/{lease}");
         let found = match self.keeping.cluster.get(&path).await? {
             Some(found) => found,
             None => {
-                let new = json!({
+                let mut new = json!({
                     "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
                     "metadata": {"name": lease, "namespace": namespace}, "spec": {},
                 });
-                self.keeping.cluster.create(&all, &new).await?
+                self.give_owner(&mut new).await?;
+                match self.keeping.cluster.create(&all, &new).await {
+                    Err(ClusterError::Conflict(_)) => return Ok(false),
+                    made => made?,
+                }
             }
         };
-        let owner = found["metadata"]["uid"].as_str().map(
-            |uid| json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "name": lease, "uid": uid}),
-        );
         let now = (Instant::now(), (self.keeping.clock)());
         match self.lease.claim(&found, &self.keeping.replica, self.keeping.rotation.lease, now) {
-            Claim::Ours => Ok((true, owner)),
-            Claim::Others => Ok((false, owner)),
+            Claim::Ours => Ok(true),
+            Claim::Others => Ok(false),
             Claim::Write(held) => match self.keeping.cluster.replace(&path, &held).await {
-                Ok(_) => Ok((true, owner)),
-                Err(ClusterError::Conflict(_)) => Ok((false, owner)),
+                Ok(_) => Ok(true),
+                Err(ClusterError::Conflict(_)) => Ok(false),
                 Err(error) => Err(error),
             },
         }
+    }
+
+    /// What is made goes with the Deployment. Where that is gone nothing is made: nobody would take it away.
+    async fn give_owner(&self, object: &mut Value) -> Result<(), ClusterError> {
+        let Names { namespace, deployment: Some(name), .. } = &self.keeping.names else { return Ok(()) };
+        let path = format!("/apis/apps/v1/namespaces/{namespace}/deployments/{name}");
+        let found = self.keeping.cluster.get(&path).await?;
+        let living = found.filter(|found| found["metadata"]["deletionTimestamp"].is_null());
+        let Some(living) = living else {
+            return Err(ClusterError::Missing(format!("Deployment {name}")));
+        };
+        let uid = &living["metadata"]["uid"];
+        object["metadata"]["ownerReferences"] =
+            json!([{"apiVersion": "apps/v1", "kind": "Deployment", "name": name, "uid": uid}]);
+        Ok(())
     }
 
     fn secrets(&self) -> String {
@@ -208,7 +245,7 @@ impl Keeper {
     }
 
     /// Writes what a step asks for. Who wrote meanwhile was faster: it is looked at again.
-    async fn advance(&self, step: Step, found: Found, owner: Option<&Value>) -> Result<(), ClusterError> {
+    async fn advance(&self, step: Step, found: Found) -> Result<(), ClusterError> {
         let now = (self.keeping.clock)();
         let rotation = &self.keeping.rotation;
         let made = || {
@@ -219,10 +256,16 @@ impl Keeper {
             Step::Wait => return Ok(()),
             Step::Write(held) => held,
             Step::Begin => {
-                // A Secret may have been deleted under what replicas show.
-                let showing = self.showing.as_ref().map(Pair::authority);
-                let before = found.held.as_ref().map(|held| held.bundle.as_str()).or(showing);
-                Held::first(made()?, before.unwrap_or_default(), now, rotation)
+                let before = found.held.as_ref().map(|held| held.bundle.as_str()).unwrap_or_default();
+                match self.showing.clone().filter(|showing| now < showing.until) {
+                    // Somebody deleted the Secret: what is shown is replaced, in the order of any rotation.
+                    Some(showing) if found.held.is_none() => {
+                        let next = made()?;
+                        let bundle = with(showing.authority(), next.authority());
+                        Held { current: showing, next: Some(next), bundle, published: None, drops: None }
+                    }
+                    _ => Held::first(made()?, before, now, rotation),
+                }
             }
             Step::Prepare => {
                 let Some(held) = found.held else { return Ok(()) };
@@ -241,9 +284,7 @@ impl Keeper {
                     "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls",
                     "metadata": {"name": name, "namespace": namespace, "labels": {"app.kubernetes.io/managed-by": "outrigger-injector"}},
                 });
-                if let Some(owner) = owner {
-                    secret["metadata"]["ownerReferences"] = json!([owner]);
-                }
+                self.give_owner(&mut secret).await?;
                 held.write(&mut secret);
                 self.keeping.cluster.create(&self.secrets(), &secret).await
             }
@@ -259,17 +300,19 @@ impl Keeper {
         vec![format!("{service}.{namespace}.svc"), format!("{service}.{namespace}.svc.cluster.local")]
     }
 
-    /// Whether every configuration that there is has the bundle; gives it to those that lack it if this replica may.
-    async fn publish(&self, bundle: &str, leads: bool) -> Result<bool, ClusterError> {
+    /// Gives the bundle to the configurations that lack it, if this replica may.
+    async fn publish(&self, bundle: &str, leads: bool) -> Result<Published, ClusterError> {
         let coded = STANDARD.encode(bundle);
         let names = &self.keeping.names;
-        let mutating = names.mutating.iter().map(|name| ("mutatingwebhookconfigurations", name));
-        let validating = names.validating.iter().map(|name| ("validatingwebhookconfigurations", name));
-        let mut everywhere = true;
+        let mutating = names.mutating.iter().map(|name| ("MutatingWebhookConfiguration", name));
+        let validating = names.validating.iter().map(|name| ("ValidatingWebhookConfiguration", name));
+        let mut published = Published { wherever_it_can: true, missing: None };
         for (kind, name) in mutating.chain(validating) {
-            let path = format!("/apis/admissionregistration.k8s.io/v1/{kind}/{name}");
-            // One that is not there calls nobody.
-            let Some(found) = self.keeping.cluster.get(&path).await? else { continue };
+            let path = format!("/apis/admissionregistration.k8s.io/v1/{}s/{name}", kind.to_ascii_lowercase());
+            let Some(found) = self.keeping.cluster.get(&path).await? else {
+                published.missing = Some(format!("{kind} {name}"));
+                continue;
+            };
             let webhooks = found["webhooks"].as_array().map(Vec::as_slice).unwrap_or_default();
             let version = &found["metadata"]["resourceVersion"];
             let mut patch =
@@ -283,7 +326,7 @@ impl Keeper {
             if patch.len() == 1 {
                 continue;
             }
-            everywhere &= leads
+            published.wherever_it_can &= leads
                 && match self.keeping.cluster.patch(&path, &Value::Array(patch)).await {
                     Ok(_) => true,
                     // It was changed meanwhile, which this patch does not bear; the next look sees it.
@@ -291,7 +334,7 @@ impl Keeper {
                     Err(error) => return Err(error),
                 };
         }
-        Ok(everywhere)
+        Ok(published)
     }
 
     /// Says what is wrong, once until it changes.

@@ -22,6 +22,7 @@ struct Inner {
     answers: u64,
     seconds: f64,
     certificates: [u64; 2],
+    looks: [u64; 2],
 }
 
 impl Counts {
@@ -41,6 +42,12 @@ impl Counts {
     pub fn certificate(&self, is_good: bool) {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         inner.certificates[usize::from(!is_good)] += 1;
+    }
+
+    /// Counts a look at what the cluster holds of our certificate.
+    pub fn looked(&self, is_done: bool) {
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.looks[usize::from(!is_done)] += 1;
     }
 
     /// The page.
@@ -77,6 +84,13 @@ impl Counts {
         );
         for (result, count) in ["loaded", "refused"].into_iter().zip(inner.certificates) {
             line(&mut page, &format!("certificates_total{{result=\"{result}\"}}"), count);
+        }
+        page.push_str(
+            "# HELP outrigger_injector_certificate_looks_total Looks at Lease, Secret and webhook configurations, by whether all was done.\n\
+             # TYPE outrigger_injector_certificate_looks_total counter\n",
+        );
+        for (result, count) in ["done", "failed"].into_iter().zip(inner.looks) {
+            line(&mut page, &format!("certificate_looks_total{{result=\"{result}\"}}"), count);
         }
         page
     }

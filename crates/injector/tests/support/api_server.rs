@@ -1,4 +1,5 @@
-//! An API server of the test's own, as far as certificates ask it: objects by path, and nobody overwrites what he has not read.
+//! An API server of the test's own, as far as certificates ask it: objects by path, over TLS, to who has the token; nobody overwrites what
+//! he has not read.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -7,9 +8,17 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{Method, StatusCode, Uri};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
+use outrigger_injector::certificates::Cluster;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::{RootCertStore, ServerConfig};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+const TOKEN: &str = "of the test's service account";
 
 #[derive(Default)]
 struct Objects {
@@ -23,7 +32,9 @@ struct Objects {
 #[derive(Clone)]
 pub(crate) struct ApiServer {
     objects: Arc<Mutex<Objects>>,
-    pub(crate) address: SocketAddr,
+    address: SocketAddr,
+    roots: RootCertStore,
+    token: Arc<tempfile::NamedTempFile>,
 }
 
 impl ApiServer {
@@ -32,8 +43,39 @@ impl ApiServer {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = Router::new().fallback(answer).with_state(Arc::clone(&objects));
-        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        ApiServer { objects, address }
+
+        let issued = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(issued.cert.der().clone()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config =
+            ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let key = PrivateKeyDer::Pkcs8(issued.signing_key.serialize_der().into());
+        let config =
+            config.with_no_client_auth().with_single_cert(vec![issued.cert.der().clone()], key).unwrap();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                let (acceptor, service) = (acceptor.clone(), TowerToHyperService::new(router.clone()));
+                tokio::spawn(async move {
+                    let stream = TokioIo::new(acceptor.accept(stream).await.unwrap());
+                    // Clients that the test dropped end it early.
+                    let _ended =
+                        hyper::server::conn::http1::Builder::new().serve_connection(stream, service).await;
+                });
+            }
+        });
+
+        let token = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(token.path(), format!("{TOKEN}\n")).unwrap();
+        ApiServer { objects, address, roots, token: Arc::new(token) }
+    }
+
+    /// As a replica speaks to it.
+    pub(crate) fn client(&self) -> Cluster {
+        let token = Some(self.token.path().to_owned());
+        Cluster::new(&format!("https://{}", self.address), self.roots.clone(), token).unwrap()
     }
 
     /// Puts an object there, or another in its place.
@@ -84,6 +126,7 @@ async fn answer(
     State(objects): State<Arc<Mutex<Objects>>>,
     method: Method,
     uri: Uri,
+    headers: HeaderMap,
     body: Bytes,
 ) -> (StatusCode, String) {
     let mut objects = objects.lock().unwrap();
@@ -93,6 +136,9 @@ async fn answer(
     let found = objects.all.get(path).cloned();
     let (status, answer) = match (method, found) {
         _ if objects.away => refused(StatusCode::SERVICE_UNAVAILABLE),
+        _ if headers.get("authorization").is_none_or(|sent| sent != &format!("Bearer {TOKEN}")) => {
+            refused(StatusCode::UNAUTHORIZED)
+        }
         (Method::GET, Some(found)) => (StatusCode::OK, found),
         (Method::POST, _) => {
             let path = format!("{path}/{}", body["metadata"]["name"].as_str().unwrap());
