@@ -194,7 +194,7 @@ async fn until(what: &str, mut is: impl AsyncFnMut() -> bool) {
             tokio::task::yield_now().await
         }
     };
-    tokio::time::timeout(DEADLINE, wait).await.unwrap_or_else(|_| panic!("{what} never came"));
+    assert!(tokio::time::timeout(DEADLINE, wait).await.is_ok(), "{what} never came");
 }
 
 #[tokio::test]
