@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 use serde_json::json;
 
 use crate::ask::{Ask, Told, members};
-use crate::body::{Pace, Sent, gzip, stream};
+use crate::body::{Broken, Pace, Sent, gzip, stream};
 use crate::formats::Whole;
 use crate::providers::Provider;
 use crate::received::{Received, Reported};
@@ -127,6 +127,9 @@ async fn answer(
         };
         good(shared, at, provider, path, &ask, &answer, body.len(), zip)
     };
+    if answer.reset {
+        response.extensions_mut().insert(Broken);
+    }
     for (name, value) in &answer.headers {
         if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), value.parse()) {
             response.headers_mut().insert(name, value);

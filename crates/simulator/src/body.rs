@@ -16,7 +16,7 @@ use tokio::sync::{Semaphore, mpsc};
 use crate::received::Log;
 
 /// The connection is to break here.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Broken;
 
 impl std::fmt::Display for Broken {

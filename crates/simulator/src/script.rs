@@ -45,6 +45,8 @@ pub struct Answer {
     pub content_type: Option<String>,
     /// Headers beside the provider's own.
     pub headers: BTreeMap<String, String>,
+    /// The connection breaks where the head would come.
+    pub reset: bool,
     /// Milliseconds before the head.
     pub delay_ms: u64,
     /// Milliseconds between events.

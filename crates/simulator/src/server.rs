@@ -1,6 +1,5 @@
 //! TLS in, one task per connection, HTTP/1.1 or HTTP/2 by ALPN.
 
-use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -16,6 +15,7 @@ use tokio_rustls::server::TlsStream;
 
 use crate::answer;
 use crate::authority::Authority;
+use crate::body::Broken;
 use crate::google_tokens::Desk;
 use crate::received::Log;
 use crate::script::{Answer, Asked};
@@ -85,7 +85,13 @@ async fn connection(
     let io = TokioIo::new(Counted { tls, log: Arc::clone(&shared.log) });
     let service = service_fn(move |request| {
         let (shared, server_name) = (Arc::clone(&shared), server_name.clone());
-        async move { Ok::<_, Infallible>(answer::respond(shared, server_name, request).await) }
+        async move {
+            let response = answer::respond(shared, server_name, request).await;
+            match response.extensions().get::<Broken>() {
+                Some(broken) => Err(*broken),
+                None => Ok(response),
+            }
+        }
     });
     if h2 {
         http2::Builder::new(TokioExecutor::new()).serve_connection(io, service).await?;

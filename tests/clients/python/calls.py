@@ -1,6 +1,7 @@
 """Unmodified programs with the official SDKs. Each prints one JSON line per call: what it saw of the answer.
 
-Usage: calls.py NAME...   with NAME = {chat,responses,messages}[_stream][_async][_raw], bad_key, traced
+Usage: calls.py NAME...   with NAME = {chat,responses,messages}[_stream][_async][_raw], leave_early, wait,
+for_ever (a chat for every line of standard input)
 The keys come from OPENAI_API_KEY and ANTHROPIC_API_KEY; nothing here knows of a proxy or a certificate.
 """
 
@@ -121,6 +122,9 @@ def leave_early():
 for name in sys.argv[1:]:
     if name == "leave_early":
         leave_early()
+    elif name == "for_ever":
+        for _line in sys.stdin:
+            run("chat")
     elif name == "wait":
         sys.stdin.readline()
     elif "async" in name:
