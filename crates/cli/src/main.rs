@@ -62,7 +62,9 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let logging = outrigger_sidecar::logging::start(match arguments.command {
         // That something is over is worth a line to who saw it begin.
-        Command::Exec(_) | Command::Demo(_) => "warn,outrigger_sidecar::diagnostician=info",
+        Command::Exec(_) | Command::Demo(_) => {
+            "warn,outrigger_sidecar::diagnostician=info,outrigger_sidecar::failover::periods=info"
+        }
         _ => "warn",
     });
     output::share(&logging);

@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 use serde_json::json;
 
 use crate::ask::{Ask, Told, members};
-use crate::body::{Broken, Pace, Sent, gzip, stream};
+use crate::body::{Broken, Last, Pace, Sent, gzip, stream};
 use crate::formats::Whole;
 use crate::providers::Provider;
 use crate::received::{Received, Reported};
@@ -213,13 +213,13 @@ fn good(
         };
         return whole(shared, at, answer.status.unwrap_or(200), kind, bytes, zip);
     }
-    let (events, broken_end) = scripted(provider, path, parts.events, parts.deltas, answer, at);
+    let (events, end) = scripted(provider, path, parts.events, parts.deltas, answer, at);
     shared.log.change(at, |received| received.status = 200);
     let pace = Pace {
         between: Duration::from_millis(answer.pace_ms),
         gate: answer.gated.then(|| Arc::clone(&shared.gate)),
         gzip: zip,
-        broken_end,
+        end,
     };
     let mut response = Response::new(stream(events, pace, Arc::clone(&shared.log), at));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(parts.stream_type));
@@ -231,7 +231,7 @@ fn good(
 
 type Events = Box<dyn Iterator<Item = Bytes> + Send>;
 
-/// The events as the script wants them, and whether the connection breaks at their end.
+/// The events as the script wants them, and what comes after them.
 fn scripted(
     provider: &Provider,
     path: &str,
@@ -239,7 +239,7 @@ fn scripted(
     deltas: std::ops::Range<usize>,
     answer: &Answer,
     at: usize,
-) -> (Events, bool) {
+) -> (Events, Last) {
     if let Some(after) = answer.garbage_after {
         events.insert(after.min(events.len()), Bytes::from_static(b"data: {\"id\": \x1fbroken <<<\n\n"));
     }
@@ -248,18 +248,25 @@ fn scripted(
         let kind = answer.error.unwrap_or(ErrorKind::ServerError);
         let (_, body) = (provider.error)(kind, None, at);
         events.push((provider.error_event)(path, kind, &body));
-        return (Box::new(events.into_iter()), false);
+        return (Box::new(events.into_iter()), Last::End);
+    }
+    if let Some(after) = answer.silent_after {
+        events.truncate(after);
+        return (Box::new(events.into_iter()), Last::Silence);
     }
     if let Some(after) = answer.cut_after {
+        let half = events.get(after).filter(|_| answer.cut_within).map(|next| next.slice(..next.len() / 2));
         events.truncate(after);
-        return (Box::new(events.into_iter()), answer.cut == Cut::Broken);
+        events.extend(half);
+        let end = if answer.cut == Cut::Broken { Last::Break } else { Last::End };
+        return (Box::new(events.into_iter()), end);
     }
     if answer.endless {
         let repeated = events.get(deltas).map(<[Bytes]>::to_vec).unwrap_or_default();
         events.truncate(2);
-        return (Box::new(events.into_iter().chain(repeated.into_iter().cycle().take(100_000))), true);
+        return (Box::new(events.into_iter().chain(repeated.into_iter().cycle().take(100_000))), Last::Break);
     }
-    (Box::new(events.into_iter()), false)
+    (Box::new(events.into_iter()), Last::End)
 }
 
 /// An answer that is sent at once.

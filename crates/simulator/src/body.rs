@@ -68,7 +68,18 @@ pub(crate) struct Pace {
     pub(crate) between: Duration,
     pub(crate) gate: Option<Arc<Semaphore>>,
     pub(crate) gzip: bool,
-    pub(crate) broken_end: bool,
+    pub(crate) end: Last,
+}
+
+/// What comes after the last piece.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Last {
+    /// The end.
+    End,
+    /// A break.
+    Break,
+    /// Nothing, until the client leaves.
+    Silence,
 }
 
 /// Sends `pieces` one by one; records what has gone out under `at`.
@@ -111,10 +122,14 @@ pub(crate) fn stream(
                 tokio::time::sleep(pace.between).await;
             }
         }
-        let last = match (pace.broken_end, encoder.map(GzEncoder::finish)) {
-            (true, _) => Some(Err(Broken)),
-            (false, Some(Ok(trailer))) => Some(Ok(Bytes::from(trailer))),
-            (false, _) => None,
+        if pace.end == Last::Silence {
+            sender.closed().await;
+            abandoned = true;
+        }
+        let last = match (pace.end, encoder.map(GzEncoder::finish)) {
+            (Last::Break, _) => Some(Err(Broken)),
+            (Last::End, Some(Ok(trailer))) => Some(Ok(Bytes::from(trailer))),
+            (Last::End | Last::Silence, _) => None,
         };
         if let Some(last) = last {
             abandoned |= sender.send(last).await.is_err();

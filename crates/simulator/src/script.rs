@@ -69,6 +69,10 @@ pub struct Answer {
     pub cut_after: Option<usize>,
     /// How it ends then.
     pub cut: Cut,
+    /// Half of the next event still comes before that.
+    pub cut_within: bool,
+    /// Fall silent after this many events: nothing more comes, and no end.
+    pub silent_after: Option<usize>,
     /// A frame that is no event of the format, after this many events.
     pub garbage_after: Option<usize>,
     /// An error event under status 200, after this many events; the stream ends there.

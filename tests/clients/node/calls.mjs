@@ -1,12 +1,15 @@
 // Unmodified programs with the official SDKs. Each prints one JSON line per call: what it saw of the answer.
 //
-// Usage: calls.mjs NAME...   with NAME = {chat,responses,messages}[_stream]
+// Usage: calls.mjs NAME...   with NAME = {chat,responses,messages,gemini}[_stream][_helper]; helper: by the SDK's own reader of
+// streams, where it has one
 // The SDKs' own `fetch` option shows the body's bytes; nothing here knows of a proxy or a certificate.
 
 import { createHash } from 'node:crypto';
 import OpenAI from 'openai';
 import Anthropic from '@anthropic-ai/sdk';
+import { GoogleGenAI } from '@google/genai';
 
+const more = JSON.parse(process.env.TEST_ARGUMENTS ?? '{}');
 const messages = [{ role: 'user', content: 'When does the tide turn?' }];
 
 function tapped(bodies) {
@@ -18,22 +21,36 @@ function tapped(bodies) {
       const hash = createHash('sha256');
       for await (const piece of mine) hash.update(piece);
       return hash.digest('hex');
-    })());
+    })().catch(() => null));
     return new Response(theirs, { status: answer.status, headers: answer.headers });
   };
+}
+
+async function byGemini(stream) {
+  const { models } = new GoogleGenAI({ apiKey: process.env.GEMINI_API_KEY });
+  const asked = { model: 'gemini-3.5-flash', contents: messages[0].content };
+  if (!stream) return (await models.generateContent(asked)).text;
+  let text = '';
+  for await (const chunk of await models.generateContentStream(asked)) text += chunk.text ?? '';
+  return text;
 }
 
 async function run(name) {
   const [api] = name.split('_');
   const stream = name.includes('stream');
+  const helper = name.includes('helper');
   const bodies = [];
-  const options = { maxRetries: 0, fetch: tapped(bodies) };
+  const options = { maxRetries: Number(process.env.TEST_RETRIES ?? 0), fetch: tapped(bodies) };
   try {
     let text = '';
-    if (api === 'chat') {
+    if (api === 'gemini') {
+      text = await byGemini(stream);
+    } else if (api === 'chat') {
       const client = new OpenAI(options);
-      const request = { model: 'gpt-5-mini', messages };
-      if (stream) {
+      const request = { model: 'gpt-5-mini', messages, ...more };
+      if (helper) {
+        text = (await client.chat.completions.stream(request).finalChatCompletion()).choices[0].message.content;
+      } else if (stream) {
         const events = await client.chat.completions.create({ ...request, stream: true, stream_options: { include_usage: true } });
         for await (const event of events) text += event.choices[0]?.delta?.content ?? '';
       } else {
@@ -41,8 +58,10 @@ async function run(name) {
       }
     } else if (api === 'responses') {
       const client = new OpenAI(options);
-      const request = { model: 'gpt-5-mini', input: 'When does the tide turn?' };
-      if (stream) {
+      const request = { model: 'gpt-5-mini', input: messages[0].content, ...more };
+      if (helper) {
+        text = (await client.responses.stream(request).finalResponse()).output_text;
+      } else if (stream) {
         for await (const event of await client.responses.create({ ...request, stream: true })) {
           if (event.type === 'response.output_text.delta') text += event.delta;
         }
@@ -51,8 +70,10 @@ async function run(name) {
       }
     } else {
       const client = new Anthropic(options);
-      const request = { model: 'claude-sonnet-5-5', max_tokens: 256, messages };
-      if (stream) {
+      const request = { model: 'claude-sonnet-5-5', max_tokens: 256, messages, ...more };
+      if (helper) {
+        text = (await client.messages.stream(request).finalMessage()).content.map((block) => block.text).join('');
+      } else if (stream) {
         for await (const event of await client.messages.create({ ...request, stream: true })) {
           if (event.type === 'content_block_delta') text += event.delta.text;
         }

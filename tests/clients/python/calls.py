@@ -1,8 +1,9 @@
 """Unmodified programs with the official SDKs. Each prints one JSON line per call: what it saw of the answer.
 
-Usage: calls.py NAME...   with NAME = {chat,responses,messages}[_stream][_async][_raw], leave_early, wait,
-for_ever (a chat for every line of standard input)
-The keys come from OPENAI_API_KEY and ANTHROPIC_API_KEY; nothing here knows of a proxy or a certificate.
+Usage: calls.py NAME...   with NAME = {chat,responses,messages,gemini}[_stream][_helper|_async][_raw], leave_early, wait,
+for_ever (a chat and a stream for every line of standard input), crowd (four of both at once)
+helper: by the SDK's own reader of streams, where it has one.
+The keys come from OPENAI_API_KEY, ANTHROPIC_API_KEY and GEMINI_API_KEY; nothing here knows of a proxy or a certificate.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ import hashlib
 import json
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import anthropic
 import openai
@@ -17,18 +19,20 @@ import openai
 OPENAI_MODEL = os.environ.get("TEST_OPENAI_MODEL", "gpt-5-mini")
 ANTHROPIC_MODEL = os.environ.get("TEST_ANTHROPIC_MODEL", "claude-sonnet-5-5")
 HEADERS = json.loads(os.environ.get("TEST_HEADERS", "{}"))
+RETRIES = int(os.environ.get("TEST_RETRIES", "0"))
+ARGUMENTS = json.loads(os.environ.get("TEST_ARGUMENTS", "{}"))
 MESSAGES = [{"role": "user", "content": "When does the tide turn?"}]
 
 
 def arguments(api, stream):
     if api == "chat":
         more = {"stream": True, "stream_options": {"include_usage": True}} if stream else {}
-        return {"model": OPENAI_MODEL, "messages": MESSAGES, "extra_headers": HEADERS, **more}
+        return {"model": OPENAI_MODEL, "messages": MESSAGES, "extra_headers": HEADERS, **ARGUMENTS, **more}
     if api == "responses":
         more = {"stream": True} if stream else {}
-        return {"model": OPENAI_MODEL, "input": "When does the tide turn?", "extra_headers": HEADERS, **more}
+        return {"model": OPENAI_MODEL, "input": "When does the tide turn?", "extra_headers": HEADERS, **ARGUMENTS, **more}
     more = {"stream": True} if stream else {}
-    return {"model": ANTHROPIC_MODEL, "max_tokens": 256, "messages": MESSAGES, "extra_headers": HEADERS, **more}
+    return {"model": ANTHROPIC_MODEL, "max_tokens": 256, "messages": MESSAGES, "extra_headers": HEADERS, **ARGUMENTS, **more}
 
 
 def resource(client, api):
@@ -53,7 +57,8 @@ def delta_of(api, event):
 
 
 def say(**line):
-    print(json.dumps(line), flush=True)
+    # In one piece: a crowd speaks at once.
+    print(json.dumps(line) + "\n", end="", flush=True)
 
 
 def client_for(api, asynchronous, key=None):
@@ -61,11 +66,33 @@ def client_for(api, asynchronous, key=None):
         kind = anthropic.AsyncAnthropic if asynchronous else anthropic.Anthropic
     else:
         kind = openai.AsyncOpenAI if asynchronous else openai.OpenAI
-    return kind(max_retries=0, **({"api_key": key} if key else {}))
+    return kind(max_retries=RETRIES, **({"api_key": key} if key else {}))
+
+
+def by_gemini(stream):
+    from google import genai
+
+    # Its end closes its connections.
+    client, asked = genai.Client(vertexai=False), {"model": "gemini-3.5-flash", "contents": MESSAGES[0]["content"]}
+    if stream:
+        return "".join(chunk.text or "" for chunk in client.models.generate_content_stream(**asked))
+    return client.models.generate_content(**asked).text
+
+
+def by_helper(api):
+    asked = arguments(api, True)
+    del asked["stream"]
+    with resource(client_for(api, False), api).stream(**asked) as stream:
+        if api == "messages":
+            return text_of(api, stream.get_final_message())
+        stream.until_done()
+        return text_of(api, stream.get_final_completion() if api == "chat" else stream.get_final_response())
 
 
 def failure(error):
-    return {"error": type(error).__name__, "status": getattr(error, "status_code", None), "message": str(error)}
+    status, code = getattr(error, "status_code", None), getattr(error, "code", None)
+    status = code if status is None and isinstance(code, int) else status
+    return {"error": type(error).__name__, "status": status, "message": str(error)}
 
 
 def run(name):
@@ -73,6 +100,10 @@ def run(name):
     api, stream, raw = parts[0], "stream" in parts, "raw" in parts
     seen = hashlib.sha256()
     try:
+        if api == "gemini":
+            return say(call=name, text=by_gemini(stream))
+        if "helper" in parts:
+            return say(call=name, text=by_helper(api))
         client = client_for(api, False)
         if raw:
             with resource(client, api).with_streaming_response.create(**arguments(api, stream)) as answer:
@@ -125,6 +156,11 @@ for name in sys.argv[1:]:
     elif name == "for_ever":
         for _line in sys.stdin:
             run("chat")
+            run("chat_stream")
+    elif name == "crowd":
+        with ThreadPoolExecutor(8) as crowd:
+            for _line in sys.stdin:
+                list(crowd.map(run, ["chat", "chat_stream"] * 4))
     elif name == "wait":
         sys.stdin.readline()
     elif "async" in name:

@@ -11,10 +11,12 @@ mod catalogue;
 mod cuts;
 mod outage;
 mod reload;
+mod sockets;
+mod table;
 
 use std::path::Path;
 
-use outrigger_simulator::{Answer, Config, Rule, Script, Simulator};
+use outrigger_simulator::{Answer, Config, Received, Rule, Script, Simulator};
 use outrigger_tests::process::{Ended, Exec};
 use outrigger_tests::{file, setting};
 use serde_json::Value;
@@ -22,24 +24,33 @@ use serde_json::Value;
 /// The app's key.
 const KEY: &str = "sk-harbour-0123456789-abcdWXYZ";
 
-/// The backup's.
+/// The backups'.
 const BACKUPS_KEY: &str = "sk-lee-shore-555666777888-mnopQRST";
 
 /// What whoever is well answers.
 const TEXT: &str = "The tide turns at nine in the evening.";
 
-/// The model that the app asks for. The backup's is another, so that a script can tell the two apart.
+/// The model that the app asks OpenAI for. The backup's is another, so that a script can tell the two apart.
 const ASKED: &str = "gpt-5-mini";
 
-/// The primary's host, and the backup's.
+/// Where the app's chats go, and the backup `second`.
 const HOSTS: [&str; 2] = ["api.openai.com", "eu.api.openai.com"];
 
+/// Where messages go, and the backup `claude`.
+const ANTHROPIC: &str = "api.anthropic.com";
+
+const GEMINI: &str = "generativelanguage.googleapis.com";
+
+/// The same question twice: answered in one piece, and in a stream.
 const CALLS: [&str; 2] = ["chat", "chat_stream"];
 
-/// A document with one backup and these rules.
+/// A document with these rules and two backups: `second` speaks the format of the app's chats, `claude` another one.
 fn document(rules: &str) -> String {
     format!(
-        "version: 1\nmode: act\nbackups:\n  second: {{ provider: openai, host: {}, model: gpt-5, credential: {{ file: second }} }}\nrules:\n{rules}",
+        "version: 1\nmode: act\nbackups:\n  \
+         second: {{ provider: openai, host: {}, model: gpt-4.1, credential: {{ file: backups }} }}\n  \
+         claude: {{ provider: anthropic, model: claude-sonnet-5-5, credential: {{ file: backups }} }}\n\
+         rules:\n{rules}",
         HOSTS[1]
     )
 }
@@ -59,7 +70,7 @@ fn primary_at(nth: u64, answer: &Answer) -> [Rule; 2] {
     [false, true].map(|stream| Rule { stream: Some(stream), nth: Some(nth), ..primary(answer.clone()) })
 }
 
-/// A simulator for both hosts. What no rule decides is well.
+/// A simulator of every place. What no rule decides is well.
 fn simulator(rules: impl IntoIterator<Item = Rule>, config: Config) -> Simulator {
     let mut rules: Vec<Rule> = rules.into_iter().collect();
     rules.push(Rule { answer: right(), ..Rule::default() });
@@ -67,11 +78,11 @@ fn simulator(rules: impl IntoIterator<Item = Rule>, config: Config) -> Simulator
     Simulator::start(Config { valid_keys, script: Script(rules), ..config }).expect("a simulator")
 }
 
-/// A folder with rules and the backup's credential.
+/// A folder with rules and the backups' credential.
 fn folder(document: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::create_dir(folder.path().join("credentials")).expect("a folder");
-    std::fs::write(folder.path().join("credentials/second"), BACKUPS_KEY).expect("a file");
+    std::fs::write(folder.path().join("credentials/backups"), BACKUPS_KEY).expect("a file");
     put(folder.path(), document);
     folder
 }
@@ -82,22 +93,23 @@ fn put(folder: &Path, document: &str) {
     std::fs::rename(folder.join("next"), folder.join("rules.yaml")).expect("a file takes another's place");
 }
 
-/// `outrigger exec` under the rules of a folder. Nobody is its provider yet.
+/// `outrigger exec` under the rules of a folder. Nobody is a provider yet.
 fn exec(ca_pem: &str, folder: &Path) -> Exec {
-    Exec::trusting(ca_pem)
-        .variable("OPENAI_API_KEY", KEY)
-        .option("--rules", &folder.join("rules.yaml").display().to_string())
+    let exec = ["OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY"]
+        .into_iter()
+        .fold(Exec::trusting(ca_pem), |exec, name| exec.variable(name, KEY));
+    exec.option("--rules", &folder.join("rules.yaml").display().to_string())
         .option("--credentials", &folder.join("credentials").display().to_string())
 }
 
-/// With one simulator in the place of both hosts.
+/// With one simulator in the place of every host.
 fn before(simulator: &Simulator, folder: &Path) -> Exec {
-    HOSTS
+    [HOSTS[0], HOSTS[1], ANTHROPIC, GEMINI]
         .into_iter()
         .fold(exec(simulator.ca_pem(), folder), |exec, host| exec.upstream(host, simulator.address()))
 }
 
-/// The SDKs that the calls are made with.
+/// The languages whose SDKs the calls are made with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sdk {
     Python,
@@ -108,7 +120,7 @@ impl Sdk {
     const ALL: [Sdk; 2] = [Sdk::Python, Sdk::Node];
 
     /// The program that makes these calls.
-    fn program(self, calls: &[&str]) -> Vec<String> {
+    fn program(self, calls: &[impl AsRef<str>]) -> Vec<String> {
         let (program, script) = match self {
             Sdk::Python => (setting("OUTRIGGER_TEST_PYTHON"), file("clients/python/calls.py")),
             Sdk::Node => {
@@ -120,11 +132,11 @@ impl Sdk {
             }
         };
         let words = [program, script.display().to_string()].into_iter();
-        words.chain(calls.iter().map(|call| (*call).to_owned())).collect()
+        words.chain(calls.iter().map(|call| call.as_ref().to_owned())).collect()
     }
 
     /// Makes calls, one after the other, and says what became of each.
-    fn run(self, exec: Exec, calls: &[&str]) -> (Vec<Seen>, Ended) {
+    fn run(self, exec: Exec, calls: &[impl AsRef<str>]) -> (Vec<Seen>, Ended) {
         let words = self.program(calls);
         let ended = exec.run(&refs(&words));
         let seen: Vec<Seen> = ended.json_lines().iter().map(Seen::of).collect();
@@ -162,11 +174,23 @@ impl Seen {
     }
 }
 
-/// The app's key was at the primary alone, the backup's at the backup alone.
-fn keys_stayed_at_home(simulator: &Simulator, what: &str) {
+/// How often a place was asked.
+fn asked(simulator: &Simulator, host: &str) -> usize {
+    simulator.received().iter().filter(|one| one.authority == host).count()
+}
+
+/// The app's key was where the app sent it, the backups' at these hosts alone.
+fn keys_stayed_at_home(simulator: &Simulator, backups: &[&str], what: &str) {
     for one in simulator.received() {
-        let key = if one.authority == HOSTS[0] { KEY } else { BACKUPS_KEY };
-        let shown = one.headers.get("authorization").and_then(|value| value.to_str().ok());
-        assert_eq!(shown, Some(&*format!("Bearer {key}")), "{what}: {}", one.authority);
+        let key = if backups.contains(&one.authority.as_str()) { BACKUPS_KEY } else { KEY };
+        assert_eq!(shown(&one), [key], "{what}: {}", one.authority);
     }
+}
+
+/// The keys that a request shows.
+fn shown(one: &Received) -> Vec<&str> {
+    let names = ["authorization", "x-api-key", "x-goog-api-key", "api-key"];
+    let values = names.into_iter().flat_map(|name| one.headers.get_all(name));
+    let texts = values.map(|value| value.to_str().expect("a key is text"));
+    texts.map(|text| text.strip_prefix("Bearer ").unwrap_or(text)).collect()
 }
