@@ -29,7 +29,7 @@ struct Family {
     path: &'static str,
 }
 
-const FAMILIES: [Family; 4] = [
+static FAMILIES: [Family; 4] = [
     Family { calls: &["chat_stream", "chat_stream_helper"], model: ASKED, path: "/v1/chat/completions" },
     Family { calls: &["responses_stream", "responses_stream_helper"], model: ASKED, path: "/v1/responses" },
     Family {
@@ -40,7 +40,7 @@ const FAMILIES: [Family; 4] = [
     Family {
         calls: &["gemini_stream"],
         model: "gemini-3.5-flash",
-        path: "/v1beta/models/gemini-3.5-flash:streamGenerateContent",
+        path: "/v1/models/gemini-3.5-flash:streamGenerateContent",
     },
 ];
 
@@ -53,14 +53,11 @@ fn dying(how: impl Fn(usize) -> Answer) -> Vec<Rule> {
         answer: how(nth % POSITIONS),
         ..Rule::default()
     };
-    let rules = |family| (0..POSITIONS * Family::calls(family).len()).map(move |nth| (family, nth));
-    FAMILIES.iter().flat_map(rules).map(|(family, nth)| rule(family, nth)).collect()
-}
-
-impl Family {
-    const fn calls(&self) -> &'static [&'static str] {
-        self.calls
-    }
+    let rule = &rule;
+    let rules = |family: &'static Family| {
+        (0..POSITIONS * family.calls.len()).map(move |nth| rule(family, nth))
+    };
+    FAMILIES.iter().flat_map(rules).collect()
 }
 
 /// What an SDK raises: at an event that tells an error, at a break, at what it cannot read.
@@ -87,9 +84,6 @@ fn die(what: &str, how: impl Fn(usize) -> Answer) {
         let calls: Vec<&str> = names.iter().flat_map(|name| [*name; POSITIONS]).collect();
         let (seen, ended) = sdk.run(before(&simulator, folder.path()), &calls);
         keys_stayed_at_home(&simulator, &[HOSTS[1]], what);
-        for one in simulator.received().iter().filter(|one| one.path.contains("gemini")).take(3) {
-            println!("{} {} {} {:?}", one.authority, one.path, one.status, String::from_utf8_lossy(&one.sent));
-        }
         for (name, series) in names.iter().zip(seen.chunks(POSITIONS)) {
             println!("{what}, {sdk:?}, {name}: {series:?}");
             let honest = series.iter().all(|seen| match seen {
