@@ -297,7 +297,9 @@ impl Scene {
             Primary::There => (before(simulator, folder), None),
             // Nobody resolves the proxy that leads there; what has an address needs none.
             Primary::Nameless => (others(trusted).variable("HTTPS_PROXY", "http://proxy.invalid:3128"), None),
-            Primary::Away => (others(trusted).upstream(HOSTS[0], outrigger_tests::http::free_address()), None),
+            Primary::Away => {
+                (others(trusted).upstream(HOSTS[0], outrigger_tests::http::free_address()), None)
+            }
             Primary::Showing(certificate) => {
                 let authority = Some("Authority of the showing".to_owned());
                 let shown = super::simulator([], Config { certificate, authority, ..Config::default() });

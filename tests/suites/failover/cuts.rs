@@ -54,9 +54,8 @@ fn dying(how: impl Fn(usize) -> Answer) -> Vec<Rule> {
         ..Rule::default()
     };
     let rule = &rule;
-    let rules = |family: &'static Family| {
-        (0..POSITIONS * family.calls.len()).map(move |nth| rule(family, nth))
-    };
+    let rules =
+        |family: &'static Family| (0..POSITIONS * family.calls.len()).map(move |nth| rule(family, nth));
     FAMILIES.iter().flat_map(rules).collect()
 }
 
@@ -110,7 +109,12 @@ fn cut(at: usize, cut: Cut, cut_within: bool) -> Answer {
 /// The rows of the table that these stand for.
 pub(super) fn rows() -> Vec<Row> {
     let names = [BREAKS, ENDS, GARBAGE, ERROR];
-    names.map(|name| Row::of_stream(name, "right answer before the first content, an error after it")).into()
+    let seen = |name| {
+        // Of Anthropic's SDKs, which pass over it.
+        let more = if name == GARBAGE { " or a right answer" } else { "" };
+        Row::of_stream(name, &format!("right answer before the first content, an error{more} after it"))
+    };
+    names.map(seen).into()
 }
 
 #[test]

@@ -20,11 +20,9 @@ fn changed(next: &str, said: &str) {
         let running =
             before(&simulator, folder.path()).variable("OUTRIGGER_LOG", "info").start(&refs(&program));
         simulator.release(4);
-        assert!(
-            simulator.wait_for(DEADLINE, |received| received
-                .iter()
-                .any(|one| one.sent.windows(9).any(|part| part == b"\"content\"")))
-        );
+        assert!(simulator.wait_for(DEADLINE, |received| {
+            received.iter().any(|one| one.sent.windows(9).any(|part| part == b"\"content\""))
+        }));
         put(folder.path(), next);
         let line = running.program.error_line(DEADLINE, |line| line.contains(said));
         assert!(line.is_some(), "{sdk:?}, {said}: {}", running.program.errors_so_far());

@@ -9,9 +9,7 @@ use outrigger_simulator::{Answer, Config};
 use outrigger_tests::process::Program;
 
 use super::table::Row;
-use super::{
-    HOSTS, Sdk, Seen, document, exec, folder, keys_stayed_at_home, primary, refs, right, simulator,
-};
+use super::{HOSTS, Sdk, Seen, document, exec, folder, keys_stayed_at_home, primary, refs, right, simulator};
 
 const RULE: &str = "  - name: storm
     match: { provider: openai }
@@ -83,9 +81,7 @@ impl State {
         let mut open = self.open();
         let number = open.len();
         open.push(app.try_clone()?);
-        for (from, to) in
-            [(app.try_clone()?, server.try_clone()?), (server.try_clone()?, app.try_clone()?)]
-        {
+        for (from, to) in [(app.try_clone()?, server.try_clone()?), (server.try_clone()?, app.try_clone()?)] {
             let state = Arc::clone(self);
             std::thread::spawn(move || drop(state.pass(number, from, to)));
         }

@@ -39,7 +39,13 @@ fn shown(rows: &[Row]) -> String {
 
 #[test]
 fn the_readme_has_every_scene_with_its_verdict() {
-    let parts = [super::catalogue::rows, super::sockets::rows, super::cuts::rows, super::outage::rows, super::reload::rows];
+    let parts = [
+        super::catalogue::rows,
+        super::sockets::rows,
+        super::cuts::rows,
+        super::outage::rows,
+        super::reload::rows,
+    ];
     let rows: Vec<Row> = parts.into_iter().flat_map(|rows| rows()).collect();
     assert_eq!(shown(&written()), shown(&rows));
 }
