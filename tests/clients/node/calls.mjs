@@ -40,6 +40,8 @@ async function run(name) {
   const stream = name.includes('stream');
   const helper = name.includes('helper');
   const bodies = [];
+  const began = performance.now();
+  const took = () => (performance.now() - began) / 1000;
   const options = { maxRetries: Number(process.env.TEST_RETRIES ?? 0), fetch: tapped(bodies) };
   try {
     let text = '';
@@ -81,9 +83,9 @@ async function run(name) {
         text = (await client.messages.create(request)).content.map((block) => block.text).join('');
       }
     }
-    console.log(JSON.stringify({ call: name, text, sha256: await bodies[0] }));
+    console.log(JSON.stringify({ call: name, seconds: took(), text, sha256: await bodies[0] }));
   } catch (error) {
-    console.log(JSON.stringify({ call: name, error: error.constructor.name, status: error.status, message: String(error), cause: String(error.cause) }));
+    console.log(JSON.stringify({ call: name, seconds: took(), error: error.constructor.name, status: error.status, message: String(error), cause: String(error.cause) }));
   }
 }
 

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import anthropic
@@ -96,14 +97,16 @@ def failure(error):
 
 
 def run(name):
+    began = time.monotonic()
+    took = lambda: round(time.monotonic() - began, 3)
     parts = name.split("_")
     api, stream, raw = parts[0], "stream" in parts, "raw" in parts
     seen = hashlib.sha256()
     try:
         if api == "gemini":
-            return say(call=name, text=by_gemini(stream))
+            return say(call=name, seconds=took(), text=by_gemini(stream))
         if "helper" in parts:
-            return say(call=name, text=by_helper(api))
+            return say(call=name, seconds=took(), text=by_helper(api))
         client = client_for(api, False)
         if raw:
             with resource(client, api).with_streaming_response.create(**arguments(api, stream)) as answer:
@@ -111,12 +114,12 @@ def run(name):
                     seen.update(piece)
                     if os.environ.get("TEST_SAY_PIECES"):
                         say(piece=piece.decode())
-            return say(call=name, sha256=seen.hexdigest(), status=answer.status_code)
+            return say(call=name, seconds=took(), sha256=seen.hexdigest(), status=answer.status_code)
         answer = resource(client, api).create(**arguments(api, stream))
         text = "".join(delta_of(api, event) for event in answer) if stream else text_of(api, answer)
-        say(call=name, text=text)
+        say(call=name, seconds=took(), text=text)
     except Exception as error:
-        say(call=name, sha256=seen.hexdigest(), **failure(error))
+        say(call=name, seconds=took(), sha256=seen.hexdigest(), **failure(error))
 
 
 async def run_async(name):

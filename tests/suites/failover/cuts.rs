@@ -19,7 +19,7 @@ const GARBAGE: &str = "invalid JSON, at every frame";
 const ERROR: &str = "error event, at every frame";
 
 /// More than the events of any family's stream.
-const POSITIONS: usize = 20;
+const POSITIONS: usize = 15;
 
 /// How a family of SDKs asks for a stream.
 struct Family {
@@ -84,7 +84,6 @@ fn die(what: &str, how: impl Fn(usize) -> Answer) {
         let (seen, ended) = sdk.run(before(&simulator, folder.path()), &calls);
         keys_stayed_at_home(&simulator, &[HOSTS[1]], what);
         for (name, series) in names.iter().zip(seen.chunks(POSITIONS)) {
-            println!("{what}, {sdk:?}, {name}: {series:?}");
             let honest = series.iter().all(|seen| match seen {
                 Seen::Answer(text) => text == TEXT,
                 Seen::Error { class, .. } => raised(sdk, name).contains(&&**class),

@@ -28,7 +28,10 @@ const KEY: &str = "sk-harbour-0123456789-abcdWXYZ";
 const BACKUPS_KEY: &str = "sk-lee-shore-555666777888-mnopQRST";
 
 /// What whoever is well answers.
-const TEXT: &str = "The tide turns at nine in the evening.";
+const TEXT: &str = "The tide turns at nine.";
+
+/// No call takes longer, whatever becomes of it; seconds.
+const BOUND: f64 = 30.0;
 
 /// The model that the app asks OpenAI for. The backup's is another, so that a script can tell the two apart.
 const ASKED: &str = "gpt-5-mini";
@@ -138,7 +141,11 @@ impl Sdk {
     /// Makes calls, one after the other, and says what became of each.
     fn run(self, exec: Exec, calls: &[impl AsRef<str>]) -> (Vec<Seen>, Ended) {
         let words = self.program(calls);
-        let ended = exec.run(&refs(&words));
+        let running = exec.start(&refs(&words));
+        for _ in calls {
+            running.program.output_line(|line| line.contains("\"call\""));
+        }
+        let ended = running.program.end();
         let seen: Vec<Seen> = ended.json_lines().iter().map(Seen::of).collect();
         assert_eq!(seen.len(), calls.len(), "{}", ended.errors);
         (seen, ended)
@@ -160,6 +167,7 @@ enum Seen {
 
 impl Seen {
     fn of(line: &Value) -> Seen {
+        assert!(line["seconds"].as_f64().is_some_and(|seconds| seconds < BOUND), "without bounds: {line}");
         match (&line["text"], &line["error"]) {
             (Value::String(text), Value::Null) => Seen::Answer(text.clone()),
             (_, Value::String(class)) => {
