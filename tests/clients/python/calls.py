@@ -14,9 +14,6 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-import anthropic
-import openai
-
 OPENAI_MODEL = os.environ.get("TEST_OPENAI_MODEL", "gpt-5-mini")
 ANTHROPIC_MODEL = os.environ.get("TEST_ANTHROPIC_MODEL", "claude-sonnet-5-5")
 HEADERS = json.loads(os.environ.get("TEST_HEADERS", "{}"))
@@ -63,9 +60,14 @@ def say(**line):
 
 
 def client_for(api, asynchronous, key=None):
+    # An SDK takes a second to load: no more than are needed.
     if api == "messages":
+        import anthropic
+
         kind = anthropic.AsyncAnthropic if asynchronous else anthropic.Anthropic
     else:
+        import openai
+
         kind = openai.AsyncOpenAI if asynchronous else openai.OpenAI
     return kind(max_retries=RETRIES, **({"api_key": key} if key else {}))
 
