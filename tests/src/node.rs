@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -14,7 +15,7 @@ use crate::{file, setting};
 
 /// A running node; ends, and everything that it made with it, when dropped or when the test's process ends in any way.
 pub struct Node {
-    program: Option<Program>,
+    program: Mutex<Option<Program>>,
     state: PathBuf,
     number: u8,
     first: String,
@@ -37,7 +38,7 @@ impl Node {
         let words: Vec<&str> = line.split(' ').collect();
         let ["ready", state, number, first] = words[..] else { panic!("{line}") };
         let number = number.parse().expect("the node's number");
-        Node { program: Some(program), state: state.into(), number, first: first.to_owned() }
+        Node { program: Mutex::new(Some(program)), state: state.into(), number, first: first.to_owned() }
     }
 
     /// This machine, as pods see it: whatever a test binds to this address can be reached by them.
@@ -53,8 +54,12 @@ impl Node {
     }
 
     /// Kills what started it, so that nobody cleans up after it.
-    pub fn kill(mut self) {
-        drop(self.program.take());
+    pub fn kill(self) {
+        drop(self.take());
+    }
+
+    fn take(&self) -> Option<Program> {
+        self.program.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Its number among the nodes of this machine, and where its files are.
@@ -230,7 +235,7 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
-        if let Some(program) = self.program.take() {
+        if let Some(program) = self.take() {
             let ended = program.end();
             if !ended.status.success() && !std::thread::panicking() {
                 panic!("the node did not end well: {}", ended.errors);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,8 @@ use serde_json::{Value, json};
 pub struct Received {
     /// Attributes of the call records, in the order of arrival.
     pub calls: Vec<BTreeMap<String, Value>>,
+    /// Of which resource each of them is, in the same order.
+    pub resources: Vec<BTreeMap<String, Value>>,
     /// The same, read back by the module that writes them.
     pub records: Vec<ExportedCall>,
     /// Other events, by their names.
@@ -67,6 +69,12 @@ impl Receiver {
         Receiver::behaving(Mood::Takes)
     }
 
+    /// One that takes everything, on a free port of this address.
+    #[must_use]
+    pub fn at(ip: IpAddr) -> Receiver {
+        Receiver::listening(ip, Mood::Takes)
+    }
+
     /// One that answers everything with this status.
     #[must_use]
     pub fn refusing(status: u16) -> Receiver {
@@ -80,7 +88,11 @@ impl Receiver {
     }
 
     fn behaving(mood: Mood) -> Receiver {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        Receiver::listening(IpAddr::V4(Ipv4Addr::LOCALHOST), mood)
+    }
+
+    fn listening(ip: IpAddr, mood: Mood) -> Receiver {
+        let listener = TcpListener::bind((ip, 0)).expect("a free port");
         let address = listener.local_addr().expect("a bound address");
         let shared =
             Arc::new(Shared { received: Mutex::default(), changed: Condvar::new(), mood: Mutex::new(mood) });
@@ -175,16 +187,17 @@ impl Shared {
         match path {
             "/v1/logs" => {
                 let request = ExportLogsServiceRequest::decode(body).expect("logs are protobuf");
-                let records = request
-                    .resource_logs
-                    .into_iter()
-                    .flat_map(|one| one.scope_logs)
-                    .flat_map(|one| one.log_records);
-                for record in records {
+                let records = request.resource_logs.into_iter().flat_map(|one| {
+                    let resource = attributes(&one.resource.unwrap_or_default().attributes);
+                    let records = one.scope_logs.into_iter().flat_map(|scope| scope.log_records);
+                    records.map(move |record| (resource.clone(), record))
+                });
+                for (resource, record) in records {
                     let attributes = attributes(&record.attributes);
                     if record.event_name == outrigger_contract::telemetry::CALL_EVENT {
                         let call = ExportedCall::read(&record).expect("a record of our own is read back");
                         received.records.push(call);
+                        received.resources.push(resource);
                         received.calls.push(attributes);
                     } else {
                         received.events.push((record.event_name, attributes));

@@ -110,6 +110,11 @@ impl Program {
         self.output.line(deadline, |_| true)
     }
 
+    /// The next line of standard output that `wanted` accepts, within `deadline`; none either where that has ended.
+    pub fn next_output_that(&self, deadline: Duration, wanted: impl Fn(&str) -> bool) -> Option<String> {
+        self.output.line(deadline, wanted)
+    }
+
     /// The next line of standard error that `wanted` accepts, within `deadline`.
     pub fn error_line(&self, deadline: Duration, wanted: impl Fn(&str) -> bool) -> Option<String> {
         self.errors.line(deadline, wanted)

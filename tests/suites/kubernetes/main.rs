@@ -6,7 +6,11 @@
     reason = "a test may end at the first surprise; the lints spare test functions but not their helpers"
 )]
 
+mod calls;
 mod chart;
+mod failover;
+mod harbour;
 mod images;
+mod life;
 mod node;
 mod quickstart;

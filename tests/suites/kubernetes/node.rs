@@ -9,8 +9,8 @@ use outrigger_tests::node::Node;
 use outrigger_tests::{DEADLINE, setting};
 use serde_json::json;
 
-/// The image that apps run in.
-pub(crate) const APP: &str = "localhost/app:1";
+use crate::harbour::APP;
+
 /// Where kubelet, containerd and network plugins leave things behind, were they let.
 const FOLDERS: [&str; 6] = [
     "/var/lib/kubelet",

@@ -1,0 +1,72 @@
+//! Rules in a cluster: a ConfigMap is edited while the app runs.
+
+use std::time::{Duration, Instant};
+
+use outrigger_tests::DEADLINE;
+use serde_json::{Value, json};
+
+use crate::harbour::{HARBOUR, app, deployment};
+
+/// Every call to OpenAI may be moved to Claude.
+const RULES: &str = "\
+version: 1
+mode: act
+backups:
+  claude: {provider: anthropic, model: claude-sonnet-5-5, credential: {file: anthropic-key}}
+rules:
+  - name: chat
+    match: {provider: openai, operation: chat}
+    failover: {to: [claude]}
+";
+/// What a kubelet may take until a changed ConfigMap is in a pod: its sync period here, and what it keeps of it.
+const PROPAGATION: Duration = Duration::from_secs(25);
+
+fn rules(namespace: &str, name: &str, checked: bool, document: &str) -> Value {
+    let labels = if checked { json!({"outrigger.dev/rules": "true"}) } else { json!({}) };
+    json!({
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": namespace, "labels": labels},
+        "data": {"rules.yaml": document},
+    })
+}
+
+#[test]
+fn edited_rules_move_the_calls_of_a_running_app_and_bad_ones_change_nothing() {
+    let harbour = &*HARBOUR;
+    let fleet = harbour.namespace("fleet", json!({}));
+    let (pod, said) = harbour.start(&fleet, &deployment(&fleet, "pilot", &app("gpt-5", "0", "0.2")));
+    let refused = harbour.next(&said, &fleet, |_| true);
+    assert_eq!(refused["status"], 500, "{refused}");
+
+    let begun = Instant::now();
+    harbour.node.apply(&[rules(&fleet, "outrigger-rules", true, RULES)]);
+    let answered = harbour.next(&said, &fleet, |said| said["text"].is_string());
+    assert!(begun.elapsed() < PROPAGATION + Duration::from_secs(2), "{:?}", begun.elapsed());
+    assert!(!answered["text"].as_str().unwrap_or_default().is_empty(), "{answered}");
+    let moved = harbour.telemetry.wait_for(DEADLINE, |received| {
+        received.resources.iter().zip(&received.calls).any(|(resource, call)| {
+            resource["k8s.pod.name"] == pod.as_str()
+                && call.get("outrigger.route.backup") == Some(&"claude".into())
+        })
+    });
+    assert!(moved.is_some(), "no record says where the call went");
+
+    // A bad edit is refused where it is made, with its place and its mend.
+    let bad = RULES.replace("failover: {to: [claude]}", "failover: {to: [cloud]}");
+    let refused = harbour
+        .node
+        .give("apply", &rules(&fleet, "outrigger-rules", true, &bad), &[])
+        .expect_err("it is wrong");
+    for part in ["rules.yaml:8:", "cloud", "claude"] {
+        assert!(refused.contains(part), "{part} is not in: {refused}");
+    }
+    // Where nobody looks at it, it changes nothing, and is told.
+    harbour.node.kubectl(&["label", "-n", &fleet, "configmap", "outrigger-rules", "outrigger.dev/rules-"]);
+    harbour.node.apply(&[rules(&fleet, "outrigger-rules", false, &bad)]);
+    harbour.node.until("the sidecar tells of bad rules", PROPAGATION + DEADLINE, || {
+        harbour.node.sidecar_log(&fleet, &pod).contains("cloud").then_some(())
+    });
+    for _ in 0..3 {
+        let still = harbour.next(&said, &fleet, |_| true);
+        assert!(still["text"].is_string(), "{still}");
+    }
+}

@@ -1,0 +1,248 @@
+//! What the tests share: one node with Outrigger installed as people install it, providers that answer at their names, and an OTLP
+//! endpoint. Every test has namespaces and models of its own.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::LazyLock;
+
+use outrigger_contract::{annotations, mounts, volumes};
+use outrigger_simulator::{Answer, Config, ErrorKind, Rule, Script, Simulator};
+use outrigger_tests::node::Node;
+use outrigger_tests::otlp::Receiver;
+use outrigger_tests::process::{Program, clean};
+use outrigger_tests::{DEADLINE, file, setting};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use serde_json::{Value, json};
+
+/// The image that apps run in.
+pub(crate) const APP: &str = "localhost/app:1";
+/// Where the release is.
+pub(crate) const RELEASE: &str = "outrigger-system";
+/// Where the authority of the providers is in a sidecar.
+const AUTHORITY: &str = "providers.pem";
+
+/// The one of this process. It ends with it.
+pub(crate) static HARBOUR: LazyLock<Harbour> = LazyLock::new(Harbour::open);
+
+/// A node with Outrigger, and what it talks to.
+pub(crate) struct Harbour {
+    /// The cluster.
+    pub(crate) node: Node,
+    /// Every provider.
+    pub(crate) providers: Simulator,
+    /// Where telemetry goes.
+    pub(crate) telemetry: Receiver,
+}
+
+/// Models that only one test asks for, with what they answer.
+fn script() -> Script {
+    let of = |model: &str, answer: Answer| Rule { model: Some(model.to_owned()), answer, ..Rule::default() };
+    Script(vec![
+        of("gpt-5", Answer { error: Some(ErrorKind::ServerError), ..Answer::default() }),
+        of("gpt-4.1", Answer { gated: true, ..Answer::default() }),
+    ])
+}
+
+impl Harbour {
+    fn open() -> Harbour {
+        let node = Node::start();
+        let config =
+            Config { listen: Some((node.machine(), 443).into()), script: script(), ..Config::default() };
+        let providers = Simulator::start(config).expect("a simulator");
+        let telemetry = Receiver::at(node.machine());
+        node.lead_here(outrigger_simulator::hosts());
+        node.import(&PathBuf::from(setting("OUTRIGGER_TEST_APP_IMAGE")));
+        let harbour = Harbour { node, providers, telemetry };
+        harbour.load_images();
+        harbour.install();
+        harbour
+    }
+
+    fn load_images(&self) {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let sidecar = PathBuf::from(setting("OUTRIGGER_SIDECAR_BIN"));
+        let mut command = Command::new(file("../deploy/images"));
+        command.arg("--binaries").arg(sidecar.parent().expect("a folder")).arg("--out").arg(folder.path());
+        let output = command.output().expect("deploy/images can be run");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        for name in ["outrigger-sidecar", "outrigger-injector"] {
+            self.node.import(&folder.path().join(format!("{name}.tar")));
+        }
+    }
+
+    /// Installs the chart, and waits until pods are changed: endpoints come a moment after a pod is ready.
+    fn install(&self) {
+        self.namespace_of(RELEASE, json!({}));
+        let (authority, certificate, key) = certificate(&format!("outrigger-injector.{RELEASE}.svc"));
+        self.node.apply(&[json!({
+            "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls",
+            "metadata": {"name": "harbour-certificate", "namespace": RELEASE},
+            "stringData": {"tls.crt": certificate, "tls.key": key},
+        })]);
+        let values = json!({
+            "sidecar": {
+                "otlpEndpoint": self.telemetry.url(),
+                "environment": {
+                    "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+                    "OUTRIGGER_EXTRA_CAS": format!("{}/{AUTHORITY}", mounts::CREDENTIALS),
+                },
+            },
+            "injector": {"replicas": 1},
+            "certificates": {"mode": "files", "files": {"secretName": "harbour-certificate", "authority": authority}},
+        });
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let path = folder.path().join("values.yaml");
+        std::fs::write(&path, values.to_string()).expect("a temporary file");
+        let chart = file("../helm/outrigger");
+        self.helm(&[
+            "install",
+            "outrigger",
+            &chart.to_string_lossy(),
+            "-n",
+            RELEASE,
+            "--wait",
+            "--timeout=90s",
+            "-f",
+            &path.to_string_lossy(),
+        ]);
+        let probe = self.namespace("probe", json!({}));
+        self.node.until("a pod that is changed", DEADLINE, || {
+            let created =
+                self.node.give("create", &pod(&probe, "probe", &["true"]), &["--dry-run=server", "-o=json"]);
+            let created: Value = serde_json::from_str(&created.expect("a pod may be made")).expect("JSON");
+            created["spec"]["initContainers"].is_array().then_some(())
+        });
+    }
+
+    /// Runs Helm.
+    pub(crate) fn helm(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new(PathBuf::from(setting("OUTRIGGER_TEST_HELM")).join("helm3"));
+        command.args(arguments).env("KUBECONFIG", self.node.kubeconfig());
+        clean(&mut command);
+        let output = command.output().expect("helm can be run");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "helm {arguments:?}: {said}{errors}\n{}", self.node.told(RELEASE));
+        said
+    }
+
+    /// A namespace whose pods are injected, and whose sidecars trust the providers here. `labels` are further ones.
+    pub(crate) fn namespace(&self, name: &str, mut labels: Value) -> String {
+        labels[annotations::INJECT] = "enabled".into();
+        self.namespace_of(name, labels);
+        name.to_owned()
+    }
+
+    /// A namespace with these labels.
+    pub(crate) fn namespace_of(&self, name: &str, labels: Value) {
+        self.node.apply(&[
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}),
+            json!({
+                "apiVersion": "v1", "kind": "Secret", "metadata": {"name": volumes::CREDENTIALS, "namespace": name},
+                "stringData": {AUTHORITY: self.providers.ca_pem(), "anthropic-key": "sk-ant-harbour-987654321"},
+            }),
+            json!({
+                "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "app", "namespace": name},
+                "data": {"pod.py": include_str!("../../clients/python/pod.py")},
+            }),
+        ]);
+        self.node.wait(name, &["--for=create", "serviceaccount/default"]);
+    }
+
+    /// Gives the cluster a workload or pod, and follows what its app says, from its beginning.
+    pub(crate) fn start(&self, namespace: &str, object: &Value) -> (String, Program) {
+        self.node.apply(std::slice::from_ref(object));
+        let pod = self.pod_of(namespace, object["metadata"]["name"].as_str().expect("a name"));
+        let said = self.listen(namespace, &pod);
+        (pod, said)
+    }
+
+    /// The only pod with this label `app`, once it is there.
+    pub(crate) fn pod_of(&self, namespace: &str, app: &str) -> String {
+        self.node.wait(namespace, &["--for=create", "pod", "-l", &format!("app={app}")]);
+        let pods = self.node.get(&["pods", "-n", namespace, "-l", &format!("app={app}")]);
+        pods["items"][0]["metadata"]["name"].as_str().expect("a name").to_owned()
+    }
+
+    /// The process of a program in a pod, as this machine counts.
+    pub(crate) fn process(&self, namespace: &str, pod: &str, program: &str) -> u32 {
+        let uid = self.node.get(&["pod", "-n", namespace, pod])["metadata"]["uid"]
+            .as_str()
+            .expect("an id")
+            .to_owned();
+        let is_it = |process: &Path| {
+            let groups = std::fs::read_to_string(process.join("cgroup")).unwrap_or_default();
+            let runs = std::fs::read_link(process.join("exe")).is_ok_and(|exe| exe.ends_with(program));
+            groups.contains(&uid) && runs
+        };
+        self.node.until(program, DEADLINE, || {
+            let processes = std::fs::read_dir("/proc").expect("Linux").flatten().map(|entry| entry.path());
+            let found = processes
+                .filter(|process| is_it(process))
+                .find_map(|path| path.file_name()?.to_str()?.parse().ok());
+            found
+        })
+    }
+
+    /// What the app in a pod says, from its beginning, once it has begun.
+    pub(crate) fn listen(&self, namespace: &str, pod: &str) -> Program {
+        self.node
+            .wait(namespace, &["--for=jsonpath={.status.containerStatuses[0].started}=true", "pod", pod]);
+        self.node.logs(namespace, pod, "app")
+    }
+
+    /// The next line of an app that `wanted` accepts.
+    pub(crate) fn next(&self, app: &Program, namespace: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let line =
+            app.next_output_that(DEADLINE, |line| serde_json::from_str(line).is_ok_and(|said| wanted(&said)));
+        let line = line.unwrap_or_else(|| panic!("the app never said it\n{}", self.node.told(namespace)));
+        serde_json::from_str(&line).expect("JSON")
+    }
+}
+
+/// A pod of an app; its template for a workload is `["spec"]` and `["metadata"]["labels"]`.
+pub(crate) fn pod(namespace: &str, name: &str, command: &[&str]) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": name, "namespace": namespace, "labels": {"app": name}},
+        "spec": {
+            "terminationGracePeriodSeconds": 10,
+            "containers": [{
+                "name": "app", "image": APP, "command": command,
+                "env": [{"name": "OPENAI_API_KEY", "value": "sk-harbour-0123456789"}],
+                "volumeMounts": [{"name": "app", "mountPath": "/srv", "readOnly": true}],
+            }],
+            "volumes": [{"name": "app", "configMap": {"name": "app"}}],
+        },
+    })
+}
+
+/// The same as a Deployment of one.
+pub(crate) fn deployment(namespace: &str, name: &str, command: &[&str]) -> Value {
+    let pod = pod(namespace, name, command);
+    json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": namespace},
+        "spec": {
+            "selector": {"matchLabels": {"app": name}},
+            "template": {"metadata": {"labels": {"app": name}}, "spec": pod["spec"]},
+        },
+    })
+}
+
+/// The sample app's command line.
+pub(crate) fn app<'a>(model: &'a str, count: &'a str, seconds: &'a str) -> [&'a str; 5] {
+    ["python3", "/srv/pod.py", model, count, seconds]
+}
+
+/// An authority, a certificate of its for a name, and its key, PEM.
+fn certificate(name: &str) -> (String, String, String) {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    let authority =
+        CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("an authority");
+    let key = KeyPair::generate().expect("a key");
+    let mut params = CertificateParams::new([name.to_owned()]).expect("a name");
+    params.use_authority_key_identifier_extension = true;
+    let leaf = params.signed_by(&key, &authority).expect("a certificate");
+    (authority.pem(), leaf.pem(), key.serialize_pem())
+}
