@@ -52,10 +52,12 @@ fn edited_rules_move_the_calls_of_a_running_app_and_bad_ones_change_nothing() {
 
     // A bad edit is refused where it is made, with its place and its mend.
     let bad = RULES.replace("failover: {to: [claude]}", "failover: {to: [cloud]}");
+    let here = harbour.admission();
     let refused = harbour
         .node
         .give("apply", &rules(&fleet, "outrigger-rules", true, &bad), &[])
         .expect_err("it is wrong");
+    drop(here);
     for part in ["rules.yaml:8:", "cloud", "claude"] {
         assert!(refused.contains(part), "{part} is not in: {refused}");
     }

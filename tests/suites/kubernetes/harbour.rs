@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use outrigger_contract::{annotations, mounts, volumes};
 use outrigger_simulator::{Answer, Config, ErrorKind, Rule, Script, Simulator};
@@ -32,15 +32,14 @@ pub(crate) struct Harbour {
     pub(crate) providers: Simulator,
     /// Where telemetry goes.
     pub(crate) telemetry: Receiver,
+    /// Held while pods are made that shall be injected.
+    admission: RwLock<()>,
 }
 
 /// Models that only one test asks for, with what they answer.
 fn script() -> Script {
     let of = |model: &str, answer: Answer| Rule { model: Some(model.to_owned()), answer, ..Rule::default() };
-    Script(vec![
-        of("gpt-5", Answer { error: Some(ErrorKind::ServerError), ..Answer::default() }),
-        of("gpt-4.1", Answer { gated: true, ..Answer::default() }),
-    ])
+    Script(vec![of("gpt-5", Answer { error: Some(ErrorKind::ServerError), ..Answer::default() })])
 }
 
 impl Harbour {
@@ -52,7 +51,7 @@ impl Harbour {
         let telemetry = Receiver::at(node.machine());
         node.lead_here(outrigger_simulator::hosts());
         node.import(&PathBuf::from(setting("OUTRIGGER_TEST_APP_IMAGE")));
-        let harbour = Harbour { node, providers, telemetry };
+        let harbour = Harbour { node, providers, telemetry, admission: RwLock::default() };
         harbour.load_images();
         harbour.install();
         harbour
@@ -149,10 +148,22 @@ impl Harbour {
         self.node.wait(name, &["--for=create", "serviceaccount/default"]);
     }
 
+    /// While this is held, the injector answers.
+    pub(crate) fn admission(&self) -> RwLockReadGuard<'_, ()> {
+        self.admission.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// While this is held, no other test needs the injector.
+    pub(crate) fn no_admission(&self) -> RwLockWriteGuard<'_, ()> {
+        self.admission.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Gives the cluster a workload or pod, and follows what its app says, from its beginning.
     pub(crate) fn start(&self, namespace: &str, object: &Value) -> (String, Program) {
+        let here = self.admission();
         self.node.apply(std::slice::from_ref(object));
         let pod = self.pod_of(namespace, object["metadata"]["name"].as_str().expect("a name"));
+        drop(here);
         let said = self.listen(namespace, &pod);
         (pod, said)
     }
@@ -177,10 +188,8 @@ impl Harbour {
         };
         self.node.until(program, DEADLINE, || {
             let processes = std::fs::read_dir("/proc").expect("Linux").flatten().map(|entry| entry.path());
-            let found = processes
-                .filter(|process| is_it(process))
-                .find_map(|path| path.file_name()?.to_str()?.parse().ok());
-            found
+            let mut those = processes.filter(|process| is_it(process));
+            those.find_map(|path| path.file_name()?.to_str()?.parse().ok())
         })
     }
 

@@ -61,6 +61,7 @@ fn a_job_and_a_cron_job_end_with_their_work() {
     let model = "gpt-4.1-nano";
     let mut spec = pod(&night, "bill", &app(model, "1", "0"))["spec"].clone();
     spec["restartPolicy"] = "Never".into();
+    let here = harbour.admission();
     let job = json!({"template": {"metadata": {"labels": {"app": "bill"}}, "spec": spec}});
     harbour.node.apply(&[
         json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "once", "namespace": night}, "spec": job}),
@@ -70,6 +71,12 @@ fn a_job_and_a_cron_job_end_with_their_work() {
         }),
     ]);
     harbour.node.kubectl(&["create", "job", "-n", &night, "--from=cronjob/nightly", "nightly-29932117"]);
+    for job in ["once", "nightly-29932117"] {
+        harbour
+            .node
+            .wait(&night, &["--for=create", "pod", "-l", &format!("batch.kubernetes.io/job-name={job}")]);
+    }
+    drop(here);
     harbour.node.wait(&night, &["--for=condition=Complete", "job/once", "job/nightly-29932117"]);
     recorded(harbour, model, 2);
     let received = harbour.telemetry.received();

@@ -6,6 +6,7 @@
     reason = "a test may end at the first surprise; the lints spare test functions but not their helpers"
 )]
 
+mod admission;
 mod calls;
 mod chart;
 mod failover;
