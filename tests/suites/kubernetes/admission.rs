@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 use crate::harbour::{HARBOUR, Harbour, RELEASE, app, pod};
 
 /// A pod as the API server would make it, without making it.
-fn admitted(harbour: &Harbour, object: &Value) -> Value {
+pub(crate) fn admitted(harbour: &Harbour, object: &Value) -> Value {
     let told = harbour.node.give("create", object, &["--dry-run=server", "--output=json"]);
     serde_json::from_str(&told.unwrap_or_else(|error| panic!("{error}\n{object:#}"))).expect("JSON")
 }
 
-fn is_injected(admitted: &Value) -> bool {
+pub(crate) fn is_injected(admitted: &Value) -> bool {
     admitted["spec"]["initContainers"].as_array().into_iter().flatten().any(|one| one["name"] == "outrigger")
 }
 
@@ -90,7 +90,7 @@ fn pods_start_bare_while_nobody_answers_and_are_injected_again() {
     harbour.node.wait(RELEASE, &["--for=delete", "pod", "-l", "app.kubernetes.io/name=outrigger-injector"]);
     let bare = admitted(harbour, &pod(&calm, "one", &["true"]));
     assert!(!is_injected(&bare), "{bare:#}");
-    scale("--replicas=1");
+    scale("--replicas=2");
     harbour.node.until("pods are injected again", DEADLINE, || {
         is_injected(&admitted(harbour, &pod(&calm, "one", &["true"]))).then_some(())
     });

@@ -11,7 +11,6 @@ use outrigger_tests::node::Node;
 use outrigger_tests::otlp::Receiver;
 use outrigger_tests::process::{Program, clean};
 use outrigger_tests::{DEADLINE, file, setting};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use serde_json::{Value, json};
 
 /// The image that apps run in.
@@ -69,15 +68,9 @@ impl Harbour {
         }
     }
 
-    /// Installs the chart, and waits until pods are changed: endpoints come a moment after a pod is ready.
-    fn install(&self) {
-        self.namespace_of(RELEASE, json!({}));
-        let (authority, certificate, key) = certificate(&format!("outrigger-injector.{RELEASE}.svc"));
-        self.node.apply(&[json!({
-            "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls",
-            "metadata": {"name": "harbour-certificate", "namespace": RELEASE},
-            "stringData": {"tls.crt": certificate, "tls.key": key},
-        })]);
+    /// Installs the chart as it is, but for where telemetry goes and whom sidecars trust, and waits until pods are changed: endpoints come
+    /// a moment after a pod is ready.
+    pub(crate) fn install(&self) {
         let values = json!({
             "sidecar": {
                 "otlpEndpoint": self.telemetry.url(),
@@ -86,8 +79,6 @@ impl Harbour {
                     "OUTRIGGER_EXTRA_CAS": format!("{}/{AUTHORITY}", mounts::CREDENTIALS),
                 },
             },
-            "injector": {"replicas": 1},
-            "certificates": {"mode": "files", "files": {"secretName": "harbour-certificate", "authority": authority}},
         });
         let folder = tempfile::tempdir().expect("a temporary directory");
         let path = folder.path().join("values.yaml");
@@ -99,6 +90,7 @@ impl Harbour {
             &chart.to_string_lossy(),
             "-n",
             RELEASE,
+            "--create-namespace",
             "--wait",
             "--timeout=90s",
             "-f",
@@ -241,17 +233,4 @@ pub(crate) fn deployment(namespace: &str, name: &str, command: &[&str]) -> Value
 /// The sample app's command line.
 pub(crate) fn app<'a>(model: &'a str, count: &'a str, seconds: &'a str) -> [&'a str; 5] {
     ["python3", "/srv/pod.py", model, count, seconds]
-}
-
-/// An authority, a certificate of its for a name, and its key, PEM.
-fn certificate(name: &str) -> (String, String, String) {
-    let mut params = CertificateParams::default();
-    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    let authority =
-        CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("an authority");
-    let key = KeyPair::generate().expect("a key");
-    let mut params = CertificateParams::new([name.to_owned()]).expect("a name");
-    params.use_authority_key_identifier_extension = true;
-    let leaf = params.signed_by(&key, &authority).expect("a certificate");
-    (authority.pem(), leaf.pem(), key.serialize_pem())
 }

@@ -15,3 +15,4 @@ mod images;
 mod life;
 mod node;
 mod quickstart;
+mod release;

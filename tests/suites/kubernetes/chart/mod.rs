@@ -223,7 +223,7 @@ fn pods_are_as_restricted_asks_and_write_nowhere() {
 #[test]
 fn the_settings_are_good_for_the_injector() {
     let injector = PathBuf::from(setting("OUTRIGGER_SIDECAR_BIN")).with_file_name("outrigger-injector");
-    for case in ["files", "cert-manager", "everything"] {
+    for case in CASES {
         for pod in pods(case) {
             let settings =
                 word(&pod["metadata"]["annotations"]["outrigger.dev/injector-settings"]).to_owned();
