@@ -20,6 +20,8 @@ use crate::{DEADLINE, proxy, setting};
 /// The volumes of a pod.
 pub struct Volumes {
     directory: Folder,
+    /// What backups are paid by: put there by the test, so no evidence of what our programs do.
+    credentials: tempfile::TempDir,
     spool: PathBuf,
     /// Keeps a mount namespace, in which the spool is a disk of its own.
     mounts: Option<Program>,
@@ -35,7 +37,8 @@ impl Volumes {
     pub fn new() -> Volumes {
         let directory = Folder(tempfile::tempdir().expect("a temporary directory"));
         let spool = directory.path().join("spool");
-        Volumes { directory, spool, mounts: None }
+        let credentials = tempfile::tempdir().expect("a temporary directory");
+        Volumes { directory, credentials, spool, mounts: None }
     }
 
     /// Others, but for the spool, which is shared as it should not be.
@@ -110,6 +113,16 @@ impl Volumes {
         let folder = self.directory.path().join(name);
         std::fs::create_dir(&folder).expect("a temporary folder");
         folder
+    }
+
+    /// A backup's key in a file of this name; the folder of all of them.
+    ///
+    /// # Panics
+    /// If it cannot be written.
+    #[must_use]
+    pub fn credential(&self, name: &str, key: &str) -> PathBuf {
+        std::fs::write(self.credentials.path().join(name), key).expect("a temporary file");
+        self.credentials.path().to_owned()
     }
 
     /// Starts a sidecar on them, with these variables, and waits until it is ready.

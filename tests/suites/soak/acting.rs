@@ -31,8 +31,7 @@ impl Pod {
     pub(crate) fn new(script: Script) -> Pod {
         let simulator = Simulator::start(Config { script, ..Config::default() }).expect("a simulator");
         let volumes = Volumes::new();
-        let (rules, credentials) = (volumes.folder("rules"), volumes.folder("credentials"));
-        std::fs::write(credentials.join("key"), "sk-of-the-backup").expect("a temporary file");
+        let (rules, credentials) = (volumes.folder("rules"), volumes.credential("key", "sk-of-the-backup"));
         Pod { simulator, volumes, rules, credentials, mounted: 0 }
     }
 

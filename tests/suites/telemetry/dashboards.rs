@@ -119,8 +119,7 @@ fn every_expression_names_what_a_real_sidecar_exposes_and_yields_what_it_should(
     let simulator = simulator(script());
     let (collector, volumes) = (Collector::start(), Volumes::new());
     let (endpoint, spool) = (format!("http://{}", collector.http), volumes.folder("spool"));
-    let (rules, credentials) = (volumes.write("rules.yaml", RULES), volumes.folder("credentials"));
-    std::fs::write(credentials.join("openai"), KEY).expect("a temporary file");
+    let (rules, credentials) = (volumes.write("rules.yaml", RULES), volumes.credential("openai", KEY));
     let variables = [
         ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()),
         ("OTEL_METRIC_EXPORT_INTERVAL", "500"),
