@@ -263,6 +263,26 @@ pub struct Routed {
     pub exhausted: bool,
 }
 
+impl Routed {
+    /// By this rule, with nothing more to say of it; `requested_provider` is the id of the provider that the app addressed.
+    #[must_use]
+    pub fn by(rule: &Arc<str>, acts: bool, requested_provider: &'static str, serving: u32) -> Routed {
+        Routed {
+            rule: Arc::clone(rule),
+            acts,
+            requested_provider,
+            serving,
+            passed_over: Vec::new(),
+            losses: Vec::new(),
+            left_out: Vec::new(),
+            exceeded: Vec::new(),
+            hindrance: None,
+            retry_denied: false,
+            exhausted: false,
+        }
+    }
+}
+
 /// What came of a call that a rule decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Fate {

@@ -258,11 +258,10 @@ fn say(change: &Change) {
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderMap, Method, StatusCode};
-    use outrigger_ledger::{Call, CallId, CallStart, End, Mode};
-    use outrigger_providers::services;
+    use http::StatusCode;
 
     use super::*;
+    use crate::testing;
 
     #[derive(Default)]
     struct Kept(Mutex<usize>);
@@ -274,27 +273,7 @@ mod tests {
     }
 
     fn call(status: StatusCode, room: Option<&Arc<Room>>) -> Arc<CallRecord> {
-        let service = services::by_host("api.openai.com").unwrap();
-        let path = "/v1/chat/completions";
-        let mut call = Call::begin(CallStart {
-            id: CallId([1; 16]),
-            service,
-            recognised: (service.recognise)(&Method::POST, path),
-            mode: Mode::Connect,
-            method: &Method::POST,
-            path,
-            query: None,
-            headers: &HeaderMap::new(),
-            host: "api.openai.com",
-            port: 443,
-            http_version: "1.1",
-            identity: &Arc::default(),
-            at: now(),
-        })
-        .with_room(room, &HeaderMap::new());
-        call.request_chunk(br#"{"model":"gpt-5"}"#);
-        call.response_head(status, &HeaderMap::new(), now());
-        Arc::new(call.finish(End::Complete, now(), PriceBook::builtin()))
+        testing::call(1, status, now(), room)
     }
 
     #[tokio::test(start_paused = true)]

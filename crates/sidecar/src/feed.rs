@@ -108,12 +108,11 @@ impl Drop for Reader {
 mod tests {
     use std::sync::Mutex;
 
-    use http::{HeaderMap, Method, StatusCode};
-    use outrigger_ledger::{Call, CallId, CallStart, End, Mode, Timestamp};
-    use outrigger_pricing::PriceBook;
-    use outrigger_providers::services;
+    use http::StatusCode;
+    use outrigger_ledger::{CallId, Timestamp};
 
     use super::*;
+    use crate::testing;
 
     #[derive(Default)]
     struct Kept(Mutex<Vec<Arc<CallRecord>>>);
@@ -129,27 +128,7 @@ mod tests {
     }
 
     fn call(number: u8, room: Option<&Arc<Room>>) -> Arc<CallRecord> {
-        let service = services::by_host("api.openai.com").unwrap();
-        let path = "/v1/chat/completions";
-        let mut call = Call::begin(CallStart {
-            id: CallId([number; 16]),
-            service,
-            recognised: (service.recognise)(&Method::POST, path),
-            mode: Mode::Connect,
-            method: &Method::POST,
-            path,
-            query: None,
-            headers: &HeaderMap::new(),
-            host: "api.openai.com",
-            port: 443,
-            http_version: "1.1",
-            identity: &Arc::default(),
-            at: Timestamp(1),
-        })
-        .with_room(room, &HeaderMap::new());
-        call.request_chunk(br#"{"model":"gpt-5"}"#);
-        call.response_head(StatusCode::OK, &HeaderMap::new(), Timestamp(2));
-        Arc::new(call.finish(End::Complete, Timestamp(3), PriceBook::builtin()))
+        testing::call(number, StatusCode::OK, Timestamp(1), room)
     }
 
     #[tokio::test]

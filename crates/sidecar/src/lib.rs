@@ -28,6 +28,8 @@ mod seen;
 mod settings;
 pub mod status;
 pub mod tail;
+#[cfg(test)]
+mod testing;
 mod tls;
 mod upstream;
 

@@ -58,19 +58,7 @@ pub(super) struct Origin {
 impl Call {
     /// A rule decides the call.
     pub fn decided_by(&mut self, rule: &Arc<str>) {
-        self.about.routed = Some(Box::new(Routed {
-            rule: Arc::clone(rule),
-            acts: true,
-            requested_provider: self.about.service.id,
-            serving: 1,
-            passed_over: Vec::new(),
-            losses: Vec::new(),
-            left_out: Vec::new(),
-            exceeded: Vec::new(),
-            hindrance: None,
-            retry_denied: false,
-            exhausted: false,
-        }));
+        self.about.routed = Some(Box::new(Routed::by(rule, true, self.about.service.id, 1)));
     }
 
     /// A retry is left out, since the rule's share of them is used up.

@@ -47,21 +47,8 @@ impl Reporting {
             return;
         }
         let (requested_provider, serving) = (record.provider, record.attempts.len() as u32);
-        let routed = record.routed.get_or_insert_with(|| {
-            Box::new(Routed {
-                rule: Arc::clone(&rule.name),
-                acts: false,
-                requested_provider,
-                serving,
-                passed_over: Vec::new(),
-                losses: Vec::new(),
-                left_out: Vec::new(),
-                exceeded: Vec::new(),
-                hindrance: None,
-                retry_denied: false,
-                exhausted: false,
-            })
-        });
+        let reported = || Box::new(Routed::by(&rule.name, false, requested_provider, serving));
+        let routed = record.routed.get_or_insert_with(reported);
         routed.exceeded = exceeded;
     }
 }

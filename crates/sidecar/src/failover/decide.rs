@@ -102,10 +102,10 @@ pub(crate) const fn is_of_the_place(class: FailureClass) -> bool {
 #[cfg(test)]
 mod tests {
     use http::HeaderMap;
-    use outrigger_pricing::PriceBook;
-    use outrigger_rules::{Policy, Site, Translation};
+    use outrigger_rules::Policy;
     use proptest::prelude::*;
 
+    use super::super::testing;
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -115,14 +115,7 @@ mod tests {
             "version: 1\nmode: act\nbackups:\n  b: {{ provider: openai, host: b.example, credential: {{ file: b }} }}\n\
              rules:\n  - {{ name: r, match: {{}}, {does} }}\n"
         );
-        let site = Site {
-            book: PriceBook::builtin(),
-            now: 1_795_521_600,
-            allowed_providers: None,
-            in_cluster: true,
-            gate: &Translation,
-        };
-        Policy::read(document.as_bytes(), &site).unwrap().0
+        testing::policy(&document)
     }
 
     fn standing() -> Standing {

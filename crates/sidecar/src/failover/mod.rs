@@ -8,6 +8,8 @@ pub(crate) mod decide;
 pub(crate) mod patience;
 mod periods;
 pub(crate) mod plan;
+#[cfg(test)]
+mod testing;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -146,22 +148,12 @@ impl Drop for Admitted {
 mod tests {
     use std::time::Duration;
 
-    use outrigger_pricing::PriceBook;
-    use outrigger_rules::{Policy, Site, Translation};
-
     use super::*;
 
     #[tokio::test(start_paused = true)]
     async fn streams_count_by_their_end_and_not_by_their_beginning() {
         let document = "version: 1\nmode: act\nrules:\n  - { name: r, match: {}, retry: {} }\n";
-        let site = Site {
-            book: PriceBook::builtin(),
-            now: 1_795_521_600,
-            allowed_providers: None,
-            in_cluster: true,
-            gate: &Translation,
-        };
-        let policy = Policy::read(document.as_bytes(), &site).unwrap().0;
+        let policy = testing::policy(document);
         let rule = &policy.rules[0];
         let failovers = Failovers::default();
         let place = Place { host: "api.openai.com".into(), model: None };

@@ -158,11 +158,9 @@ fn smaller(asked: &Asked<'_>, target: &Target, known: Known<'_>) -> Option<Strin
 mod tests {
     use http::Method;
     use outrigger_providers::services;
-    use outrigger_rules::{Policy, Site};
 
+    use super::super::testing;
     use super::*;
-
-    const NOW: i64 = 1_795_521_600;
 
     fn left_out(rule: &str, facts: RequestFacts, class: FailureClass, readable: bool) -> Vec<String> {
         let document = format!(
@@ -172,9 +170,7 @@ mod tests {
              claude: {{ provider: anthropic, model: claude-sonnet-4-5, credential: {{ file: b }} }}\n\
              rules:\n  - {{ name: r, match: {{}}, failover: {{ to: [claude, eu, mini], {rule} }} }}\n"
         );
-        let book = PriceBook::builtin();
-        let site = Site { book, now: NOW, allowed_providers: None, in_cluster: true, gate: &Translation };
-        let policy = Policy::read(document.as_bytes(), &site).unwrap().0;
+        let policy = testing::policy(&document);
         let service = services::by_host("api.openai.com").unwrap();
         let path = "/v1/chat/completions";
         let recognised = (service.recognise)(&Method::POST, path);
@@ -189,7 +185,7 @@ mod tests {
         };
         let mut out = Vec::new();
         let failover = policy.rules[0].failover.as_ref().unwrap();
-        let known = Known { book, now: NOW };
+        let known = Known { book: PriceBook::builtin(), now: testing::NOW };
         let fit = fitting(failover, &asked, Some(class), known, |target, why| {
             out.push(format!("{}: {why}", target.name));
         });

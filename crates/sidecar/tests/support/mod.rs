@@ -73,17 +73,13 @@ pub(crate) struct Bench {
     _directory: tempfile::TempDir,
 }
 
-/// A server that answers every request by `answer`; its address and its authority.
-pub(crate) async fn server<A, F>(answer: A) -> (SocketAddr, String)
-where
-    A: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
-    F: Future<Output = Response<Body>> + Send + 'static,
-{
+/// TLS for these hosts with both HTTP versions, and the authority behind it, PEM.
+pub(crate) fn certified(hosts: impl Into<Vec<String>>) -> (TlsAcceptor, String) {
     let mut authority = CertificateParams::default();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
     let key = KeyPair::generate().unwrap();
-    let leaf = CertificateParams::new(HOSTS.map(str::to_owned)).unwrap().signed_by(&key, &authority).unwrap();
+    let leaf = CertificateParams::new(hosts).unwrap().signed_by(&key, &authority).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -92,7 +88,16 @@ where
         .with_single_cert(vec![leaf.der().clone()], PrivateKeyDer::Pkcs8(key.serialize_der().into()))
         .unwrap();
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    let acceptor = TlsAcceptor::from(Arc::new(config));
+    (TlsAcceptor::from(Arc::new(config)), authority.pem())
+}
+
+/// A server that answers every request by `answer`; its address and its authority.
+pub(crate) async fn server<A, F>(answer: A) -> (SocketAddr, String)
+where
+    A: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Response<Body>> + Send + 'static,
+{
+    let (acceptor, authority) = certified(HOSTS.map(str::to_owned));
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -120,7 +125,7 @@ where
             });
         }
     });
-    (address, authority.pem())
+    (address, authority)
 }
 
 impl Bench {

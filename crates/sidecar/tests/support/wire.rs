@@ -9,14 +9,10 @@ use hyper::body::Frame;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::ServerConfig;
-use rustls::pki_types::PrivateKeyDer;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
 
-use crate::support::{head, within};
+use crate::support::{certified, head, within};
 
 /// How the end of a body is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -159,20 +155,7 @@ impl Script {
 
 /// A provider for these hosts: address, authority, what it answers.
 pub(crate) async fn provider(hosts: Vec<String>) -> (std::net::SocketAddr, String, Arc<Mutex<Script>>) {
-    let mut authority = CertificateParams::default();
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let leaf = CertificateParams::new(hosts).unwrap().signed_by(&key, &authority).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![leaf.der().clone()], PrivateKeyDer::Pkcs8(key.serialize_der().into()))
-        .unwrap();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let (acceptor, authority) = certified(hosts);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let script = Arc::new(Mutex::new(Script::default()));
@@ -207,7 +190,7 @@ pub(crate) async fn provider(hosts: Vec<String>) -> (std::net::SocketAddr, Strin
             });
         }
     });
-    (address, authority.pem(), script)
+    (address, authority, script)
 }
 
 type Unmeasured = http_body_util::combinators::MapFrame<Full<Bytes>, fn(Frame<Bytes>) -> Frame<Bytes>>;
