@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use outrigger_ledger::{Recorder, Room};
+use outrigger_ledger::{Recorder, Room, Wants};
 use tokio::runtime;
 use tokio::sync::watch;
 use tokio::task::LocalSet;
@@ -109,7 +109,7 @@ impl Exporter {
         let about = About::default();
         let (announcer, announced) = announcer(about.clone(), wires.logs.is_some(), &tallies);
         let metrics = Kept::by(&settings).map(|kept| Metrics::new(kept, Arc::clone(&tallies), &about));
-        let slot = slot.with_room(room).with_chunk_times(metrics.as_ref().is_some_and(Metrics::by_chunk));
+        let slot = slot.with(Wants { room, chunk_times: metrics.as_ref().is_some_and(Metrics::by_chunk) });
         let scrape = metrics.as_ref().and_then(|it| it.scrape(schema::resource_attributes(&settings)));
         std::thread::Builder::new().name("outrigger-export".to_owned()).spawn(move || {
             give_way();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use outrigger_ledger::{CallRecord, Recorder, Room};
+use outrigger_ledger::{CallRecord, Recorder, Wants};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
@@ -59,19 +59,13 @@ impl Shared {
 pub(crate) struct Slot {
     queue: mpsc::Sender<Arc<CallRecord>>,
     shared: Arc<Shared>,
-    room: Option<Arc<Room>>,
-    wants_chunk_times: bool,
+    wants: Wants,
 }
 
 impl Slot {
-    /// The same, whose calls come with their content.
-    pub(crate) fn with_room(self, room: Option<Arc<Room>>) -> Slot {
-        Slot { room, ..self }
-    }
-
-    /// The same, whose calls come with the times between the pieces of their streams.
-    pub(crate) fn with_chunk_times(self, wants_chunk_times: bool) -> Slot {
-        Slot { wants_chunk_times, ..self }
+    /// The same, whose calls come with what is wanted beside their records.
+    pub(crate) fn with(self, wants: Wants) -> Slot {
+        Slot { wants, ..self }
     }
 }
 
@@ -88,7 +82,7 @@ pub(crate) fn inbox(room: usize, wanted: Wanted, tallies: Arc<Tallies>) -> (Slot
     let (sender, receiver) = mpsc::channel(room);
     let shared = Arc::new(Shared { tallies, wanted, asleep: AtomicBool::new(false), bell: Notify::new() });
     (
-        Slot { queue: sender, shared: Arc::clone(&shared), room: None, wants_chunk_times: false },
+        Slot { queue: sender, shared: Arc::clone(&shared), wants: Wants::default() },
         Inbox { queue: receiver, shared, visited: None },
     )
 }
@@ -113,12 +107,8 @@ impl Recorder for Slot {
         }
     }
 
-    fn room(&self) -> Option<Arc<Room>> {
-        self.room.clone()
-    }
-
-    fn wants_chunk_times(&self) -> bool {
-        self.wants_chunk_times
+    fn wants(&self) -> Wants {
+        self.wants.clone()
     }
 }
 

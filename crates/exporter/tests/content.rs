@@ -36,7 +36,7 @@ fn settings(endpoint: &str, capture: &str) -> Settings {
 
 /// Hands over a call that asks and answers so.
 fn say(exporter: &Exporter, question: &str, answer: &str) {
-    let room = exporter.recorder().room().expect("content is asked for");
+    let room = exporter.recorder().wants().room.expect("content is asked for");
     let request = json!({ "model": "gpt-5", "messages": [{ "role": "user", "content": question }] });
     let answer = json!({ "id": "c", "choices": [{ "index": 0, "message": { "role": "assistant", "content": answer } }] });
     let record = call(request.to_string().as_bytes(), answer.to_string().as_bytes(), &room);
@@ -59,7 +59,7 @@ fn there_is_no_room_for_bodies_unless_content_is_asked_for_where_something_is_se
     let endpoint = format!("http://{}", receiver.address);
     let room = |settings| {
         let exporter = Exporter::start(settings).unwrap();
-        let room = exporter.recorder().room().is_some();
+        let room = exporter.recorder().wants().room.is_some();
         let _counts = exporter.shutdown(LONG);
         room
     };
@@ -97,7 +97,7 @@ fn a_long_body_is_kept_and_sent_within_its_bounds() {
     let receiver = Receiver::start(Speech::Http);
     let exporter =
         Exporter::start(settings(&format!("http://{}", receiver.address), "SPAN_AND_EVENT")).unwrap();
-    let room = exporter.recorder().room().unwrap();
+    let room = exporter.recorder().wants().room.unwrap();
     say(&exporter, &"question ".repeat(LONG_BODY / 9), &"answer ".repeat(LONG_BODY / 7));
     assert!(room.used() <= outrigger_ledger::OF_ONE_CALL, "{}", room.used());
     let (traces, logs) = (receiver.expect(Signal::Traces), receiver.expect(Signal::Logs));

@@ -60,15 +60,19 @@ pub trait Recorder: Send + Sync {
     /// Says that a program did not accept our certificate for a provider's host.
     fn try_untrusted(&self, _provider: &'static str, _at: Timestamp) {}
 
-    /// Where the bodies of calls are to be kept for it; `None`, as by default, where it wants no content.
-    fn room(&self) -> Option<std::sync::Arc<Room>> {
-        None
+    /// What it wants to know of a call beside its record; by default nothing. Whoever hands records on hands this on too.
+    fn wants(&self) -> Wants {
+        Wants::default()
     }
+}
 
-    /// Whether it wants the times between the pieces of streams; by default not.
-    fn wants_chunk_times(&self) -> bool {
-        false
-    }
+/// What a recorder wants to know of a call that costs something to know.
+#[derive(Debug, Clone, Default)]
+pub struct Wants {
+    /// Where the bodies of calls are to be kept; `None` where no content is wanted.
+    pub room: Option<std::sync::Arc<Room>>,
+    /// The times between the pieces of streams.
+    pub chunk_times: bool,
 }
 
 /// A stream that has begun, and of which nothing has come for long.

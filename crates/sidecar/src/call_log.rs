@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use outrigger_ledger::{CallRecord, Outcome, Recorder, Room, Timestamp};
+use outrigger_ledger::{CallRecord, Outcome, Recorder, Timestamp, Wants};
 use serde::Deserialize;
 
 use crate::logging::EVERY_CALL;
@@ -51,12 +51,8 @@ impl Recorder for Logged {
         }
     }
 
-    fn room(&self) -> Option<Arc<Room>> {
-        self.next.as_ref()?.room()
-    }
-
-    fn wants_chunk_times(&self) -> bool {
-        self.next.as_ref().is_some_and(|next| next.wants_chunk_times())
+    fn wants(&self) -> Wants {
+        self.next.as_ref().map(|next| next.wants()).unwrap_or_default()
     }
 }
 

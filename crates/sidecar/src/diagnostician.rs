@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use outrigger_diagnosis::{Change, Diagnosis, KeySources, Kind, Verdict, is_sign};
 use outrigger_exporter::Announcer;
-use outrigger_ledger::{CallRecord, Recorder, Room, SilentStream, Timestamp};
+use outrigger_ledger::{CallRecord, Recorder, SilentStream, Timestamp, Wants};
 use outrigger_pricing::PriceBook;
 use tokio::sync::mpsc::error::{TryRecvError, TrySendError};
 use tokio::sync::{Notify, mpsc};
@@ -135,12 +135,8 @@ impl Recorder for Shown {
         self.bell.0.notify_one();
     }
 
-    fn room(&self) -> Option<Arc<Room>> {
-        self.recorder.room()
-    }
-
-    fn wants_chunk_times(&self) -> bool {
-        self.recorder.wants_chunk_times()
+    fn wants(&self) -> Wants {
+        self.recorder.wants()
     }
 }
 
@@ -259,6 +255,7 @@ fn say(change: &Change) {
 #[cfg(test)]
 mod tests {
     use http::StatusCode;
+    use outrigger_ledger::Room;
 
     use super::*;
     use crate::testing;

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use outrigger_ledger::{CallRecord, Recorder, Room};
+use outrigger_ledger::{CallRecord, Recorder, Wants};
 use tokio::sync::broadcast::{self, error::RecvError};
 
 /// Calls that a reader may lag behind.
@@ -55,12 +55,8 @@ impl Recorder for Shown {
         self.next.try_record(record);
     }
 
-    fn room(&self) -> Option<Arc<Room>> {
-        self.next.room()
-    }
-
-    fn wants_chunk_times(&self) -> bool {
-        self.next.wants_chunk_times()
+    fn wants(&self) -> Wants {
+        self.next.wants()
     }
 }
 
@@ -109,7 +105,7 @@ mod tests {
     use std::sync::Mutex;
 
     use http::StatusCode;
-    use outrigger_ledger::{CallId, Timestamp};
+    use outrigger_ledger::{CallId, Room, Timestamp};
 
     use super::*;
     use crate::testing;
@@ -122,8 +118,8 @@ mod tests {
             self.0.lock().unwrap().push(record);
         }
 
-        fn wants_chunk_times(&self) -> bool {
-            true
+        fn wants(&self) -> Wants {
+            Wants { chunk_times: true, ..Wants::default() }
         }
     }
 
@@ -145,7 +141,7 @@ mod tests {
         recorder.try_record(call(7, None));
         recorder.try_record(call(8, None));
         assert_eq!(kept.0.lock().unwrap().len(), 1 + BEHIND + 2, "whoever reads or does not");
-        assert!(recorder.wants_chunk_times(), "what the recorder behind it asks for is asked for");
+        assert!(recorder.wants().chunk_times, "what the recorder behind it asks for is asked for");
         assert!(matches!(reader.next().await, Some(Told::Missed(2))));
         let Some(Told::Call(first)) = reader.next().await else { panic!("no call") };
         assert_eq!(first.id, CallId([2; 16]));

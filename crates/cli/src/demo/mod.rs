@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use outrigger_diagnosis::KeySources;
 use outrigger_exporter::Exporter;
-use outrigger_ledger::{CallRecord, Recorder, Room, call_json};
+use outrigger_ledger::{CallRecord, Recorder, Wants, call_json};
 use outrigger_pricing::PriceBook;
 use outrigger_providers::Who;
 use outrigger_sidecar::{Settings, UpstreamOverride};
@@ -84,12 +84,9 @@ impl Recorder for All {
         }
     }
 
-    fn room(&self) -> Option<Arc<Room>> {
-        self.0.iter().find_map(|recorder| recorder.room())
-    }
-
-    fn wants_chunk_times(&self) -> bool {
-        self.0.iter().any(|recorder| recorder.wants_chunk_times())
+    fn wants(&self) -> Wants {
+        let all = || self.0.iter().map(|recorder| recorder.wants());
+        Wants { room: all().find_map(|it| it.room), chunk_times: all().any(|it| it.chunk_times) }
     }
 }
 

@@ -19,7 +19,7 @@ use std::time::Duration;
 use outrigger_contract::trust_variables::Trust;
 use outrigger_diagnosis::KeySources;
 use outrigger_exporter::Exporter;
-use outrigger_ledger::{CallRecord, Recorder, Room};
+use outrigger_ledger::{CallRecord, Recorder, Wants};
 use outrigger_sidecar::{Deployment, Feed, MetricsPort, Running, Settings, UpstreamOverride, status};
 
 use crate::bill::{Bill, Telemetry};
@@ -272,12 +272,8 @@ impl Recorder for Both {
         self.1.try_record(record);
     }
 
-    fn room(&self) -> Option<Arc<Room>> {
-        self.0.room()
-    }
-
-    fn wants_chunk_times(&self) -> bool {
-        self.0.wants_chunk_times()
+    fn wants(&self) -> Wants {
+        self.0.wants()
     }
 }
 

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 use outrigger_ledger::{
-    Calibrations, Call, CallId, CallRecord, CallStart, Deployments, End, IdentityRules, Recorder, Room,
-    Socket, Timestamp, Trail,
+    Calibrations, Call, CallId, CallRecord, CallStart, Deployments, End, IdentityRules, Recorder, Socket,
+    Timestamp, Trail, Wants,
 };
 use outrigger_pricing::PriceBook;
 use outrigger_providers::{FailureClass, Peer};
@@ -23,8 +23,7 @@ use crate::seen::Counters;
 pub(crate) struct Records {
     recorder: Arc<dyn Recorder>,
     /// Where bodies are kept, if anybody asked for content.
-    room: Option<Arc<Room>>,
-    wants_chunk_times: bool,
+    wants: Wants,
     book: Arc<PriceBook>,
     pub(crate) deployments: Arc<Deployments>,
     /// Which names of users, sessions and steps are believed.
@@ -47,8 +46,7 @@ impl Records {
         counters: Arc<Counters>,
     ) -> Records {
         Records {
-            room: recorder.room(),
-            wants_chunk_times: recorder.wants_chunk_times(),
+            wants: recorder.wants(),
             recorder,
             book,
             deployments,
@@ -170,8 +168,8 @@ impl Watch {
         let call = catch_unwind(AssertUnwindSafe(|| {
             let headers = start.headers;
             Call::begin(start)
-                .with_room(records.room.as_ref(), headers)
-                .with_chunk_times(records.wants_chunk_times)
+                .with_room(records.wants.room.as_ref(), headers)
+                .with_chunk_times(records.wants.chunk_times)
                 .with_deployments(&records.deployments)
                 .with_calibrations(&records.calibrations)
         }))
