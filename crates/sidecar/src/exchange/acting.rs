@@ -11,13 +11,15 @@ use outrigger_providers::{Recognised, RequestFacts};
 use outrigger_rules::Policy;
 use tokio::time::Instant;
 
+use crate::exchange::ask::ask;
 use crate::exchange::body::RelayedBody;
 use crate::exchange::forwarded::ReadBody;
 use crate::exchange::include_usage::LIMITS;
+use crate::exchange::relay::relay;
 use crate::exchange::request::{Route, outgoing};
 use crate::exchange::run::{Run, Wanted};
 use crate::exchange::watch::Watch;
-use crate::exchange::{Connection, ask, relay, unreached};
+use crate::exchange::{Connection, unreached};
 use crate::failover::patience::Patience;
 
 const TOO_LONG: &str = "the request is too long to be held, so it could be neither tried again nor moved";

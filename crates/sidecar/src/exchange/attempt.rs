@@ -13,13 +13,15 @@ use outrigger_providers::{Endpoint, FailureClass, Recognised, with_model};
 use outrigger_rules::{Deadline, Rule, Target};
 use tokio::time::Instant;
 
+use crate::exchange::Connection;
+use crate::exchange::ask::ask;
 use crate::exchange::body::{bytes_of, read_refusal};
 use crate::exchange::forwarded::HeldBody;
 use crate::exchange::hold::{Unfit, hold};
+use crate::exchange::relay::Came;
 use crate::exchange::request::Route;
 use crate::exchange::say::{self, Saying};
 use crate::exchange::watch::Watch;
-use crate::exchange::{Came, Connection, ask};
 use crate::failover::decide::Failed;
 use crate::tls::accept::Protocol;
 use crate::upstream::{self, DialError};

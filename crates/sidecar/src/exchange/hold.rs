@@ -7,9 +7,9 @@ use outrigger_ledger::Beginning;
 use outrigger_providers::{FailureClass, Progress, Recognised};
 use tokio::time::{Duration, Instant};
 
-use crate::exchange::Came;
 use crate::exchange::forwarded::Share;
 use crate::exchange::include_usage::LIMITS;
+use crate::exchange::relay::Came;
 
 /// So much of one answer is held at most: what comes before the first content may repeat the whole request.
 const LONGEST: usize = 1024 * 1024;

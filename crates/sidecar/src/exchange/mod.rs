@@ -3,6 +3,7 @@
 mod acting;
 pub(crate) mod after_flush;
 pub(crate) mod answer;
+mod ask;
 mod attempt;
 pub(crate) mod body;
 mod forwarded;
@@ -12,6 +13,7 @@ mod hold;
 pub(crate) mod include_usage;
 mod kept;
 pub(crate) mod pulse;
+mod relay;
 mod reporting;
 pub(crate) mod request;
 mod rewritten;
@@ -28,35 +30,32 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, Request, Response, Version};
+use http::{HeaderMap, Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use outrigger_ledger::{CallId, CallStart, EVENTS, End, Mode as Way, comes_as, is_stream};
-use outrigger_providers::include_usage::UsageStrip;
-use outrigger_providers::{Dialect, Recognised, Service, services};
-use outrigger_rules::{Mode, Policy, Rule};
-use tokio::time::Instant;
+use outrigger_ledger::{CallId, CallStart, End, Mode as Way};
+use outrigger_providers::{Recognised, services};
+use outrigger_rules::{Mode, Policy};
 
 use crate::clock::CallClock;
 use crate::exchange::after_flush::AfterFlush;
-use crate::exchange::body::{Ahead, ObservedBody, Passing, RelayedBody};
+use crate::exchange::ask::ask;
+use crate::exchange::body::RelayedBody;
 use crate::exchange::forwarded::ForwardedBody;
 use crate::exchange::hang_up::HangUps;
-use crate::exchange::include_usage::{Answered, Asked, IncludeUsage};
-use crate::exchange::kept::KeptBody;
+use crate::exchange::include_usage::IncludeUsage;
 use crate::exchange::pulse::Pulses;
+use crate::exchange::relay::relay;
 use crate::exchange::reporting::Reporting;
 use crate::exchange::request::{Binding, Misrouted, Route, outgoing};
-use crate::exchange::rewritten::RewrittenBody;
-use crate::exchange::translated::{Anew, TranslatedBody};
 use crate::exchange::tunnel::Tunnel;
-use crate::exchange::watch::{Fared, Records, Watch};
-use crate::failover::{Admitted, Failovers};
+use crate::exchange::watch::{Records, Watch};
+use crate::failover::Failovers;
 use crate::policy::Policies;
 use crate::seen::Counters;
 use crate::tls::accept::Protocol;
 use crate::upstream::DialError;
-use crate::upstream::client::{OwnH2, Sent, SharedClient, Towards};
+use crate::upstream::client::{OwnH2, SharedClient};
 use crate::upstream::credentials::Credentials;
 
 /// How much of a request that goes nowhere is taken in, and for how long.
@@ -209,172 +208,6 @@ fn unreached(recognised: &Recognised, watch: Option<Rc<Watch>>, error: DialError
         watch.finish(End::Failed { class: error.class, text: error.text, status });
     }
     response
-}
-
-/// What came back of a request.
-struct Came {
-    sent: Sent<ForwardedBody>,
-    /// What was read of its body.
-    ahead: Ahead,
-    /// What takes the usage out that the app did not ask for.
-    strip: Option<Box<UsageStrip>>,
-    /// How it is said in the app's format, where it came in another.
-    anew: Option<Said>,
-    request_sent: Rc<Cell<bool>>,
-}
-
-/// An answer in the app's format.
-struct Said {
-    headers: HeaderMap,
-    anew: Anew,
-}
-
-/// The rule that an answer is kept to, and when the call began.
-struct Keeper<'a> {
-    rule: &'a Rule,
-    begun: Instant,
-    /// The app's format.
-    dialect: &'static dyn Dialect,
-    /// Of a stream: told of how it ends.
-    leave: Option<Admitted>,
-}
-
-/// The answer on its way to the app.
-fn relay(
-    connection: &Rc<Connection>,
-    service: &'static Service,
-    watch: Option<Rc<Watch>>,
-    came: Came,
-    keeper: Option<Keeper<'_>>,
-) -> Response<RelayedBody> {
-    let shared = &connection.shared;
-    let Came { sent, ahead, strip, anew, request_sent } = came;
-    let (mut head, inner) = sent.response.into_parts();
-    if let Some(watch) = &watch {
-        watch.show(|call| {
-            call.connected(sent.peer);
-            call.response_head(head.status, &head.headers, watch.responded());
-        });
-    }
-    headers::clean_response(&mut head.headers);
-    // The version is that of the app's connection; hyper would lower ours to an old provider's.
-    head.version = match connection.protocol {
-        Protocol::H1 => Version::HTTP_11,
-        Protocol::H2 => Version::HTTP_2,
-    };
-    let billed_to_the_end = watch.is_some()
-        && service.bills_after_hang_up
-        && shared.hang_ups.drains()
-        && head.status.is_success();
-    let hang_ups = billed_to_the_end.then(|| Rc::clone(&shared.hang_ups));
-    let streams = head.status.is_success() && is_stream(&head.headers);
-    // The whole call ends in time, however its answer comes.
-    let keeper = keeper.filter(|keeper| streams || keeper.rule.deadlines.total.acting().is_some());
-    let pulse = watch.as_ref().filter(|_| streams).map(|watch| shared.pulses.follow(watch.id, service.id));
-    let body = ObservedBody {
-        pulse,
-        ahead,
-        inner: Some(inner),
-        watch,
-        after: Rc::clone(&connection.after),
-        lease: sent.lease,
-        client: Rc::clone(&shared.client),
-        request_sent,
-        hang_ups,
-        is_kept: keeper.is_some(),
-        fared: Fared::default(),
-    };
-    let passing = match (anew, strip) {
-        (Some(Said { headers, anew }), _) => {
-            head.headers = headers;
-            Passing::Translated(Box::new(TranslatedBody::new(body, anew)))
-        }
-        (None, Some(strip)) => Passing::Rewritten(Box::new(RewrittenBody::new(body, strip))),
-        (None, None) => Passing::Observed(Box::new(body)),
-    };
-    let body = match keeper {
-        Some(Keeper { rule, begun, dialect, leave }) => {
-            let told_in = comes_as(&head.headers, EVENTS).then_some(dialect);
-            RelayedBody::Kept(Box::new(KeptBody::new(passing, told_in, rule, (begun, streams), leave)))
-        }
-        None => RelayedBody::Passing(passing),
-    };
-    Response::from_parts(head, body)
-}
-
-async fn send(
-    connection: &Connection,
-    route: &Route,
-    protocol: Protocol,
-    request: Request<ForwardedBody>,
-    watch: Option<&Rc<Watch>>,
-) -> Result<Sent<ForwardedBody>, DialError> {
-    let client = &connection.shared.client;
-    let took = watch.map(|watch| &watch.waits.connecting);
-    let way = Towards { original: route.original, within: route.connect, took };
-    let sent = client.send(&route.target, way, protocol, &connection.own_h2, request).await?;
-    if let Some(watch) = watch {
-        watch.answered();
-    }
-    Ok(sent)
-}
-
-/// Sends a request. One that was made to ask for the usage is sent once more as the app sent it, if that is refused.
-async fn ask(
-    connection: &Connection,
-    route: &Route,
-    protocol: Protocol,
-    request: Request<ForwardedBody>,
-    asked: Option<Asked>,
-    watch: Option<&Rc<Watch>>,
-    request_sent: Rc<Cell<bool>>,
-) -> Result<Came, DialError> {
-    match asked {
-        None => {
-            let sent = send(connection, route, protocol, request, watch).await?;
-            Ok(Came { sent, ahead: Ahead::new(), strip: None, anew: None, request_sent })
-        }
-        Some(asked) => {
-            let asking = ask_for_usage(connection, route, protocol, request, asked, watch, &request_sent);
-            let (sent, answered) = Box::pin(asking).await?;
-            let (ahead, strip) = match answered {
-                Answered::Stream(strip) => (Ahead::new(), Some(strip)),
-                Answered::Otherwise(ahead) => (ahead, None),
-            };
-            Ok(Came { sent, ahead, strip, anew: None, request_sent })
-        }
-    }
-}
-
-async fn ask_for_usage(
-    connection: &Connection,
-    route: &Route,
-    protocol: Protocol,
-    request: Request<ForwardedBody>,
-    asked: Asked,
-    watch: Option<&Rc<Watch>>,
-    request_sent: &Rc<Cell<bool>>,
-) -> Result<(Sent<ForwardedBody>, Answered), DialError> {
-    let shared = &connection.shared;
-    let mut sent = send(connection, route, protocol, request, watch).await?;
-    let refused = match shared.include_usage.answered(&asked, &mut sent.response).await {
-        Ok(answered) => return Ok((sent, answered)),
-        Err(refused) => refused,
-    };
-    if refused.whole && request_sent.get() {
-        sent.lease.put_back(&shared.client);
-    }
-    if let Some(watch) = watch {
-        watch.show(|call| {
-            call.connected(sent.peer);
-            call.sent_again(sent.response.status(), watch.clock.now());
-        });
-    }
-    drop(sent);
-    let host = Rc::clone(asked.host());
-    let sent = send(connection, route, protocol, asked.without(request_sent), watch).await?;
-    shared.include_usage.fared(&host, sent.response.status(), watch);
-    Ok((sent, Answered::Otherwise(Ahead::new())))
 }
 
 /// A watch over the call that a request is.

@@ -12,9 +12,9 @@ use outrigger_rules::Target;
 use tokio::time::Instant;
 
 use crate::exchange::body::bytes_of;
+use crate::exchange::relay::{Came, Said};
 use crate::exchange::run::Wanted;
 use crate::exchange::translated::Anew;
-use crate::exchange::{Came, Said};
 use crate::failover::plan::Known;
 use crate::upstream::DialError;
 

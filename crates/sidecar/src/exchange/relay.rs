@@ -1,0 +1,113 @@
+//! What came of a request, and its way to the app. Per request.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use http::{HeaderMap, Response, Version};
+use outrigger_ledger::{EVENTS, comes_as, is_stream};
+use outrigger_providers::include_usage::UsageStrip;
+use outrigger_providers::{Dialect, Service};
+use outrigger_rules::Rule;
+use tokio::time::Instant;
+
+use crate::exchange::body::{Ahead, ObservedBody, Passing, RelayedBody};
+use crate::exchange::forwarded::ForwardedBody;
+use crate::exchange::kept::KeptBody;
+use crate::exchange::rewritten::RewrittenBody;
+use crate::exchange::translated::{Anew, TranslatedBody};
+use crate::exchange::watch::{Fared, Watch};
+use crate::exchange::{Connection, headers};
+use crate::failover::Admitted;
+use crate::tls::accept::Protocol;
+use crate::upstream::client::Sent;
+
+/// What came back of a request.
+pub(super) struct Came {
+    pub(super) sent: Sent<ForwardedBody>,
+    /// What was read of its body.
+    pub(super) ahead: Ahead,
+    /// What takes the usage out that the app did not ask for.
+    pub(super) strip: Option<Box<UsageStrip>>,
+    /// How it is said in the app's format, where it came in another.
+    pub(super) anew: Option<Said>,
+    pub(super) request_sent: Rc<Cell<bool>>,
+}
+
+/// An answer in the app's format.
+pub(super) struct Said {
+    pub(super) headers: HeaderMap,
+    pub(super) anew: Anew,
+}
+
+/// The rule that an answer is kept to, and when the call began.
+pub(super) struct Keeper<'a> {
+    pub(super) rule: &'a Rule,
+    pub(super) begun: Instant,
+    /// The app's format.
+    pub(super) dialect: &'static dyn Dialect,
+    /// Of a stream: told of how it ends.
+    pub(super) leave: Option<Admitted>,
+}
+
+/// The answer on its way to the app.
+pub(super) fn relay(
+    connection: &Rc<Connection>,
+    service: &'static Service,
+    watch: Option<Rc<Watch>>,
+    came: Came,
+    keeper: Option<Keeper<'_>>,
+) -> Response<RelayedBody> {
+    let shared = &connection.shared;
+    let Came { sent, ahead, strip, anew, request_sent } = came;
+    let (mut head, inner) = sent.response.into_parts();
+    if let Some(watch) = &watch {
+        watch.show(|call| {
+            call.connected(sent.peer);
+            call.response_head(head.status, &head.headers, watch.responded());
+        });
+    }
+    headers::clean_response(&mut head.headers);
+    // The version is that of the app's connection; hyper would lower ours to an old provider's.
+    head.version = match connection.protocol {
+        Protocol::H1 => Version::HTTP_11,
+        Protocol::H2 => Version::HTTP_2,
+    };
+    let billed_to_the_end = watch.is_some()
+        && service.bills_after_hang_up
+        && shared.hang_ups.drains()
+        && head.status.is_success();
+    let hang_ups = billed_to_the_end.then(|| Rc::clone(&shared.hang_ups));
+    let streams = head.status.is_success() && is_stream(&head.headers);
+    // The whole call ends in time, however its answer comes.
+    let keeper = keeper.filter(|keeper| streams || keeper.rule.deadlines.total.acting().is_some());
+    let pulse = watch.as_ref().filter(|_| streams).map(|watch| shared.pulses.follow(watch.id, service.id));
+    let body = ObservedBody {
+        pulse,
+        ahead,
+        inner: Some(inner),
+        watch,
+        after: Rc::clone(&connection.after),
+        lease: sent.lease,
+        client: Rc::clone(&shared.client),
+        request_sent,
+        hang_ups,
+        is_kept: keeper.is_some(),
+        fared: Fared::default(),
+    };
+    let passing = match (anew, strip) {
+        (Some(Said { headers, anew }), _) => {
+            head.headers = headers;
+            Passing::Translated(Box::new(TranslatedBody::new(body, anew)))
+        }
+        (None, Some(strip)) => Passing::Rewritten(Box::new(RewrittenBody::new(body, strip))),
+        (None, None) => Passing::Observed(Box::new(body)),
+    };
+    let body = match keeper {
+        Some(Keeper { rule, begun, dialect, leave }) => {
+            let told_in = comes_as(&head.headers, EVENTS).then_some(dialect);
+            RelayedBody::Kept(Box::new(KeptBody::new(passing, told_in, rule, (begun, streams), leave)))
+        }
+        None => RelayedBody::Passing(passing),
+    };
+    Response::from_parts(head, body)
+}
