@@ -106,9 +106,9 @@ impl Body {
     fn decoded(&self) -> (Vec<u8>, bool) {
         let mut decoder = Decoder::new(&self.coding, Kept::default());
         decoder.push(&self.bytes);
-        let faulty = decoder.fault().is_some();
+        let is_whole = decoder.is_whole();
         let kept = decoder.consumer().map(std::mem::take).unwrap_or_default();
-        (kept.bytes, !faulty && !kept.cut)
+        (kept.bytes, is_whole && !kept.cut)
     }
 }
 

@@ -4,10 +4,12 @@
 use std::io::{self, Write};
 
 use brotli_decompressor::{BrotliDecoderParameter, DecompressorWriter};
-use flate2::write::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
+use flate2::write::MultiGzDecoder;
+use flate2::{Decompress, FlushDecompress, Status};
 use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
 use zstd::stream::raw::DParameter;
+use zstd::stream::zio;
 
 use crate::guard::{FAULT, guarded};
 
@@ -17,6 +19,7 @@ const ALWAYS: u64 = 4 * 1024 * 1024;
 /// traffic may so cost a few milliseconds, whoever sent it.
 const RATIO: u64 = 200;
 const BROTLI_BUFFER: usize = 4096;
+const INFLATE_BUFFER: usize = 16 * 1024;
 /// 8 MiB, the largest window that HTTP allows (RFC 9659).
 const ZSTD_WINDOW_LOG: u32 = 23;
 
@@ -58,10 +61,9 @@ enum Coding<W: Write> {
     Gzip(Box<MultiGzDecoder<W>>),
     /// Its two forms are told apart by the first byte; the sink is taken when it comes.
     DeflateUndecided(Option<W>),
-    Zlib(Box<ZlibDecoder<W>>),
-    Deflate(Box<DeflateDecoder<W>>),
+    Deflate(Box<Inflate<W>>),
     Brotli(Box<DecompressorWriter<W>>),
-    Zstd(Box<zstd::stream::write::Decoder<'static, W>>),
+    Zstd(Box<zio::Writer<W, zstd::stream::raw::Decoder<'static>>>),
 }
 
 impl<C: Consumer> Decoder<C> {
@@ -106,6 +108,11 @@ impl<C: Consumer> Decoder<C> {
         };
     }
 
+    /// Whether the body, which is over, is all that its coding said it would be. Whoever cut it may have left what looks whole.
+    pub(crate) fn is_whole(&mut self) -> bool {
+        self.fault.is_none() && guarded(|| self.coding.is_whole()) == Some(true)
+    }
+
     /// Why reading stopped, if it did.
     pub(crate) const fn fault(&self) -> Option<&'static str> {
         self.fault
@@ -134,7 +141,7 @@ impl<C: Consumer> Coding<Bounded<C>> {
                 if context.set_parameter(DParameter::WindowLogMax(ZSTD_WINDOW_LOG)).is_err() {
                     return Err(sink);
                 }
-                Coding::Zstd(Box::new(zstd::stream::write::Decoder::with_decoder(sink, context)))
+                Coding::Zstd(Box::new(zio::Writer::new(sink, context)))
             }
             _ => return Err(sink),
         })
@@ -145,10 +152,9 @@ impl<C: Consumer> Coding<Bounded<C>> {
             Coding::Identity(sink) => sink,
             Coding::Gzip(decoder) => decoder.get_mut(),
             Coding::DeflateUndecided(sink) => return sink.as_mut(),
-            Coding::Zlib(decoder) => decoder.get_mut(),
-            Coding::Deflate(decoder) => decoder.get_mut(),
+            Coding::Deflate(decoder) => &mut decoder.sink,
             Coding::Brotli(decoder) => decoder.get_mut(),
-            Coding::Zstd(decoder) => decoder.get_mut(),
+            Coding::Zstd(decoder) => decoder.writer_mut(),
         })
     }
 
@@ -157,20 +163,63 @@ impl<C: Consumer> Coding<Bounded<C>> {
             && let (Some(sink), Some(first)) = (sink.take(), bytes.first())
         {
             // RFC 1950: the method in the low half is 8, the window in the high half at most 7.
-            *self = if first & 0x0f == 8 && first >> 4 <= 7 {
-                Coding::Zlib(Box::new(ZlibDecoder::new(sink)))
-            } else {
-                Coding::Deflate(Box::new(DeflateDecoder::new(sink)))
-            };
+            let is_zlib = first & 0x0f == 8 && first >> 4 <= 7;
+            *self = Coding::Deflate(Box::new(Inflate::new(sink, is_zlib)));
         }
         match self {
             Coding::Identity(sink) => sink.write_all(bytes),
             Coding::Gzip(decoder) => through(decoder, bytes),
-            Coding::Zlib(decoder) => through(decoder, bytes),
-            Coding::Deflate(decoder) => through(decoder, bytes),
+            Coding::Deflate(decoder) => decoder.push(bytes),
             Coding::Brotli(decoder) => through(decoder, bytes),
             Coding::Zstd(decoder) => through(decoder, bytes),
             Coding::DeflateUndecided(_) => Ok(()),
+        }
+    }
+
+    fn is_whole(&mut self) -> bool {
+        if self.sink().is_some_and(|sink| sink.encoded == 0) {
+            return true;
+        }
+        match self {
+            Coding::Identity(_) | Coding::DeflateUndecided(_) => true,
+            Coding::Gzip(decoder) => decoder.try_finish().is_ok(),
+            Coding::Deflate(decoder) => decoder.ended,
+            Coding::Brotli(decoder) => decoder.close().is_ok(),
+            Coding::Zstd(decoder) => decoder.finish().is_ok(),
+        }
+    }
+}
+
+/// Decodes deflate. The library's own writer does not tell whether a stream came to its end.
+struct Inflate<W> {
+    sink: W,
+    state: Decompress,
+    buffer: Box<[u8]>,
+    ended: bool,
+}
+
+impl<W: Write> Inflate<W> {
+    fn new(sink: W, is_zlib: bool) -> Inflate<W> {
+        let buffer = vec![0; INFLATE_BUFFER].into_boxed_slice();
+        Inflate { sink, state: Decompress::new(is_zlib), buffer, ended: false }
+    }
+
+    fn push(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        loop {
+            if self.ended {
+                return if bytes.is_empty() { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) };
+            }
+            let (read, written) = (self.state.total_in(), self.state.total_out());
+            let status = self.state.decompress(bytes, &mut self.buffer, FlushDecompress::Sync)?;
+            // What one step moves is no longer than the slices it was given.
+            let moved = |now: u64, before: u64| usize::try_from(now - before).unwrap_or(usize::MAX);
+            let written = moved(self.state.total_out(), written);
+            bytes = bytes.get(moved(self.state.total_in(), read)..).unwrap_or_default();
+            self.sink.write_all(self.buffer.get(..written).unwrap_or_default())?;
+            self.ended = status == Status::StreamEnd;
+            if !self.ended && written < self.buffer.len() {
+                return if bytes.is_empty() { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) };
+            }
         }
     }
 }

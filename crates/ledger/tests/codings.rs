@@ -65,6 +65,23 @@ fn a_compressed_answer_that_breaks_off_counts_what_was_told() {
 }
 
 #[test]
+fn what_ends_before_its_coding_does_is_not_exact() {
+    for script in [messages(&messages_stream()), chat(CHAT_PLAIN)] {
+        for packed in packings(&script.body()).into_iter().filter(|packed| packed.coding != "identity") {
+            let encoded = script.clone().response_header("content-encoding", packed.coding);
+            let mut bytes = packed.events.concat();
+            assert_eq!(
+                encoded.clone().response(vec![bytes.clone()]).run().tokens.provenance,
+                Provenance::Exact
+            );
+            bytes.pop();
+            let record = encoded.response(vec![bytes]).run();
+            assert_eq!(record.tokens.provenance, Provenance::Unknown, "{}", packed.name);
+        }
+    }
+}
+
+#[test]
 fn a_compressed_request_tells_its_facts() {
     let script = chat(CHAT_STREAM);
     let plain = script.run();

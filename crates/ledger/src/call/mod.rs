@@ -286,7 +286,7 @@ impl Call {
         // How the app saw it end is settled once it has hung up.
         let (end, at) = self.about.hung_up.map_or((end, at), |hung_up| (End::Cancelled, hung_up));
         self.times.ended = at;
-        let reading = self.response.as_mut().map(Response::reading).unwrap_or_default();
+        let reading = self.response.as_mut().map(|response| response.reading(&end)).unwrap_or_default();
         let facts = guarded(|| self.request.consumer().map(|facts| facts.reader.finish()));
         let texts = self.texts();
         let unread = facts.is_none();
@@ -356,13 +356,18 @@ pub fn comes_as(headers: &HeaderMap, kind: &str) -> bool {
 }
 
 impl Response {
-    fn reading(&mut self) -> Reading {
+    fn reading(&mut self, end: &End) -> Reading {
+        // Of a body that somebody broke off no more is to be had.
+        let torn = matches!(end, End::Complete) && !self.body.is_whole();
         let fault = self.body.fault();
         let read = guarded(|| self.body.consumer().map(|metered| metered.meter.finish()));
         let fault = if read.is_none() { Some(FAULT) } else { fault };
         let mut reading = read.flatten().unwrap_or_default();
         // What the meter made of a body that was not decoded to its end follows from that.
         reading.stumbled = fault.or(reading.stumbled);
+        if torn && reading.usage_fault.is_none() {
+            reading.usage_fault = Some("the body ended before its compression did");
+        }
         reading
     }
 }

@@ -63,7 +63,7 @@ impl Call {
         about.earlier = Vec::new();
         let texts = self.texts();
         let mut response = self.response.take();
-        let reading = response.as_mut().map(super::Response::reading).unwrap_or_default();
+        let reading = response.as_mut().map(|response| response.reading(&end)).unwrap_or_default();
         let unread = || status.map(|status| Head::new(about.service, status, &HeaderMap::new(), times.ended));
         let head = response.map(|response| response.head).or_else(unread);
         let (index, transport) = (self.about.earlier.len(), self.transport);
