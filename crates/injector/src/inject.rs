@@ -230,7 +230,8 @@ fn injected(pod: &Value, context: &Context, options: &Options) -> Outcome {
 /// A later webhook may have brought containers that nobody led to the sidecar yet.
 fn topped_up(pod: &Value, options: &Options) -> Outcome {
     let wishes = wishes::read(pod, options);
-    let has = |name: &str| pod::places(pod).find(|place| place.name() == name);
+    // Apps' containers may have our names.
+    let has = |name: &str| pod::places(pod).find(|place| place.is_init() && place.name() == name);
     let trusts = has(names::SIDECAR).is_some_and(|sidecar| {
         list(sidecar.container, "volumeMounts").iter().any(|one| text(one, "mountPath") == mounts::TRUST)
     });

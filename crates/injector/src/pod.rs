@@ -34,9 +34,14 @@ impl<'a> Place<'a> {
         format!("/spec/{}/{}", self.list, self.index)
     }
 
+    /// Whether it starts before the app.
+    pub(crate) fn is_init(&self) -> bool {
+        self.list == LISTS[0]
+    }
+
     /// Whether it stays while the app runs and was started before it.
     pub(crate) fn is_native_sidecar(&self) -> bool {
-        self.list == LISTS[0] && text(self.container, "restartPolicy") == "Always"
+        self.is_init() && text(self.container, "restartPolicy") == "Always"
     }
 }
 

@@ -220,6 +220,21 @@ proptest! {
     }
 }
 
+#[test]
+fn an_app_that_has_our_name_changes_no_mode() {
+    let (context, app) =
+        (Context::default(), json!({"name": "app", "env": [{"name": "NO_PROXY", "value": "x"}]}));
+    for mode in Mode::ALL {
+        let options = Options { mode, ..Options::default() };
+        let mut grown = patch(&json!({"spec": {"containers": [app]}}), &context, &options).pod;
+        grown["spec"]["containers"].as_array_mut().unwrap().push(json!({"name": "outrigger-redirect"}));
+        let second = patch(&grown, &context, &options);
+        let redirects =
+            containers(&grown).any(|(is_init, one)| is_init && text(one, "name") == "outrigger-redirect");
+        assert!(redirects || second.patch.is_empty(), "{mode:?}: {:?}", second.patch);
+    }
+}
+
 /// JSON that looks like a pod here and there.
 fn anything() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
