@@ -107,14 +107,16 @@ impl TextScan {
 
     /// The next bytes.
     pub fn push(&mut self, bytes: &[u8]) {
-        let (wanted, mut at) = (self.wanted, 0);
+        // A name begins behind the text before it.
+        let (wanted, mut at, mut name_from) = (self.wanted, 0, 0);
         if wanted.is_some_and(|texts| texts.shown.is_empty()) {
             return;
         }
         while at < bytes.len() {
-            at += match (self.state, wanted) {
+            let state = self.state;
+            at += match (state, wanted) {
                 (State::Between, None) => self.find_string(&bytes[at..]),
-                (State::Between, Some(texts)) => self.find_member(bytes, at, &texts),
+                (State::Between, Some(texts)) => self.find_member(bytes, at, name_from, &texts),
                 (State::Named, _) => self.after_colon(bytes[at]),
                 (State::Reasoning { quoted }, _) => self.reasoning(bytes[at], quoted),
                 (State::Inside, _) => self.inside(&bytes[at..]),
@@ -127,9 +129,12 @@ impl TextScan {
                     1
                 }
             };
+            if self.state == State::Between && matches!(state, State::Inside | State::Media) {
+                name_from = at;
+            }
         }
         if wanted.is_some() {
-            self.hold(bytes);
+            self.hold(&bytes[name_from..]);
         }
     }
 
@@ -159,7 +164,7 @@ impl TextScan {
     }
 
     /// A colon behind a name that counts. Inside other texts no such colon can be: their quotes are escaped.
-    fn find_member(&mut self, bytes: &[u8], from: usize, texts: &AnswerTexts) -> usize {
+    fn find_member(&mut self, bytes: &[u8], from: usize, name_from: usize, texts: &AnswerTexts) -> usize {
         let mut next = from;
         let at = loop {
             let Some(colon) = memchr(b':', &bytes[next..]) else { return bytes.len() - from };
@@ -174,11 +179,12 @@ impl TextScan {
         };
         let mut joined = [0; LOOK_BACK * 2];
         let name = if at >= LOOK_BACK || self.held == 0 {
-            &bytes[at.saturating_sub(LOOK_BACK)..at]
+            &bytes[at.saturating_sub(LOOK_BACK).max(name_from)..at]
         } else {
+            let length = self.held + at;
             joined[..self.held].copy_from_slice(&self.before[..self.held]);
-            joined[self.held..self.held + at].copy_from_slice(&bytes[..at]);
-            &joined[..self.held + at]
+            joined[self.held..length].copy_from_slice(&bytes[..at]);
+            &joined[length.saturating_sub(LOOK_BACK)..length]
         };
         if ends_with_any(name, texts.shown) {
             self.state = State::Named;

@@ -122,6 +122,20 @@ fn at_every_place_a_stream_can_be_cut() {
     }
 }
 
+/// No JSON, but somebody's bytes: a text that looks like a name, and a name far before its colon.
+#[test]
+fn no_name_reaches_into_a_text_or_too_far_back() {
+    let bodies =
+        ["\"content\":\"reasoning_content\":\"x", &format!("\"reasoning_content\"{}:\"x", " ".repeat(35))];
+    for body in bodies {
+        let whole = answer(body);
+        assert!(!whole.1, "{body}");
+        for place in 0..=body.len() {
+            assert_eq!(scanned(TextScan::of_answer(CHAT), cut(body.as_bytes(), &[place])), whole, "{place}");
+        }
+    }
+}
+
 proptest! {
     /// Escaped or not, cut or not: the same text is the same count.
     #[test]
