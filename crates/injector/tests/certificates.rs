@@ -19,7 +19,7 @@ use http_body_util::{BodyExt as _, Empty};
 use hyper_util::rt::TokioIo;
 use outrigger_injector::Options;
 use outrigger_injector::certificates::{Keeping, Names, Rotation};
-use outrigger_injector::server::{Certificate, Service, Webhook};
+use outrigger_injector::server::{Certificate, Drain, Service, Webhook};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, RootCertStore};
@@ -59,6 +59,7 @@ struct Replica {
     listen: SocketAddr,
     metrics: SocketAddr,
     clock: Clock,
+    drain: Drain,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -88,6 +89,10 @@ impl Scene {
     }
 
     async fn replica(&self, name: &str) -> Replica {
+        self.replica_that(name, rotation()).await
+    }
+
+    async fn replica_that(&self, name: &str, rotation: Rotation) -> Replica {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let clock = self.clock.clone();
         let owned = |text: &str| text.to_owned();
@@ -103,7 +108,7 @@ impl Scene {
                 validating: vec![owned("outrigger")],
             },
             replica: owned(name),
-            rotation: rotation(),
+            rotation,
             clock: Arc::new(move || clock.now()),
         };
         let webhook = Webhook::bind(Service {
@@ -115,8 +120,9 @@ impl Scene {
         .await
         .unwrap();
         let (listen, metrics) = webhook.addresses().unwrap();
+        let drain = webhook.drain();
         let task = tokio::spawn(async move { webhook.serve().await.unwrap() });
-        Replica { listen, metrics, clock: self.clock.clone(), task }
+        Replica { listen, metrics, clock: self.clock.clone(), drain, task }
     }
 
     /// The authorities that the API server trusts now, of each webhook.
@@ -164,9 +170,17 @@ impl Replica {
     }
 
     async fn failed_looks(&self) -> u64 {
+        self.counted("failed").await
+    }
+
+    async fn looks(&self) -> u64 {
+        self.counted("done").await
+    }
+
+    async fn counted(&self, result: &str) -> u64 {
         let page = self.get("/metrics").await.1;
-        let line = "outrigger_injector_certificate_looks_total{result=\"failed\"} ";
-        page.lines().find_map(|found| found.strip_prefix(line)?.parse().ok()).unwrap()
+        let line = format!("outrigger_injector_certificate_looks_total{{result=\"{result}\"}} ");
+        page.lines().find_map(|found| found.strip_prefix(&line)?.parse().ok()).unwrap()
     }
 
     /// The leaf that is shown to who trusts these authorities.
@@ -217,6 +231,29 @@ async fn a_first_start_makes_what_is_needed_and_a_restart_keeps_it() {
     assert_eq!(second.shown(&scene.bundles()[0]).await.unwrap(), leaf);
     assert_eq!(scene.api.writes(SECRET), 1);
     until("the Lease's new holder", async || scene.api.get(LEASE)["spec"]["holderIdentity"] == "b").await;
+}
+
+#[tokio::test]
+async fn a_leader_that_leaves_gives_its_lease_to_the_next_one_and_shows_on() {
+    let scene = Scene::new().await;
+    // It would not run out while the test waits.
+    let patient = || Rotation { lease: Duration::from_secs(3600), ..rotation() };
+    let first = scene.replica_that("a", patient()).await;
+    until("readiness", async || first.is_ready().await).await;
+    let second = scene.replica_that("b", patient()).await;
+    until("readiness", async || second.is_ready().await).await;
+    assert_eq!(scene.api.get(LEASE)["spec"]["holderIdentity"], "a");
+    first.drain.begin();
+    until("the Lease's next holder", async || scene.api.get(LEASE)["spec"]["holderIdentity"] == "b").await;
+    assert!(first.shown(&scene.bundles()[0]).await.is_ok());
+
+    // Who did not hold it takes it from nobody.
+    let third = scene.replica_that("c", patient()).await;
+    until("readiness", async || third.is_ready().await).await;
+    third.drain.begin();
+    let looks = third.looks().await;
+    until("looks", async || third.looks().await > looks + 2).await;
+    assert_eq!(scene.api.get(LEASE)["spec"]["holderIdentity"], "b");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -65,6 +65,19 @@ fn held(lease: &Value, me: &str, lasts: Duration, now: SystemTime) -> Value {
     held
 }
 
+/// The Lease without its holder, so that the next one need not wait until it runs out; `None` where another's would be given away.
+pub(super) fn released(lease: &Value, me: &str, now: SystemTime) -> Option<Value> {
+    let mut released = lease.clone();
+    let spec = released["spec"].as_object_mut()?;
+    if spec.get("holderIdentity")? != me {
+        return None;
+    }
+    spec.remove("holderIdentity");
+    spec.insert("leaseDurationSeconds".to_owned(), json!(1));
+    spec.insert("renewTime".to_owned(), json!(humantime::format_rfc3339_micros(now).to_string()));
+    Some(released)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,5 +116,17 @@ mod tests {
             panic!("it is time")
         };
         assert_eq!(renewed["spec"]["leaseTransitions"], Value::Null, "the holder stays");
+    }
+
+    #[test]
+    fn ours_is_given_back_and_the_next_one_takes_it_at_once() {
+        let (begin, wall) = (Instant::now(), SystemTime::UNIX_EPOCH);
+        let mut watched = Watched::default();
+        assert_eq!(watched.claim(&lease("a", "1"), "b", LASTS, (begin, wall)), Claim::Others);
+        let given = released(&lease("a", "1"), "a", wall).unwrap();
+        assert_eq!(given["metadata"]["resourceVersion"], "1", "it is written only if nobody else wrote");
+        assert!(matches!(watched.claim(&given, "b", LASTS, (begin, wall)), Claim::Write(_)));
+        assert_eq!(released(&lease("b", "2"), "a", wall), None, "it is another's");
+        assert_eq!(released(&given, "a", wall), None, "it is nobody's");
     }
 }

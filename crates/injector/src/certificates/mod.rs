@@ -14,6 +14,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 pub use cluster::{Cluster, ClusterError};
 use held::{Held, Step, step, with};
@@ -98,21 +99,34 @@ const AT_FIRST: Duration = Duration::from_millis(250);
 /// Writes that follow on each other within one look: those of a rotation, and one that came too late.
 const WRITES: usize = 6;
 
-/// Keeps what is shown as the Secret has it, for ever.
-pub(crate) async fn keep(keeping: Keeping, shown: Arc<Shown>, counts: Arc<Counts>) {
-    let mut keeper = Keeper { keeping, lease: Watched::default(), told: None, showing: None };
+/// Keeps what is shown as the Secret has it, for ever. Once it is `leaving` another replica writes.
+pub(crate) async fn keep(
+    keeping: Keeping,
+    shown: Arc<Shown>,
+    counts: Arc<Counts>,
+    mut leaving: watch::Receiver<bool>,
+) {
+    let mut keeper =
+        Keeper { keeping, lease: Watched::default(), told: None, showing: None, is_leaving: false };
     loop {
         let done = keeper.look(&shown, &counts).await;
         counts.looked(done.is_ok());
         keeper.tell(done.err());
         let every = keeper.keeping.rotation.every;
-        tokio::time::sleep(if shown.is_ready() { every } else { every.min(AT_FIRST) }).await;
+        tokio::select! {
+            () = tokio::time::sleep(if shown.is_ready() { every } else { every.min(AT_FIRST) }) => {}
+            true = async { leaving.wait_for(|leaving| *leaving).await.is_ok() }, if !keeper.is_leaving => {
+                keeper.release().await;
+            }
+        }
     }
 }
 
 struct Keeper {
     keeping: Keeping,
     lease: Watched,
+    /// The Lease was given back, and is not taken again.
+    is_leaving: bool,
     /// What was complained of last: once per change.
     told: Option<String>,
     showing: Option<Pair>,
@@ -168,11 +182,21 @@ impl Keeper {
         Ok(())
     }
 
-    /// Whether this replica may write.
-    async fn claim(&mut self) -> Result<bool, ClusterError> {
+    /// Where Leases are, and ours.
+    fn leases(&self) -> (String, String) {
         let Names { namespace, lease, .. } = &self.keeping.names;
         let all = format!("/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases");
-        let path = format!("{all}/{lease}");
+        let one = format!("{all}/{lease}");
+        (all, one)
+    }
+
+    /// Whether this replica may write.
+    async fn claim(&mut self) -> Result<bool, ClusterError> {
+        if self.is_leaving {
+            return Ok(false);
+        }
+        let Names { namespace, lease, .. } = &self.keeping.names;
+        let (all, path) = self.leases();
         let found = match self.keeping.cluster.get(&path).await? {
             Some(found) => found,
             None => {
@@ -196,6 +220,25 @@ impl Keeper {
                 Err(ClusterError::Conflict(_)) => Ok(false),
                 Err(error) => Err(error),
             },
+        }
+    }
+
+    /// Gives the Lease back, if it is ours.
+    async fn release(&mut self) {
+        self.is_leaving = true;
+        let (_, path) = self.leases();
+        let Keeping { cluster, replica, clock, .. } = &self.keeping;
+        let given = async {
+            let found = cluster.get(&path).await?.unwrap_or_default();
+            match lease::released(&found, replica, clock()) {
+                Some(released) => cluster.replace(&path, &released).await.map(|_| true),
+                None => Ok(false),
+            }
+        };
+        match given.await {
+            Ok(true) => tracing::info!("the Lease is given back"),
+            Ok(false) | Err(ClusterError::Conflict(_)) => {}
+            Err(fault) => tracing::warn!("{fault}; the Lease is not given back and runs out by itself"),
         }
     }
 

@@ -7,7 +7,6 @@ mod shown;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -22,7 +21,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
 use crate::certificates::{Keeping, keep};
@@ -106,7 +105,7 @@ struct Shared {
     options: Options,
     shown: Arc<Shown>,
     counts: Arc<Counts>,
-    draining: AtomicBool,
+    draining: watch::Sender<bool>,
 }
 
 /// Lets go of a webhook.
@@ -114,9 +113,9 @@ struct Shared {
 pub struct Drain(Arc<Shared>);
 
 impl Drain {
-    /// From now on it says that it is not ready; it answers all the same.
+    /// From now on it says that it is not ready, and another replica looks after the certificate; it answers all the same.
     pub fn begin(&self) {
-        self.0.draining.store(true, Ordering::Release);
+        self.0.draining.send_replace(true);
     }
 }
 
@@ -146,7 +145,7 @@ impl Webhook {
                 options: service.options,
                 shown,
                 counts: Arc::new(Counts::default()),
-                draining: AtomicBool::new(false),
+                draining: watch::Sender::new(false),
             }),
         })
     }
@@ -172,10 +171,11 @@ impl Webhook {
     pub async fn serve(self) -> Result<(), ServeError> {
         let (shown, counts) = (Arc::clone(&self.shared.shown), Arc::clone(&self.shared.counts));
         let acceptor = TlsAcceptor::from(Arc::new(shown.config()?));
+        let leaving = self.shared.draining.subscribe();
         let look_after = async {
             match self.looked_after {
                 LookedAfter::Files(followed, every) => followed.follow(every, shown, counts).await,
-                LookedAfter::Kept(keeping) => keep(*keeping, shown, counts).await,
+                LookedAfter::Kept(keeping) => keep(*keeping, shown, counts, leaving).await,
             }
         };
         let reviews = Router::new()
@@ -288,7 +288,7 @@ async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
 }
 
 async fn ready(State(shared): State<Arc<Shared>>) -> (StatusCode, &'static str) {
-    if shared.draining.load(Ordering::Acquire) {
+    if *shared.draining.borrow() {
         (StatusCode::SERVICE_UNAVAILABLE, "draining\n")
     } else if !shared.shown.is_ready() {
         (
