@@ -15,6 +15,8 @@ use crate::{containers, environment, volumes};
 
 /// The most that is written into an annotation, in characters.
 const LONGEST_REASON: usize = 1024;
+/// Bytes of all annotations, past which the API server takes no object.
+const MOST_ANNOTATIONS: usize = 256 * 1024;
 
 /// Why a pod gets no sidecar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -235,10 +237,10 @@ fn topped_up(pod: &Value, options: &Options) -> Outcome {
     let trusts = has(names::SIDECAR).is_some_and(|sidecar| {
         list(sidecar.container, "volumeMounts").iter().any(|one| text(one, "mountPath") == mounts::TRUST)
     });
-    let mode = match (has(names::REDIRECT), trusts) {
-        (Some(_), _) => Mode::Transparent,
-        (None, true) => Mode::Proxy,
-        (None, false) => Mode::BaseUrl,
+    let mode = match (trusts, has(names::REDIRECT)) {
+        (false, _) => Mode::BaseUrl,
+        (true, Some(_)) => Mode::Transparent,
+        (true, None) => Mode::Proxy,
     };
     let mut patcher = Patcher::new(pod.clone());
     let mut warnings = lead(&mut patcher, mode, &wishes);
@@ -300,6 +302,12 @@ fn annotate(patcher: &mut Patcher, status: &str, reason: &str, sends_to: &str) {
         .filter(|(key, value)| !value.is_empty() || !there[*key].is_null())
         .map(|(key, value)| (key.to_owned(), json!(value)))
         .collect();
+    let bytes = |all: &Map<String, Value>| -> usize {
+        all.iter().map(|(key, value)| key.len() + value.as_str().unwrap_or_default().len()).sum()
+    };
+    if there.as_object().map_or(0, bytes) + bytes(&members) > MOST_ANNOTATIONS {
+        return;
+    }
     patcher.set_all("/metadata", "annotations", members);
 }
 

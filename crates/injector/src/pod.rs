@@ -1,6 +1,6 @@
 //! Looking at a pod without knowing all of it: whether it has the shape that is relied on, and what stands in it.
 
-use outrigger_contract::{containers, volumes};
+use outrigger_contract::{containers, mounts, volumes};
 use serde_json::Value;
 
 /// A list's items; none where there is no list.
@@ -68,7 +68,13 @@ pub(crate) enum Ours {
 pub(crate) fn ours(pod: &Value) -> Ours {
     let named = |name: &str| places(pod).find(|place| place.name() == name);
     let volume = |name: &str| list(&pod["spec"], "volumes").iter().any(|one| text(one, "name") == name);
-    if named(containers::SIDECAR).is_some_and(|place| place.is_native_sidecar()) && volume(volumes::CA) {
+    let has_ca = |place: &Place<'_>| {
+        let is_it = |one: &Value| text(one, "name") == volumes::CA && text(one, "mountPath") == mounts::CA;
+        list(place.container, "volumeMounts").iter().any(is_it)
+    };
+    if named(containers::SIDECAR).is_some_and(|place| place.is_native_sidecar() && has_ca(&place))
+        && volume(volumes::CA)
+    {
         return Ours::Sidecar;
     }
     let names = [containers::SIDECAR, containers::REDIRECT].into_iter().find(|name| named(name).is_some());

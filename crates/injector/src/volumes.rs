@@ -34,6 +34,10 @@ pub(crate) fn trust_mount() -> Value {
 /// Why the trust files cannot be mounted in a container, if they cannot.
 pub(crate) fn obstacle(pod: &Value, container: &Value) -> Option<String> {
     let ours = plain(mounts::TRUST);
+    let mut devices = list(container, "volumeDevices").iter().map(|device| text(device, "devicePath"));
+    if let Some(path) = devices.find(|path| plain(path) == ours || is_below(&plain(path), &ours)) {
+        return Some(format!("it has a device of its own at {path}"));
+    }
     list(container, "volumeMounts").iter().find_map(|mount| {
         let path = text(mount, "mountPath");
         let theirs = plain(path);
