@@ -66,7 +66,7 @@ pub fn post(
 /// # Errors
 /// The system's, when the peer breaks off.
 pub fn read_request(
-    stream: &mut TcpStream,
+    stream: &mut impl Read,
     buffer: &mut Vec<u8>,
 ) -> std::io::Result<Option<(String, Vec<u8>)>> {
     let mut piece = [0; 16 * 1024];

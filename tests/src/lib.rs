@@ -9,6 +9,7 @@
 )]
 
 pub mod alertmanager;
+pub mod api;
 pub mod app;
 pub mod chart;
 pub mod collector;

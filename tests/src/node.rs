@@ -151,11 +151,24 @@ impl Node {
     /// # Panics
     /// If kubectl cannot be run.
     pub fn give(&self, verb: &str, object: &Value, options: &[&str]) -> Result<String, String> {
-        use std::io::Write as _;
-        let mut input = tempfile::NamedTempFile::new().expect("a temporary file");
-        write!(input, "{object}").expect("a temporary file");
-        let path = input.path().to_str().expect("a temporary name");
-        self.ask(&[&[verb, "-f", path], options].concat())
+        let (input, path) = written(object);
+        let told = self.ask(&[&[verb, "-f", &path], options].concat());
+        drop(input);
+        told
+    }
+
+    /// What kubectl warns of when this object is created; nothing is made.
+    ///
+    /// # Panics
+    /// If the cluster does not take it.
+    #[must_use]
+    pub fn warned(&self, object: &Value) -> String {
+        let (_input, path) = written(object);
+        let output = self.command(&["create", "--dry-run=server", "-f", &path]).output();
+        let output = output.expect("kubectl can be run");
+        let warned = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{warned}\n{object:#}");
+        warned
     }
 
     /// Gives the cluster objects.
@@ -242,6 +255,15 @@ impl Drop for Node {
             }
         }
     }
+}
+
+/// An object as a file that is there as long as its handle.
+fn written(object: &Value) -> (tempfile::NamedTempFile, String) {
+    use std::io::Write as _;
+    let mut input = tempfile::NamedTempFile::new().expect("a temporary file");
+    write!(input, "{object}").expect("a temporary file");
+    let path = input.path().to_str().expect("a temporary name").to_owned();
+    (input, path)
 }
 
 fn said(mut command: Command) -> Result<String, String> {

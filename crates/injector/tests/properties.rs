@@ -1,141 +1,13 @@
 //! Whatever valid pod comes: its patch makes a valid pod, changes nothing of the user's, and is empty the second time.
 
-use outrigger_injector::{Context, Mode, Options, Status, patch};
+use outrigger_injector::{Context, Mode, Options, Reason, Status, patch};
 use proptest::prelude::*;
-use proptest::sample::{select, subsequence};
+use proptest::sample::select;
 use serde_json::{Map, Value, json};
 
 mod support;
+use support::pods::{container, options, pod};
 use support::{applied, containers, fault, list, text};
-
-fn name() -> impl Strategy<Value = String> {
-    prop_oneof![
-        8 => "[a-z][a-z0-9]{0,5}",
-        1 => select(vec!["istio-proxy", "linkerd-init", "outrigger", "outrigger-redirect", "daprd"]).prop_map(str::to_owned),
-    ]
-}
-
-fn variable() -> impl Strategy<Value = Value> {
-    let names = vec![
-        "SSL_CERT_DIR",
-        "SSL_CERT_FILE",
-        "NODE_EXTRA_CA_CERTS",
-        "DENO_CERT",
-        "JAVA_TOOL_OPTIONS",
-        "JDK_JAVA_OPTIONS",
-        "NO_PROXY",
-        "no_proxy",
-        "HTTPS_PROXY",
-        "HTTP_PROXY",
-        "OPENAI_BASE_URL",
-        "ANTHROPIC_BASE_URL",
-        "AZURE_OPENAI_API_KEY",
-        "OPENAI_API_KEY",
-        "NODE_USE_ENV_PROXY",
-        "OTHER",
-    ];
-    let values = vec![
-        json!({"value": ""}),
-        json!({}),
-        json!({"value": "/some/where"}),
-        json!({"value": "-Xmx1g $(OTHER)"}),
-        json!({"valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}),
-        json!({"valueFrom": {"configMapKeyRef": {"name": "c", "key": "k", "optional": true}}}),
-        json!({"valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}),
-    ];
-    (select(names), select(values)).prop_map(|(name, mut value)| {
-        value["name"] = json!(name);
-        value
-    })
-}
-
-fn container() -> impl Strategy<Value = Value> {
-    let mounts = vec![
-        "/data",
-        "/var/run",
-        "/run",
-        "/",
-        "/var/run/outrigger/trust",
-        "/var/run/outrigger/trust/x",
-        "/etc",
-    ];
-    let resources = vec![
-        Value::Null,
-        json!({}),
-        json!({"limits": {"cpu": 1, "memory": "1Gi"}}),
-        json!({"requests": {"cpu": "10m"}, "limits": {"memory": "64Mi"}}),
-    ];
-    let env = prop::option::of(prop::collection::vec(variable(), 0..5));
-    let mounts = prop::option::of(subsequence(mounts, 0..3));
-    (name(), env, mounts, any::<bool>(), select(resources), prop::option::of(any::<bool>()), any::<u8>())
-        .prop_map(|(name, env, mounts, read_only, resources, from, future)| {
-            let mounts = mounts.map(|paths| {
-                let mount = |path| json!({"name": "v", "mountPath": path, "readOnly": read_only});
-                paths.into_iter().map(mount).collect::<Vec<_>>()
-            });
-            let from = from.map(
-                |prefix| json!([{"prefix": if prefix { "X_" } else { "" }, "secretRef": {"name": "s"}}]),
-            );
-            json!({"name": name, "env": env, "volumeMounts": mounts, "resources": resources, "envFrom": from,
-                   "future": {"field": future}})
-        })
-}
-
-fn pod() -> impl Strategy<Value = Value> {
-    let annotations = vec![
-        ("outrigger.dev/mode", "proxy"),
-        ("outrigger.dev/mode", "base-url"),
-        ("outrigger.dev/mode", "?"),
-        ("outrigger.dev/trust-java", "true"),
-        ("outrigger.dev/ignore-env-from", "true"),
-        ("outrigger.dev/resources", "cpu=1"),
-        ("outrigger.dev/status", "old"),
-        ("outrigger.dev/reason", "old"),
-        ("team", "x"),
-    ];
-    let sources = vec![
-        json!({"emptyDir": {}}),
-        json!({"configMap": {"name": "c"}}),
-        json!({"hostPath": {"path": "/run"}}),
-    ];
-    let flags = vec!["hostNetwork", "shareProcessNamespace", "automountServiceAccountToken", "future"];
-    (
-        prop::option::of(prop::collection::vec((container(), any::<bool>()), 0..3)),
-        prop::collection::vec(container(), 1..4),
-        prop::option::of(subsequence(annotations, 0..5)),
-        select(sources),
-        subsequence(flags, 0..3),
-        any::<bool>(),
-    )
-        .prop_map(|(init, apps, annotations, mut volume, flags, has_metadata)| {
-            volume["name"] = json!("v");
-            let init = init.map(|init| {
-                let with_policy = |(mut one, stays): (Value, bool)| {
-                    if stays {
-                        one["restartPolicy"] = json!("Always");
-                    }
-                    one
-                };
-                init.into_iter().map(with_policy).collect::<Vec<_>>()
-            });
-            let mut spec = json!({"initContainers": init, "containers": apps, "volumes": [volume]});
-            for flag in flags {
-                spec[flag] = json!(flag != "automountServiceAccountToken");
-            }
-            let annotations: Option<Map<String, Value>> = annotations
-                .map(|all| all.into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect());
-            if has_metadata {
-                json!({"metadata": {"annotations": annotations, "future": 1}, "spec": spec})
-            } else {
-                json!({"spec": spec})
-            }
-        })
-        .prop_filter("a pod that the API server takes", |pod| fault(pod).is_none())
-}
-
-fn options() -> impl Strategy<Value = Options> {
-    select(Mode::ALL.to_vec()).prop_map(|mode| Options { mode, ..Options::default() })
-}
 
 /// Every member of the one stands in the other, lists in their order; what `may_differ` is not looked into.
 fn survives(old: &Value, new: &Value, at: &str) -> Result<(), String> {
@@ -232,6 +104,35 @@ fn an_app_that_has_our_name_changes_no_mode() {
         let redirects =
             containers(&grown).any(|(is_init, one)| is_init && text(one, "name") == "outrigger-redirect");
         assert!(redirects || second.patch.is_empty(), "{mode:?}: {:?}", second.patch);
+    }
+}
+
+#[test]
+fn where_ours_cannot_be_nothing_is_broken() {
+    let of = |pod: &Value| patch(pod, &Context::default(), &Options::default());
+    let app = json!({"name": "app", "image": "app:1"});
+    // A sidecar and a volume of our names that somebody else made.
+    let sidecar = json!({"name": "outrigger", "image": "boat:1", "restartPolicy": "Always"});
+    let theirs = of(&json!({"spec": {
+        "initContainers": [sidecar], "containers": [app], "volumes": [{"name": "outrigger-ca", "emptyDir": {}}],
+    }}));
+    assert_eq!(theirs.status, Status::Skipped(Reason::NameConflict));
+
+    let mut with_device = app.clone();
+    with_device["volumeDevices"] = json!([{"name": "b", "devicePath": "/var/run/outrigger/trust"}]);
+    let outcome = of(&json!({"spec": {
+        "containers": [with_device], "volumes": [{"name": "b", "persistentVolumeClaim": {"claimName": "b"}}],
+    }}));
+    assert!(outcome.reason.contains("a device of its own"), "{}", outcome.reason);
+    assert_eq!(fault(&outcome.pod), None);
+
+    for (length, has_room) in [(262_000, false), (261_000, true)] {
+        let pod =
+            json!({"metadata": {"annotations": {"long": "x".repeat(length)}}, "spec": {"containers": [app]}});
+        let outcome = of(&pod);
+        assert_eq!((outcome.status, fault(&outcome.pod)), (Status::Injected, None));
+        let written = &outcome.pod["metadata"]["annotations"]["outrigger.dev/status"];
+        assert_eq!(written == "injected", has_room);
     }
 }
 

@@ -6,6 +6,12 @@ use serde_json::{Value, json};
 
 use crate::harbour::{HARBOUR, Harbour, RELEASE, app, pod};
 
+mod again;
+mod valid;
+
+/// What the chart's policy warns of.
+const BARE: &str = "this pod asked for an Outrigger sidecar and has none, so its LLM calls go unobserved: ";
+
 /// A pod as the API server would make it, without making it.
 pub(crate) fn admitted(harbour: &Harbour, object: &Value) -> Value {
     let told = harbour.node.give("create", object, &["--dry-run=server", "--output=json"]);
@@ -54,6 +60,11 @@ fn pods_that_asked_for_none_or_cannot_have_one_stay_as_they_are() {
         "{}",
         word(&admitted, annotations::REASON)
     );
+    // The injector says it, and so does the policy with its words.
+    let warned = harbour.node.warned(&on_the_host);
+    for part in ["Warning: outrigger: no sidecar, host-network: ", &format!("{BARE}host-network: ")] {
+        assert!(warned.contains(part), "{part} is not in: {warned}");
+    }
 }
 
 #[test]
@@ -88,10 +99,17 @@ fn pods_start_bare_while_nobody_answers_and_are_injected_again() {
         |to: &str| harbour.node.kubectl(&["scale", "-n", RELEASE, "deployment/outrigger-injector", to]);
     scale("--replicas=0");
     harbour.node.wait(RELEASE, &["--for=delete", "pod", "-l", "app.kubernetes.io/name=outrigger-injector"]);
-    let bare = admitted(harbour, &pod(&calm, "one", &["true"]));
+    let one = pod(&calm, "one", &["true"]);
+    let bare = admitted(harbour, &one);
     assert!(!is_injected(&bare), "{bare:#}");
+    let warned = harbour.node.warned(&one);
+    assert!(warned.starts_with("Warning: ") && warned.contains(BARE), "{warned}");
+    assert!(warned.contains("the injector did not answer; ask for its pods in namespace outrigger-system"));
+    let unasked = harbour.node.warned(&pod("default", "one", &["true"]));
+    assert_eq!(unasked, "", "nobody asked for a sidecar here");
     scale("--replicas=2");
-    harbour.node.until("pods are injected again", DEADLINE, || {
-        is_injected(&admitted(harbour, &pod(&calm, "one", &["true"]))).then_some(())
-    });
+    harbour
+        .node
+        .until("pods are injected again", DEADLINE, || is_injected(&admitted(harbour, &one)).then_some(()));
+    assert_eq!(harbour.node.warned(&one), "");
 }

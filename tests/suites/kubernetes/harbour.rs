@@ -68,10 +68,11 @@ impl Harbour {
         }
     }
 
-    /// Installs the chart as it is, but for where telemetry goes and whom sidecars trust, and waits until pods are changed: endpoints come
-    /// a moment after a pod is ready.
+    /// Installs the chart as it is, but for where telemetry goes, whom sidecars trust and the policy that warns, and waits until pods are
+    /// changed: endpoints come a moment after a pod is ready.
     pub(crate) fn install(&self) {
         let values = json!({
+            "policy": {"enabled": true},
             "sidecar": {
                 "otlpEndpoint": self.telemetry.url(),
                 "environment": {

@@ -5,6 +5,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+pub(crate) mod examples;
+pub(crate) mod pods;
+
 pub(crate) fn list<'a>(of: &'a Value, key: &str) -> &'a [Value] {
     of[key].as_array().map_or(&[], Vec::as_slice)
 }
@@ -30,11 +33,24 @@ pub(crate) fn containers(pod: &Value) -> impl Iterator<Item = (bool, &Value)> {
 /// What the API server would refuse: the first fault found.
 pub(crate) fn fault(pod: &Value) -> Option<String> {
     let spec = &pod["spec"];
+    let annotations = pod["metadata"]["annotations"].as_object().into_iter().flatten();
+    if annotations.map(|(key, value)| key.len() + value.as_str().map_or(0, str::len)).sum::<usize>()
+        > 256 * 1024
+    {
+        return Some("its annotations are too long".to_owned());
+    }
     if let Some(twice) = twice(list(spec, "volumes").iter().map(|one| text(one, "name"))) {
         return Some(format!("two volumes are named {twice}"));
     }
     if let Some(twice) = twice(containers(pod).map(|(_, one)| text(one, "name"))) {
         return Some(format!("two containers are named {twice}"));
+    }
+    let ports = list(spec, "containers").iter().flat_map(|one| list(one, "ports"));
+    let ports = ports.map(|port| format!("{} {}", port["containerPort"], text(port, "protocol")));
+    if spec["hostNetwork"] == true
+        && let Some(twice) = twice(ports)
+    {
+        return Some(format!("the node's port {twice} is taken twice"));
     }
     for volume in list(spec, "volumes") {
         let sources = volume.as_object().map_or(0, |members| members.len() - 1);
@@ -51,8 +67,12 @@ fn of_container(spec: &Value, is_init: bool, container: &Value) -> Option<String
     if !is_label(text(container, "name")) {
         return Some("its name is no label".to_owned());
     }
+    if text(container, "image").is_empty() {
+        return Some("it has no image".to_owned());
+    }
     let mounts = list(container, "volumeMounts");
-    if let Some(twice) = twice(mounts.iter().map(|one| text(one, "mountPath"))) {
+    let devices = list(container, "volumeDevices").iter().map(|one| text(one, "devicePath"));
+    if let Some(twice) = twice(mounts.iter().map(|one| text(one, "mountPath")).chain(devices)) {
         return Some(format!("two mounts at {twice}"));
     }
     let has_volume = |name: &str| list(spec, "volumes").iter().any(|one| text(one, "name") == name);
@@ -84,9 +104,9 @@ fn of_container(spec: &Value, is_init: bool, container: &Value) -> Option<String
     None
 }
 
-fn twice<'a>(names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+fn twice<T: Ord + Clone>(mut names: impl Iterator<Item = T>) -> Option<T> {
     let mut seen = BTreeSet::new();
-    names.into_iter().find(|name| !seen.insert(*name))
+    names.find(|name| !seen.insert(name.clone()))
 }
 
 fn is_label(name: &str) -> bool {
