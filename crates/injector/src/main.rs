@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use clap::{Parser, ValueEnum};
 use outrigger_injector::Settings;
-use outrigger_injector::certificates::{Cluster, Keeping, Rotation};
+use outrigger_injector::certificates::{Cluster, Keeping};
 use outrigger_injector::server::{Certificate, Files, Service, Webhook};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -101,7 +101,7 @@ async fn serve(settings: Settings) -> Result<(), Box<dyn std::error::Error>> {
                 .iter()
                 .find_map(|name| std::env::var(name).ok())
                 .ok_or("`certificates`: neither POD_NAME nor HOSTNAME says which replica this is")?,
-            rotation: Rotation::default(),
+            rotation: settings.rotation.rotation(),
             clock: Arc::new(SystemTime::now),
         })),
     };

@@ -3,6 +3,7 @@
 
 use std::net::{Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use outrigger_contract::ports;
 use outrigger_providers::services;
@@ -10,7 +11,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use serde::Deserialize;
 
-use crate::certificates::Names;
+use crate::certificates::{Names, Rotation};
 use crate::manifest;
 use crate::options::Options;
 use crate::quantity::nanos;
@@ -30,6 +31,8 @@ pub struct Settings {
     pub key: PathBuf,
     /// What the injector looks after its certificate by itself with; in the place of both files.
     pub certificates: Option<Names>,
+    /// How long certificates of its own last.
+    pub rotation: Lasting,
     /// How long reviews are answered on after SIGTERM, in seconds: the API server hears late that this one is leaving.
     pub grace_seconds: u64,
     /// What every pod gets.
@@ -45,9 +48,67 @@ impl Default for Settings {
             certificate: "/var/run/outrigger/certificate/tls.crt".into(),
             key: "/var/run/outrigger/certificate/tls.key".into(),
             certificates: None,
+            rotation: Lasting::default(),
             grace_seconds: 5,
             pods: Options::default(),
         }
+    }
+}
+
+/// How long certificates of the injector's own last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Lasting {
+    /// Days that one is valid.
+    pub life_days: u64,
+    /// Days before its end at which the next one is made.
+    pub renew_before_days: u64,
+    /// Seconds from the publication of an authority to the first time its certificate is shown: the API server hears late of it.
+    pub settle_seconds: u64,
+    /// Seconds for which an authority is trusted after its certificate was replaced.
+    pub overlap_seconds: u64,
+}
+
+impl Default for Lasting {
+    fn default() -> Lasting {
+        Lasting { life_days: 90, renew_before_days: 30, settle_seconds: 60, overlap_seconds: 600 }
+    }
+}
+
+impl Lasting {
+    /// Room for all of it.
+    const MOST_DAYS: u64 = 3650;
+
+    /// What it comes to.
+    #[must_use]
+    pub fn rotation(self) -> Rotation {
+        let days = |days: u64| Duration::from_secs(days * 86_400);
+        Rotation {
+            life: days(self.life_days),
+            renew_before: days(self.renew_before_days),
+            settle: Duration::from_secs(self.settle_seconds),
+            overlap: Duration::from_secs(self.overlap_seconds),
+            ..Rotation::default()
+        }
+    }
+
+    fn check(self) -> Result<(), String> {
+        let Lasting { life_days, renew_before_days, settle_seconds, overlap_seconds } = self;
+        if !(1..life_days).contains(&renew_before_days) || life_days > Lasting::MOST_DAYS {
+            return Err(format!(
+                "`rotation.renew_before_days` is {renew_before_days} of `life_days` {life_days}; give it 1 or more, less than \
+                 `life_days`, and that at most {}",
+                Lasting::MOST_DAYS
+            ));
+        }
+        let most = renew_before_days * 86_400;
+        if settle_seconds == 0 || settle_seconds.saturating_add(overlap_seconds) > most {
+            return Err(format!(
+                "`rotation.settle_seconds` {settle_seconds} and `overlap_seconds` {overlap_seconds} do not fit; give the first one at \
+                 least 1, and both together at most the {most} that `renew_before_days` leaves"
+            ));
+        }
+        Ok(())
     }
 }
 
@@ -77,6 +138,7 @@ impl Settings {
                 );
             }
         }
+        self.rotation.check()?;
         let pods = &self.pods;
         if pods.image.trim().is_empty() {
             return Err("`pods.image` is empty; name the sidecar's image".to_owned());
@@ -159,6 +221,13 @@ mod tests {
         assert_eq!(settings.pods.failure_policy, FailurePolicy::Closed);
         assert_eq!(settings.pods.environment["OUTRIGGER_LOG_CALLS"], "all");
         assert_eq!(settings.pods.resources.cpu, "10m");
+        let rotation =
+            Settings::read("rotation: {life_days: 7, renew_before_days: 2}").unwrap().rotation.rotation();
+        let days = |days: u64| Duration::from_secs(days * 86_400);
+        assert_eq!(
+            (rotation.life, rotation.renew_before, rotation.settle),
+            (days(7), days(2), Duration::from_secs(60))
+        );
     }
 
     #[test]
@@ -182,6 +251,10 @@ mod tests {
                 "certificate: /x\ncertificates: {namespace: n, secret: s, lease: l, service: v}",
                 ["two ways", "leave one"],
             ),
+            ("rotation: {life_days: 30}", ["renew_before_days", "less than"]),
+            ("rotation: {life_days: 99999}", ["life_days", "at most 3650"]),
+            ("rotation: {settle_seconds: 0}", ["settle_seconds", "at least 1"]),
+            ("rotation: {renew_before_days: 1, overlap_seconds: 90000}", ["overlap_seconds", "86400"]),
             ("pods: {spool_mib: 0}", ["spool_mib", "65536"]),
             ("pods: {environment: {A-B: x}}", ["A-B", "variable"]),
             ("a: [", ["2: ", "no YAML"]),

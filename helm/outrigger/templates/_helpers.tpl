@@ -91,6 +91,13 @@ seccompProfile: { type: RuntimeDefault }
   "mutating" (list "outrigger")
   "validating" (list "outrigger")
 ) -}}
+{{- $lasts := $values.certificates.self -}}
+{{- $_ := set $settings "rotation" (dict
+  "life_days" (int $lasts.lifeDays)
+  "renew_before_days" (int $lasts.renewBeforeDays)
+  "settle_seconds" (int $lasts.settleSeconds)
+  "overlap_seconds" (int $lasts.overlapSeconds)
+) -}}
 {{- else -}}
 {{- $_ := set $settings "certificate" "/var/run/outrigger/certificate/tls.crt" -}}
 {{- $_ := set $settings "key" "/var/run/outrigger/certificate/tls.key" -}}

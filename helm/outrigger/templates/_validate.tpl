@@ -34,6 +34,14 @@
 {{- if and $values.certificates.certManager.issuerRef (ne $values.certificates.mode "certManager") -}}
 {{- fail (printf "`certificates.certManager.issuerRef` is set, and `certificates.mode` is %s; set `certificates.mode` to certManager, or leave it out" $values.certificates.mode) -}}
 {{- end -}}
+{{- with $values.certificates.self -}}
+{{- if ge (int .renewBeforeDays) (int .lifeDays) -}}
+{{- fail (printf "`certificates.self.renewBeforeDays` is %d of `lifeDays` %d; give it fewer" (int .renewBeforeDays) (int .lifeDays)) -}}
+{{- end -}}
+{{- if gt (add (int .settleSeconds) (int .overlapSeconds)) (mul (int .renewBeforeDays) 86400) -}}
+{{- fail "`certificates.self.settleSeconds` and `overlapSeconds` are together more than `renewBeforeDays`; give less" -}}
+{{- end -}}
+{{- end -}}
 {{- if and $values.rules.namespaces (not (trim $values.rules.document)) -}}
 {{- fail "`rules.namespaces` names namespaces, and `rules.document` is empty; give the rules as text, by --set-file rules.document=rules.yaml for instance" -}}
 {{- end -}}

@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use crate::harbour::{HARBOUR, Harbour, RELEASE, app, pod};
 
 mod again;
+mod rotation;
+mod running;
 mod valid;
 
 /// What the chart's policy warns of.

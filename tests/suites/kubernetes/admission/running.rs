@@ -1,6 +1,5 @@
-//! Pods whose shape asks for care, really run: guaranteed ones, and such whose environment comes from elsewhere.
+//! Pods whose shape asks for care, really run.
 
-use outrigger_contract::annotations;
 use outrigger_tests::DEADLINE;
 use serde_json::{Value, json};
 
@@ -28,6 +27,7 @@ fn a_guaranteed_pod_stays_guaranteed() {
     let harbour = &*HARBOUR;
     let ballast = namespace(harbour, "ballast");
     let mut heavy = pod(&ballast, "heavy", &app("gpt-4-turbo", "1", "0"));
+    heavy["spec"]["restartPolicy"] = "Never".into();
     let container = &mut heavy["spec"]["containers"][0];
     container["resources"] = json!({"limits": {"cpu": "500m", "memory": "128Mi"}});
     container["env"] = json!([
@@ -52,31 +52,4 @@ fn a_guaranteed_pod_stays_guaranteed() {
     let environment = made["spec"]["containers"][0]["env"].as_array().expect("variables").clone();
     let appended = environment.iter().find(|one| one["name"] == "SSL_CERT_DIR").expect("the list");
     assert!(appended["value"].as_str().is_some_and(|value| value.contains("$(OUTRIGGER_ORIG_SSL_CERT_DIR)")));
-}
-
-#[test]
-fn what_env_from_may_bring_in_is_left_alone_unless_its_user_vouches_for_it() {
-    let harbour = &*HARBOUR;
-    let bilge = namespace(harbour, "bilge");
-    let from_elsewhere = |name: &str, count: &str| {
-        let mut one = pod(&bilge, name, &app("gpt-3.5-turbo", count, "0.2"));
-        let container = &mut one["spec"]["containers"][0];
-        container["env"] = json!([]);
-        container["envFrom"] = json!([{"secretRef": {"name": "keys"}}]);
-        one
-    };
-    let mut vouched = from_elsewhere("vouched", "1");
-    vouched["metadata"]["annotations"] = json!({annotations::IGNORE_ENV_FROM: "true"});
-    let (name, said) = harbour.start(&bilge, &vouched);
-    let answer = harbour.next(&said, &bilge, |_| true);
-    assert!(answer["text"].is_string(), "{answer}");
-    is_recorded(harbour, &name);
-
-    // Without that word it trusts as before: a host is given up once it did not trust us there, and its calls are answered.
-    let (name, said) = harbour.start(&bilge, &from_elsewhere("unvouched", "0"));
-    harbour.next(&said, &bilge, |said| said["text"].is_string());
-    let made = harbour.node.get(&["pod", "-n", &bilge, &name]);
-    let reason = made["metadata"]["annotations"][annotations::REASON].as_str().unwrap_or_default();
-    assert!(reason.contains("envFrom may bring it in"), "{reason}");
-    assert!(made["spec"]["containers"][0]["env"].is_null(), "{made:#}");
 }

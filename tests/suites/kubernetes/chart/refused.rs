@@ -22,6 +22,14 @@ fn what_contradicts_itself_fails_with_a_sentence() {
         ),
         (&[authority], "`certificates.mode` is self; set `certificates.mode` to files"),
         (&["certificates.certManager.issuerRef.name=x"], "set `certificates.mode` to certManager"),
+        (
+            &["certificates.self.lifeDays=30"],
+            "`certificates.self.renewBeforeDays` is 30 of `lifeDays` 30; give it fewer",
+        ),
+        (
+            &["certificates.self.renewBeforeDays=1", "certificates.self.overlapSeconds=86400"],
+            "more than `renewBeforeDays`",
+        ),
         (&["rules.namespaces={shop}"], "`rules.document` is empty; give the rules"),
         (&["rules.document=version: 1"], "names no namespace"),
         (&["rules.document=version: 1", "rules.namespaces={shop,shop}"], "names a namespace twice"),
@@ -47,8 +55,9 @@ fn what_contradicts_itself_fails_with_a_sentence() {
         let words: Vec<&str> = values.iter().flat_map(|value| ["--set-string", value]).collect();
         // Numbers and truths are not texts.
         let typed: Vec<&str> = values.iter().flat_map(|value| ["--set", value]).collect();
-        let is_typed =
-            values.iter().any(|value| ["=true", "=0", "=19005", "=1"].iter().any(|end| value.ends_with(end)));
+        let is_typed = values
+            .iter()
+            .any(|value| ["=true", "=0", "=19005", "=1", "=30"].iter().any(|end| value.ends_with(end)));
         for major in MAJORS {
             let fault = template(major, if is_typed { &typed } else { &words }).expect_err(sentence);
             assert!(fault.contains(sentence), "{values:?}: {fault}");
