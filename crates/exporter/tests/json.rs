@@ -53,9 +53,10 @@ fn endpoint() -> (SocketAddr, mpsc::Receiver<Request>) {
                 while let Some(request) = one(&mut stream) {
                     let partial = r#"{"partialSuccess":{"rejectedLogRecords":"1","errorMessage":"too old"}}"#;
                     let body = if request.0 == "/v1/logs" { partial } else { "{}" };
+                    // Before the answer, which the exporter's end waits for.
+                    let _gone = seen.send(request);
                     let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length:";
                     let _gone = write!(stream, "{head} {}\r\n\r\n{body}", body.len());
-                    let _gone = seen.send(request);
                 }
             });
         }
