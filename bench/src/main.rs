@@ -3,6 +3,7 @@
 //! This process is client, provider and OTLP sink; `bench/run` pins it to one core and the proxies to another.
 
 mod client;
+mod instructions;
 mod peers;
 mod provider;
 mod report;
@@ -47,6 +48,10 @@ struct Arguments {
     /// Measure only what rules cost: the sidecar with some against the same one without.
     #[arg(long)]
     rules: bool,
+    /// Count the instructions of what rules cost under valgrind instead of measuring time, into this folder: a busy machine
+    /// changes them little.
+    #[arg(long)]
+    instructions: Option<PathBuf>,
     /// Where the JSON goes.
     #[arg(long)]
     json: Option<PathBuf>,
@@ -74,18 +79,23 @@ async fn run(arguments: &Arguments) -> Result<()> {
     let authority = tls::Authority::new(dir.path())?;
     let provider = provider::start(&authority).await?;
     let sink = sink::start().await?;
+    let instrument = arguments.instructions.as_deref().map(instructions::instrument);
     let setup = peers::Setup {
-        arguments_pin: &arguments.pin,
+        arguments_pin: instrument.as_deref().unwrap_or(&arguments.pin),
         dir: dir.path(),
         authority: &authority,
         provider,
         sink: sink.address,
     };
 
-    let kinds: &[Kind] = if arguments.rules { &Kind::RULES } else { &Kind::ALL };
+    let rules = arguments.rules || arguments.instructions.is_some();
+    let kinds: &[Kind] = if rules { &Kind::RULES } else { &Kind::ALL };
     let mut peers = Vec::new();
     for kind in kinds {
         peers.push(Peer::start(*kind, &setup, &arguments.sidecar, &arguments.nginx).await?);
+    }
+    if let Some(folder) = &arguments.instructions {
+        return instructions::count(&peers, folder).await;
     }
     let mut report = Report::new(awake.is_some(), kinds);
     for peer in &peers {

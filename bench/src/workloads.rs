@@ -78,16 +78,34 @@ impl Workload {
         }
     }
 
-    /// Runs for about `seconds`.
-    pub(crate) async fn run(self, peer: &Peer, seconds: f64) -> Result<Figures> {
-        let (connections, request) = match self {
+    /// Its connections, and what is asked on each.
+    fn asked(self) -> (usize, Vec<u8>) {
+        match self {
             Workload::Unary => (16, request("", 1024, false)),
             Workload::OneConnection | Workload::Fresh => (1, request("", 1024, false)),
             Workload::Moved => (1, request("?fails", 1024, false)),
             Workload::Large => (8, request("", 100 * 1024, false)),
             Workload::Paced => (12, request(&format!("?events={PACED_EVENTS}&micros=1000"), 1024, true)),
             Workload::Burst => (8, request(&format!("?events={PACED_EVENTS}"), 1024, true)),
-        };
+        }
+    }
+
+    /// Asks so often on one connection; how many requests or events came of it.
+    pub(crate) async fn repeat(self, client: &mut Client, times: u64) -> Result<u64> {
+        let (_, request) = self.asked();
+        let mut events = 0;
+        for _ in 0..times {
+            match self {
+                Workload::Paced | Workload::Burst => client.stream(&request, |_| events += 1).await?,
+                _ => client.unary(&request).await?,
+            }
+        }
+        Ok(if events == 0 { times } else { events })
+    }
+
+    /// Runs for about `seconds`.
+    pub(crate) async fn run(self, peer: &Peer, seconds: f64) -> Result<Figures> {
+        let (connections, request) = self.asked();
         let (request, plain) = (Rc::new(request), Rc::new(self::request("", 1024, false)));
         let times = Rc::new(RefCell::new(Vec::with_capacity(1 << 20)));
         let until = Instant::now() + Duration::from_secs_f64(seconds);

@@ -41,12 +41,7 @@ fn mode(word: &str) -> Result<Mode, String> {
 }
 
 fn provider(word: &str) -> Result<String, String> {
-    let known = services::ALL.map(|service| service.id);
-    if known.contains(&word) {
-        Ok(word.to_owned())
-    } else {
-        Err(format!("the providers are {}", known.join(", ")))
-    }
+    services::by_word(word).map(|service| service.id.to_owned())
 }
 
 /// Prints nothing unless everything could be read: what is printed is piped on.

@@ -112,6 +112,10 @@ fn where_it_is_to_run_can_refuse_it() {
         ended.output
     );
     assert!(ended.output.contains("3:45: backups.a.credential.env: in a cluster"), "{}", ended.output);
+    let azure = "version: 1\nbackups:\n  a: { provider: azure, host: shop.openai.azure.com, deployment: d, model: gpt-5.1, credential: { env: KEY } }\n\
+                 rules:\n  - { name: a, match: {}, failover: { to: [a] } }\n";
+    let ended = rules(&["check", "--allowed-provider", "azure_openai", "-"], azure);
+    assert_eq!(ended.status, Some(0), "{}", ended.output);
     let ended = rules(&["check", "--allowed-provider", "opnai", "-"], text);
     assert_eq!(ended.status, Some(2));
     assert!(ended.errors.contains("the providers are openai, anthropic"), "{}", ended.errors);

@@ -143,13 +143,10 @@ impl Settings {
         if pods.image.trim().is_empty() {
             return Err("`pods.image` is empty; name the sidecar's image".to_owned());
         }
-        let known = services::ALL.map(|service| service.id);
-        let allowed = pods.allowed_providers.iter().flatten();
-        if let Some(wrong) = allowed.into_iter().find(|one| !known.contains(&one.as_str())) {
-            return Err(format!(
-                "`{wrong}` in `pods.allowed_providers` is not a provider; the providers are {}",
-                known.join(", ")
-            ));
+        for word in pods.allowed_providers.iter().flatten() {
+            if let Err(known) = services::by_word(word) {
+                return Err(format!("`{word}` in `pods.allowed_providers` is not a provider; {known}"));
+            }
         }
         if let Some(wrong) = pods.passthrough_hosts.iter().find(|host| !is_host(host)) {
             return Err(format!(
@@ -214,6 +211,7 @@ mod tests {
     fn settings_are_read_over_defaults() {
         assert_eq!(Settings::read("# none\n"), Ok(Settings::default()));
         let text = "listen: 127.0.0.1:8443\npods:\n  mode: base-url\n  image: x@sha256:0\n  failure_policy: closed\n  \
+                    allowed_providers: [azure_openai]\n  \
                     environment: {OUTRIGGER_LOG_CALLS: \"all\"}\n  resources: {memory_limit: 256Mi}\n";
         let settings = Settings::read(text).unwrap();
         assert_eq!(settings.listen, "127.0.0.1:8443".parse().unwrap());

@@ -204,6 +204,11 @@ fn a_provider_may_be_called_by_its_product_too_and_stands_by_its_id() {
     assert_eq!(policy.targets[0].provider.id, "azure");
     let none = HeaderMap::new();
     assert!(policy.decide(&call("azure", "gpt-5", &none)).is_some());
+    // The ceiling knows it by both words too.
+    for allowed in ["azure", "azure_openai"] {
+        let allowed = [allowed.to_owned()];
+        Policy::read(text.as_bytes(), &Site { allowed_providers: Some(&allowed), ..site() }).unwrap();
+    }
 }
 
 fn refused(text: &str, site: &Site<'_>) -> Refused {

@@ -214,13 +214,11 @@ impl Settings {
                 )));
             }
         }
-        let known = services::ALL.map(|service| service.id);
-        let allowed = self.allowed_providers.iter().flatten();
-        if let Some(wrong) = allowed.into_iter().find(|allowed| !known.contains(&allowed.as_str())) {
-            return Err(StartError::Settings(format!(
-                "`{wrong}` in `allowed_providers` is not a provider; the providers are {}",
-                known.join(", ")
-            )));
+        for word in self.allowed_providers.iter().flatten() {
+            if let Err(known) = services::by_word(word) {
+                let text = format!("`{word}` in `allowed_providers` is not a provider; {known}");
+                return Err(StartError::Settings(text));
+            }
         }
         let floor = SpoolSettings::LEAST_BYTES;
         if let Some(bytes) = self.spool_bytes.filter(|bytes| *bytes < floor) {
@@ -404,6 +402,17 @@ mod tests {
         let settings = Settings { hosts: vec!["Gateway.Example.".to_owned()], ..Settings::default() };
         settings.check().unwrap();
         assert_eq!(settings.added_hosts().collect::<Vec<_>>(), ["gateway.example"]);
+    }
+
+    #[test]
+    fn the_ceiling_knows_every_word_for_a_provider() {
+        let check = |word: &str| {
+            Settings { allowed_providers: Some(vec![word.to_owned()]), ..Settings::default() }.check()
+        };
+        check("azure").unwrap();
+        check("azure_openai").unwrap();
+        let error = check("azure-openai").unwrap_err().to_string();
+        assert!(error.contains("`azure-openai` in `allowed_providers`") && error.contains("azure,"), "{error}");
     }
 
     #[test]

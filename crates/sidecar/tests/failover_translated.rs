@@ -135,6 +135,10 @@ async fn what_has_no_place_in_the_apps_format_is_told_in_the_record() {
     scene.says(CLAUDE, [Says::Status(200, &[], thoughtful.to_string())]);
     let (_, _, body) = scene.call_with(Request::post(PATH), asked(false).to_string()).await;
     assert!(body.contains("Ebb at nine.") && !body.contains("Hm."), "{body}");
+    // Some servers answer a request for a stream with one document.
+    let (_, headers, body) = scene.call_with(Request::post(PATH), asked(true).to_string()).await;
+    assert_eq!(headers["content-type"], "text/event-stream");
+    assert_eq!(told(&body), ("Ebb at nine.".to_owned(), "[DONE]".to_owned()), "{body}");
     let event = |value: Value| format!("event: {}\ndata: {value}\n\n", value["type"].as_str().unwrap());
     let mut thoughtful = events(&["Ebb ", "at nine."], true);
     let block = json!({"type": "content_block_start", "index": 9, "content_block": {"type": "thinking", "thinking": ""}});
@@ -145,6 +149,7 @@ async fn what_has_no_place_in_the_apps_format_is_told_in_the_record() {
     let (_, _, body) = scene.call_with(Request::post(PATH), asked(true).to_string()).await;
     assert_eq!(told(&body).0, "Ebb at nine.");
     let records = scene.end().await;
+    assert_eq!(records.len(), 3);
     for record in &records {
         assert_eq!(record.routed.as_ref().unwrap().left_out, ["reasoning"]);
     }

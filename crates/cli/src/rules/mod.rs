@@ -57,11 +57,7 @@ struct Subject {
 
 /// The id of a provider.
 fn provider(word: &str) -> Result<String, String> {
-    let known = services::ALL.map(|service| service.id);
-    if known.contains(&word) {
-        return Ok(word.to_owned());
-    }
-    Err(format!("the providers are {}", known.join(", ")))
+    services::by_word(word).map(|service| service.id.to_owned())
 }
 
 /// What went wrong before or in a document.

@@ -87,6 +87,25 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     ALL.into_iter().flat_map(|service| service.hosts.iter().chain(service.domains).copied())
 }
 
+/// Other words for a provider, and its id, which is what records and metrics have.
+const ALSO: [(&str, &str); 1] = [("azure_openai", "azure")];
+
+/// The provider that a person names, by its id or another word for it. The error lists the ids.
+///
+/// # Errors
+///
+/// Where no provider is called so, in plain words.
+pub fn by_word(word: &str) -> Result<&'static Service, String> {
+    let id = ALSO.iter().find(|(also, _)| *also == word).map_or(word, |(_, id)| id);
+    let ids = || ALL.map(|service| service.id).join(", ");
+    ALL.into_iter().find(|service| service.id == id).ok_or_else(|| format!("the providers are {}", ids()))
+}
+
+/// Every word that names a provider: the ids first.
+pub fn words() -> impl Iterator<Item = &'static str> {
+    ALL.into_iter().map(|service| service.id).chain(ALSO.iter().map(|(also, _)| *also))
+}
+
 /// The provider that the first part of a base-URL path names, and the path that is the provider's own.
 #[must_use]
 pub fn by_prefix(path: &str) -> Option<(&'static Service, &str)> {

@@ -30,7 +30,7 @@ fn target(
     let path = |key: &str| format!("backups.{name}.{key}");
     let needs = Needs::of(provider);
     if let Some(allowed) = site.allowed_providers
-        && !allowed.iter().any(|allowed| allowed == provider.id)
+        && !allowed.iter().filter_map(|word| services::by_word(word).ok()).any(|one| one.id == provider.id)
     {
         let text = format!("{} is not among the allowed providers ({})", provider.id, allowed.join(", "));
         findings.wrong(

@@ -108,7 +108,10 @@ const REFUSAL: usize = 64 * 1024;
 const REFUSING: Duration = Duration::from_secs(10);
 
 /// The beginning of an error's body, as far as it comes by `until`, and whether that was all of it.
-pub(crate) async fn read_refusal(body: &mut Incoming, until: Option<Instant>) -> (Ahead, bool) {
+pub(crate) async fn read_refusal<B>(body: &mut B, until: Option<Instant>) -> (Ahead, bool)
+where
+    B: Body<Data = Bytes, Error = hyper::Error> + Unpin,
+{
     let mut ahead = Ahead::new();
     let reading = async {
         let mut left = REFUSAL;
@@ -300,5 +303,62 @@ impl Drop for ObservedBody {
             // The app is gone: no flush may follow that would show what is queued.
             self.after.run();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Pieces of a body, and whether it ends behind them.
+    struct Pieces {
+        left: usize,
+        each: Bytes,
+        ends: bool,
+    }
+
+    impl Body for Pieces {
+        type Data = Bytes;
+        type Error = hyper::Error;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+            match (self.left, self.ends) {
+                (0, true) => Poll::Ready(None),
+                (0, false) => Poll::Pending,
+                _ => {
+                    self.left -= 1;
+                    Poll::Ready(Some(Ok(Frame::data(self.each.clone()))))
+                }
+            }
+        }
+    }
+
+    fn pieces(left: usize, each: usize, ends: bool) -> Pieces {
+        Pieces { left, each: vec![b' '; each].into(), ends }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_that_does_not_end_is_waited_for_ten_seconds_and_no_longer_than_its_call_may_take() {
+        let begun = Instant::now();
+        let second = Duration::from_secs(1);
+        for (until, takes) in [(None, 10), (Some(begun + 13 * second), 3), (Some(begun + 60 * second), 10)] {
+            let before = Instant::now();
+            let (ahead, whole) = read_refusal(&mut pieces(2, 100, false), until).await;
+            assert_eq!((ahead.len(), whole), (2, false));
+            assert_eq!(before.elapsed().as_secs(), takes);
+        }
+        let (ahead, whole) = read_refusal(&mut pieces(2, 100, true), None).await;
+        assert_eq!((ahead.len(), whole), (2, true));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_more_of_a_refusal_is_read_than_tells_what_it_means() {
+        let mut body = pieces(1000, 1000, true);
+        let (ahead, whole) = read_refusal(&mut body, None).await;
+        // The piece that goes beyond it has been read and is passed on.
+        assert_eq!((bytes_of(&ahead).len(), whole, body.left), (66_000, false, 934));
     }
 }

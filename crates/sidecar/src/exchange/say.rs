@@ -5,8 +5,9 @@ use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, USER_AGENT};
 use http::{HeaderMap, HeaderValue};
 use http_body::Frame;
 use http_body_util::BodyExt;
+use outrigger_ledger::is_stream;
 use outrigger_providers::canonical::Asked;
-use outrigger_providers::translate::{self, App, Outgoing, Stream};
+use outrigger_providers::translate::{self, App, End, Outgoing, Stream};
 use outrigger_providers::{Dialect, FailureClass};
 use outrigger_rules::Target;
 use tokio::time::Instant;
@@ -89,9 +90,12 @@ pub(super) async fn answer(
         return Err(malformed("the backup's answer is encoded, so it cannot be translated"));
     }
     let headers = translate::headers(to, &asked, streamed);
-    if streamed {
+    let stream = |came: &Came, asked| {
         let stream = Stream::new(from, to, came.sent.response.headers(), asked);
-        let stream = stream.ok_or_else(|| malformed("the backup's answer cannot be translated"))?;
+        stream.ok_or_else(|| malformed("the backup's answer cannot be translated"))
+    };
+    if streamed && is_stream(came.sent.response.headers()) {
+        let stream = stream(came, asked)?;
         came.anew = Some(Said { headers, anew: Anew::Stream(Some(Box::new(stream))) });
         return Ok(Vec::new());
     }
@@ -102,11 +106,21 @@ pub(super) async fn answer(
             .await
             .unwrap_or_else(|_| Err(fault(FailureClass::Timeout, "the backup's answer took too long"))),
     }?;
-    let (status, raw): (_, &HeaderMap) = (came.sent.response.status(), came.sent.response.headers());
-    let said = translate::answer(from, to, status, raw, &whole, &asked)
-        .map_err(|failed| fault(failed.class, &failed.message))?;
-    came.anew = Some(Said { headers, anew: Anew::Whole(Some(said.body.into())) });
-    Ok(said.left_out)
+    let failed = |failed: translate::Failed| fault(failed.class, &failed.message);
+    let (body, left_out) = if streamed {
+        // Some servers answer a request for a stream with one document.
+        let mut stream = stream(came, asked)?;
+        let begun = stream.push(&whole);
+        let End { bytes, outcome, left_out } = stream.end();
+        outcome.map_err(failed)?;
+        ([begun, bytes].concat(), left_out)
+    } else {
+        let (status, raw): (_, &HeaderMap) = (came.sent.response.status(), came.sent.response.headers());
+        let said = translate::answer(from, to, status, raw, &whole, &asked).map_err(failed)?;
+        (said.body, said.left_out)
+    };
+    came.anew = Some(Said { headers, anew: Anew::Whole(Some(body.into())) });
+    Ok(left_out)
 }
 
 /// All of a body. Its frames stay in `came`, for the meter.

@@ -152,20 +152,14 @@ impl fmt::Display for Provider {
     }
 }
 
-/// Other words for a provider, and its id, which is what records and metrics have.
-const ALSO: [(&str, &str); 1] = [("azure_openai", "azure")];
-
 impl Provider {
     pub(crate) fn of(word: &str) -> Option<Provider> {
-        let also = ALSO.iter().find(|(also, _)| *also == word);
-        let word = also.map_or(word, |(_, id)| id);
-        services::ALL.into_iter().find(|service| service.id == word).map(Provider)
+        services::by_word(word).ok().map(Provider)
     }
 
     /// Ids of all, and what is taken for them.
     pub(crate) fn words() -> Vec<&'static str> {
-        let also = ALSO.iter().map(|(also, _)| *also);
-        services::ALL.into_iter().map(|service| service.id).chain(also).collect()
+        services::words().collect()
     }
 }
 

@@ -324,6 +324,11 @@ async fn no_token_is_told_by_its_class_and_no_assertion_goes_astray() {
             (serde_json::json!({"status": 429, "raw_body": "{}"}), FailureClass::RateLimit),
             (serde_json::json!({"status": 503, "raw_body": "<html>"}), FailureClass::ServerError),
             (serde_json::json!({"raw_body": "<html>"}), FailureClass::Malformed),
+            // It would be a token, were it not so long.
+            (
+                serde_json::json!({"raw_body": format!("{{\"access_token\":\"{}\",\"expires_in\":3599}}", "x".repeat(65_536))}),
+                FailureClass::Malformed,
+            ),
             (
                 serde_json::json!({"status": 307, "raw_body": "", "headers": {"location": to}}),
                 FailureClass::Other,
@@ -340,6 +345,34 @@ async fn no_token_is_told_by_its_class_and_no_assertion_goes_astray() {
                 "asked once, sent nowhere else"
             );
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_token_that_does_not_come_is_waited_for_ten_seconds() {
+    on_one_thread(async {
+        let silent = serde_json::json!([{"answer": {"delay_ms": 3_600_000}}]);
+        let (bench, vertex, desk) = google(Certificate::Good, silent);
+        let iowa = &targets(IOWA)[0];
+        let call = bench.call(iowa, GENERATE, Protocol::H1);
+        tokio::pin!(call);
+        let begun = Instant::now();
+        while desk.received().is_empty() {
+            assert!(begun.elapsed() < DEADLINE);
+            tokio::select! {
+                biased;
+                ended = &mut call => panic!("{ended:?}"),
+                () = tokio::task::yield_now() => {}
+            }
+        }
+        // From here on nothing but the clock can end it.
+        tokio::time::pause();
+        let paused = tokio::time::Instant::now();
+        let error = call.await.unwrap_err();
+        assert!(error.ends_with("gave no token within 10 s (timeout)"), "{error}");
+        assert!(paused.elapsed() <= Duration::from_secs(10), "{:?}", paused.elapsed());
+        assert_eq!(vertex.bytes_received(), 0);
     })
     .await;
 }
