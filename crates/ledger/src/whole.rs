@@ -2,7 +2,7 @@
 //! call that a rule decides.
 
 use http::{HeaderMap, StatusCode};
-use outrigger_providers::{Failure, FirstContent, Progress, Recognised, ResponseMeter};
+use outrigger_providers::{Failure, FirstContent, Progress, Reading, Recognised, ResponseMeter};
 
 use crate::decode::{Consumer, Decoder};
 use crate::guard::guarded;
@@ -65,13 +65,16 @@ impl Beginning {
         self.0.consumer().map_or(Progress::Content, |watched| watched.progress)
     }
 
-    /// Its body is over.
+    /// The body of an answer with these headers is over: what was read of it, where all of it could be read.
     #[must_use]
-    pub fn end(mut self) -> Progress {
+    pub fn end(mut self, headers: &HeaderMap) -> (Progress, Option<Box<Reading>>) {
         if self.0.fault().is_some() {
-            return Progress::Content;
+            return (Progress::Content, None);
         }
-        let end = || self.0.consumer().and_then(|watched| watched.first.take()).map(FirstContent::end);
-        guarded(end).flatten().unwrap_or(Progress::Content)
+        let first = self.0.consumer().and_then(|watched| watched.first.take());
+        match guarded(|| first.map(|first| first.end(headers))).flatten() {
+            Some((progress, reading)) => (progress, Some(Box::new(reading))),
+            None => (Progress::Content, None),
+        }
     }
 }

@@ -5,7 +5,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
 
 use crate::media::{Media, media};
-use crate::{Dialect, FailureClass, ResponseMeter, StreamEnd};
+use crate::{Dialect, FailureClass, Reading, ResponseMeter, StreamEnd};
 
 /// How far an answer has come. The later word counts: content that an error follows is `Failed`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +25,8 @@ pub struct FirstContent {
     dialect: &'static dyn Dialect,
     meter: Box<dyn ResponseMeter>,
     status: StatusCode,
-    headers: HeaderMap,
+    /// A page for people, which no API sends: an edge network answers in the provider's place.
+    is_page: bool,
 }
 
 impl FirstContent {
@@ -33,7 +34,9 @@ impl FirstContent {
     #[must_use]
     pub fn new(dialect: &'static dyn Dialect, status: StatusCode, headers: &HeaderMap) -> FirstContent {
         let meter = dialect.response_meter(status, headers);
-        FirstContent { dialect, meter, status, headers: headers.clone() }
+        let kind = headers.get(CONTENT_TYPE).map(http::HeaderValue::as_bytes);
+        let is_page = kind.is_some_and(|kind| kind.len() >= 9 && kind[..9].eq_ignore_ascii_case(b"text/html"));
+        FirstContent { dialect, meter, status, is_page }
     }
 
     /// The next bytes of the (decoded) body, cut anywhere. Of a body that does not stream nothing is known before its end.
@@ -45,27 +48,24 @@ impl FirstContent {
     /// How far it has come.
     #[must_use]
     pub fn progress(&self) -> Progress {
-        if self.is_page() { Progress::Failed(FailureClass::Edge) } else { self.meter.progress() }
+        if self.is_page { Progress::Failed(FailureClass::Edge) } else { self.meter.progress() }
     }
 
-    /// The body is over: `Ended` or `Failed`. An answer without its format's last word was cut.
+    /// The body is over, of an answer with these headers: `Ended` or `Failed`, and what was read. An answer without its format's last
+    /// word was cut.
     #[must_use]
-    pub fn end(mut self) -> Progress {
-        if let failed @ Progress::Failed(_) = self.progress() {
-            return failed;
-        }
+    pub fn end(mut self, headers: &HeaderMap) -> (Progress, Reading) {
+        let so_far = self.progress();
         let reading = self.meter.finish();
-        match self.dialect.classify(self.status, &self.headers, &reading) {
+        if let failed @ Progress::Failed(_) = so_far {
+            return (failed, reading);
+        }
+        let progress = match self.dialect.classify(self.status, headers, &reading) {
             Some(failure) => Progress::Failed(failure.class),
             None if reading.end != StreamEnd::Open && reading.stumbled.is_none() => Progress::Ended,
-            None if media(&self.headers) == Media::Other => Progress::Failed(FailureClass::Malformed),
+            None if media(headers) == Media::Other => Progress::Failed(FailureClass::Malformed),
             None => Progress::Failed(FailureClass::StreamCut),
-        }
-    }
-
-    /// A page for people, which no API sends: an edge network answers in the provider's place.
-    fn is_page(&self) -> bool {
-        let kind = self.headers.get(CONTENT_TYPE).map(http::HeaderValue::as_bytes);
-        kind.is_some_and(|kind| kind.len() >= 9 && kind[..9].eq_ignore_ascii_case(b"text/html"))
+        };
+        (progress, reading)
     }
 }

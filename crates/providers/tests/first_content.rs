@@ -34,7 +34,7 @@ fn content_is_told_with_the_byte_that_brings_it_and_an_end_with_the_last_word() 
                 };
                 assert!(fits, "{name}: {progress:?} after byte {at}, content at {first}");
             }
-            assert_eq!(held.end(), Progress::Ended, "{name}");
+            assert_eq!(held.end(&case.headers(answer)).0, Progress::Ended, "{name}");
             streamed += 1;
         }
     }
@@ -53,7 +53,8 @@ fn an_answer_cut_anywhere_ends_as_cut_and_never_as_ended() {
                 let mut held = watch(case, answer);
                 held.push(&answer.bytes[..end]);
                 let cut = Progress::Failed(FailureClass::StreamCut);
-                assert_eq!(held.end(), cut, "{}, {}: cut at {end}", case.name, answer.file);
+                let (progress, _) = held.end(&case.headers(answer));
+                assert_eq!(progress, cut, "{}, {}: cut at {end}", case.name, answer.file);
             }
         }
     }
@@ -114,7 +115,7 @@ fn an_error_under_200_fails_with_its_class_before_and_after_content() {
     for (dialect, kind, body, class) in told {
         let held = after(dialect, kind, &body);
         assert_eq!(held.progress(), Progress::Failed(class), "{}", String::from_utf8_lossy(&body));
-        assert_eq!(held.end(), Progress::Failed(class));
+        assert_eq!(held.end(&content_type(kind)).0, Progress::Failed(class));
     }
 }
 
@@ -124,7 +125,9 @@ fn an_error_that_does_not_stream_is_known_at_its_end() {
     let body = br#"{"error": {"message": "busy", "type": "x", "code": "server_is_overloaded"}}"#;
     let held = after(&dialects::openai_chat::OPENAI_CHAT, "application/json", body);
     assert_eq!(held.progress(), Progress::Lifecycle);
-    assert_eq!(held.end(), Progress::Failed(FailureClass::Overloaded));
+    let (progress, reading) = held.end(&content_type("application/json"));
+    assert_eq!(progress, Progress::Failed(FailureClass::Overloaded));
+    assert_eq!(reading.failure_message.as_deref(), Some("busy"));
 }
 
 #[test]
@@ -149,6 +152,6 @@ fn comments_pings_roles_and_created_responses_are_held_back() {
     for (dialect, body) in held {
         let held = after(dialect, SSE, &body);
         assert_eq!(held.progress(), Progress::Lifecycle, "{}", String::from_utf8_lossy(&body));
-        assert_eq!(held.end(), Progress::Failed(FailureClass::StreamCut));
+        assert_eq!(held.end(&content_type(SSE)).0, Progress::Failed(FailureClass::StreamCut));
     }
 }

@@ -90,8 +90,12 @@ pub enum End {
 pub struct Call {
     about: About,
     request: Decoder<Facts>,
+    /// What all of the body that was shown says, where somebody has asked.
+    asked: Option<Box<RequestFacts>>,
     body: BodyHash,
     captured: Option<Box<Captured>>,
+    /// What was read of the answer before it passed.
+    held: Option<Box<Reading>>,
     response: Option<Response>,
     /// Attempts that are over, in order.
     over: Vec<over::Over>,
@@ -117,6 +121,19 @@ impl Consumer for Facts {
     fn take(&mut self, bytes: &[u8]) {
         self.reader.chunk(bytes);
         self.texts.push(bytes);
+    }
+}
+
+/// Of an answer that was read before. It has no content to be timed: what has is not held to its end.
+struct Held(Box<Reading>);
+
+impl ResponseMeter for Held {
+    fn chunk(&mut self, _bytes: &[u8]) -> bool {
+        false
+    }
+
+    fn finish(&mut self) -> Reading {
+        std::mem::take(&mut self.0)
     }
 }
 
@@ -148,6 +165,8 @@ impl Call {
                 start.headers,
                 Facts { reader: start.recognised.dialect.request_reader(), texts: TextScan::of_request() },
             ),
+            asked: None,
+            held: None,
             response: None,
             over: Vec::new(),
             times: Times { started: start.at, ..Times::default() },
@@ -194,6 +213,7 @@ impl Call {
     pub fn request_chunk(&mut self, bytes: &[u8]) {
         self.transport.request_bytes += bytes.len() as u64;
         self.request.push(bytes);
+        self.asked = None;
         self.body.take(bytes);
         if let Some(captured) = &mut self.captured {
             captured.request_chunk(bytes);
@@ -205,8 +225,10 @@ impl Call {
     pub fn asked(&mut self) -> RequestFacts {
         let sound = self.request.fault().is_none();
         let facts = guarded(|| self.request.consumer().filter(|_| sound).map(|facts| facts.reader.finish()));
+        let facts = facts.flatten();
+        self.asked = facts.clone().map(Box::new);
         let addressed = (self.about.service.addressed)(&self.about.host, &self.about.path);
-        addressed.complete(facts.flatten().unwrap_or_default())
+        addressed.complete(facts.unwrap_or_default())
     }
 
     /// An upstream connection carries the call.
@@ -230,9 +252,17 @@ impl Call {
         self.response = Some(self.response(status, headers, at));
     }
 
-    fn response(&self, status: StatusCode, headers: &HeaderMap, at: Timestamp) -> Response {
+    /// All of the next answer was read before it passes, and this is what it says: it is not read again for that.
+    pub fn was_held(&mut self, reading: Box<Reading>) {
+        self.held = Some(reading);
+    }
+
+    fn response(&mut self, status: StatusCode, headers: &HeaderMap, at: Timestamp) -> Response {
         let dialect = self.about.recognised.dialect;
-        let meter = dialect.response_meter(status, headers);
+        let meter = match self.held.take() {
+            Some(reading) => Box::new(Held(reading)),
+            None => dialect.response_meter(status, headers),
+        };
         let members = dialect.answer_texts(is_stream(headers));
         let metered = Metered {
             meter,
@@ -287,7 +317,10 @@ impl Call {
         let (end, at) = self.about.hung_up.map_or((end, at), |hung_up| (End::Cancelled, hung_up));
         self.times.ended = at;
         let reading = self.response.as_mut().map(|response| response.reading(&end)).unwrap_or_default();
-        let facts = guarded(|| self.request.consumer().map(|facts| facts.reader.finish()));
+        let facts = match self.asked.take() {
+            Some(facts) => Some(Some(*facts)),
+            None => guarded(|| self.request.consumer().map(|facts| facts.reader.finish())),
+        };
         let texts = self.texts();
         let unread = facts.is_none();
         let facts = tidied(facts.flatten().unwrap_or_default());

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use http::header::CONTENT_ENCODING;
-use http::{HeaderMap, Request, Response, request};
+use http::{Request, Response, request};
 use hyper::body::Incoming;
 use outrigger_providers::{Recognised, RequestFacts};
 use outrigger_rules::Policy;
@@ -27,9 +27,7 @@ const TOO_LONG: &str = "the request is too long to be held, so it could be neith
 /// A call as it came.
 pub(super) struct Call {
     connection: Rc<Connection>,
-    /// As the app sent them: rules ask for some that do not leave.
-    headers: HeaderMap,
-    /// The head that leaves.
+    /// As the app sent it: rules ask for headers that do not leave.
     head: request::Parts,
     body: Incoming,
     route: Route,
@@ -47,15 +45,13 @@ impl Call {
         watch: Rc<Watch>,
     ) -> Call {
         let (head, body) = request.into_parts();
-        let headers = head.headers.clone();
-        let head = outgoing(head, &route, connection.protocol, &connection.binding);
         let connection = Rc::clone(connection);
-        Call { connection, headers, head, body, route, recognised, watch, begun: Instant::now() }
+        Call { connection, head, body, route, recognised, watch, begun: Instant::now() }
     }
 
     /// Serves it under these rules, which it keeps to its end.
     pub(super) async fn run(self, policy: Arc<Policy>) -> Response<RelayedBody> {
-        let Call { connection, headers, head, body, route, recognised, watch, begun } = self;
+        let Call { connection, head, body, route, recognised, watch, begun } = self;
         let shared = &connection.shared;
         let mut read = ReadBody::read(body, shared.include_usage.share(), LIMITS, Some(&watch)).await;
         read.join();
@@ -66,18 +62,19 @@ impl Call {
             host: &route.target.host,
             model: facts.model.as_deref(),
             operation: recognised.operation,
-            headers: &headers,
+            headers: &head.headers,
             service: shared.service.as_deref(),
         });
         let rule = decided.filter(|rule| rule.acts());
         if let Some(rule) = rule {
             watch.show(|call| call.decided_by(&rule.name));
         }
+        let patience = rule.map(|rule| Patience::new(&head.headers, rule.deadlines.total.acting(), begun));
+        let head = outgoing(head, &route, connection.protocol, &connection.binding);
         let request_sent = Rc::default();
-        let (request, asked) = match (read.whole(), rule) {
-            (Ok(body), Some(rule)) => {
-                let readable = !headers.contains_key(CONTENT_ENCODING);
-                let patience = Patience::new(&headers, rule.deadlines.total.acting(), begun);
+        let (request, asked) = match (read.whole(), rule.zip(patience)) {
+            (Ok(body), Some((rule, patience))) => {
+                let readable = !head.headers.contains_key(CONTENT_ENCODING);
                 let asked =
                     Wanted { head: &head, route: &route, recognised: &recognised, facts: &facts, readable };
                 let run = Run::new(&connection, &policy, rule, asked, body, &watch, (begun, patience));

@@ -46,7 +46,7 @@ pub(super) async fn ask(
     match asked {
         None => {
             let sent = send(connection, route, protocol, request, watch).await?;
-            Ok(Came { sent, ahead: Ahead::new(), strip: None, anew: None, request_sent })
+            Ok(Came { sent, ahead: Ahead::new(), held: None, strip: None, anew: None, request_sent })
         }
         Some(asked) => {
             let asking = ask_for_usage(connection, route, protocol, request, asked, watch, &request_sent);
@@ -55,7 +55,7 @@ pub(super) async fn ask(
                 Answered::Stream(strip) => (Ahead::new(), Some(strip)),
                 Answered::Otherwise(ahead) => (ahead, None),
             };
-            Ok(Came { sent, ahead, strip, anew: None, request_sent })
+            Ok(Came { sent, ahead, held: None, strip, anew: None, request_sent })
         }
     }
 }

@@ -43,7 +43,11 @@ pub(super) async fn hold(
             Err(_) => return Ok(()),
         };
         let progress = match frame {
-            None => return ended(beginning.end()),
+            None => {
+                let (progress, reading) = beginning.end(response.headers());
+                came.held = reading;
+                return ended(progress);
+            }
             Some(Err(error)) => {
                 ahead.push_back(Err(error));
                 return Err(Unfit::Failed(FailureClass::StreamCut));

@@ -3,7 +3,7 @@
 //! bytes are copied, and where the next one is waited for the clock is read; the timer is set anew only when it rings.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -30,6 +30,8 @@ pub(crate) struct KeptBody {
     since: Instant,
     is_waiting: bool,
     alarm: Option<Pin<Box<Sleep>>>,
+    /// Whom it wakes.
+    sleeper: Option<Waker>,
     /// The last bytes that the app has.
     tail: [u8; 4],
     /// Told how the stream ended; taken then.
@@ -66,6 +68,7 @@ impl KeptBody {
             since: now,
             is_waiting: true,
             alarm: None,
+            sleeper: None,
             // Nothing has been said, so nothing is in the middle.
             tail: *b"\r\n\r\n",
             leave,
@@ -122,10 +125,16 @@ impl KeptBody {
     }
 
     fn poll_alarm(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        // The next frame nearly always comes before it rings.
+        let is_set = self.sleeper.as_ref().is_some_and(|sleeper| sleeper.will_wake(cx.waker()));
+        if is_set && self.alarm.as_ref().is_some_and(|alarm| !alarm.is_elapsed()) {
+            return Poll::Pending;
+        }
         loop {
             let Some((at, part, after)) = self.next() else { return Poll::Pending };
             let Some(alarm) = &mut self.alarm else { return Poll::Pending };
             if alarm.as_mut().poll(cx).is_pending() {
+                self.sleeper = Some(cx.waker().clone());
                 return Poll::Pending;
             }
             // It was set before the last frames came.

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use http::{HeaderMap, Response, Version};
 use outrigger_ledger::{EVENTS, comes_as, is_stream};
 use outrigger_providers::include_usage::UsageStrip;
-use outrigger_providers::{Dialect, Service};
+use outrigger_providers::{Dialect, Reading, Service};
 use outrigger_rules::Rule;
 use tokio::time::Instant;
 
@@ -26,6 +26,8 @@ pub(super) struct Came {
     pub(super) sent: Sent<ForwardedBody>,
     /// What was read of its body.
     pub(super) ahead: Ahead,
+    /// What that says, where it is all of it.
+    pub(super) held: Option<Box<Reading>>,
     /// What takes the usage out that the app did not ask for.
     pub(super) strip: Option<Box<UsageStrip>>,
     /// How it is said in the app's format, where it came in another.
@@ -58,11 +60,14 @@ pub(super) fn relay(
     keeper: Option<Keeper<'_>>,
 ) -> Response<RelayedBody> {
     let shared = &connection.shared;
-    let Came { sent, ahead, strip, anew, request_sent } = came;
+    let Came { sent, ahead, held, strip, anew, request_sent } = came;
     let (mut head, inner) = sent.response.into_parts();
     if let Some(watch) = &watch {
         watch.show(|call| {
             call.connected(sent.peer);
+            if let Some(reading) = held {
+                call.was_held(reading);
+            }
             call.response_head(head.status, &head.headers, watch.responded());
         });
     }
