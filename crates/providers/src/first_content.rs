@@ -35,7 +35,8 @@ impl FirstContent {
     pub fn new(dialect: &'static dyn Dialect, status: StatusCode, headers: &HeaderMap) -> FirstContent {
         let meter = dialect.response_meter(status, headers);
         let kind = headers.get(CONTENT_TYPE).map(http::HeaderValue::as_bytes);
-        let is_page = kind.is_some_and(|kind| kind.len() >= 9 && kind[..9].eq_ignore_ascii_case(b"text/html"));
+        let is_page =
+            kind.is_some_and(|kind| kind.len() >= 9 && kind[..9].eq_ignore_ascii_case(b"text/html"));
         FirstContent { dialect, meter, status, is_page }
     }
 

@@ -7,8 +7,8 @@ mod events;
 
 use events::{chat, deltas, messages, sse};
 use outrigger_providers::canonical::{
-    Arguments, Body, CacheHint, Call, Format, Framed, Modality, Part, Role, Seal, StopReason, ToolChoice,
-    ToolKind, answer_from, request_from,
+    Arguments, Body, CacheHint, Call, Format, Framed, Grammar, Modality, Part, Role, Seal, StopReason,
+    ToolChoice, ToolKind, answer_from, request_from,
 };
 use serde_json::{Value, json};
 
@@ -42,7 +42,7 @@ fn a_chat_request_keeps_every_word_of_it() {
             "tool_choice": {"type": "function", "function": {"name": "tide"}},
             "tools": [
                 {"type": "function", "function": {"name": "tide", "description": "When", "parameters": {"type": "object"}, "strict": true}},
-                {"type": "custom", "custom": {"name": "sql", "format": {"type": "text"}}},
+                {"type": "custom", "custom": {"name": "sql", "format": {"type": "grammar", "grammar": {"syntax": "regex", "definition": "[a-z]+"}}}},
                 {"type": "web_search"}],
             "messages": [
                 {"role": "developer", "content": "Be brief."},
@@ -72,7 +72,8 @@ fn a_chat_request_keeps_every_word_of_it() {
     let kinds: Vec<_> = request.tools.iter().map(|tool| (tool.kind.as_str(), tool.name.as_str())).collect();
     assert_eq!(kinds, [("function", "tide"), ("custom", "sql"), ("web_search", "web_search")]);
     assert_eq!((&request.tools[0].schema, request.tools[0].strict), (&Some(schema), Some(true)));
-    assert_eq!(request.tools[1].rest["custom"], json!({"format": {"type": "text"}}));
+    let grammar = Grammar { syntax: "regex".into(), definition: "[a-z]+".into() };
+    assert_eq!(request.tools[1].kind, ToolKind::Free(Some(grammar)));
     let rest: Vec<&str> = request.rest.keys().map(String::as_str).collect();
     assert_eq!(rest, ["stream_options", "user"], "what has no place is kept by its name");
 

@@ -183,6 +183,10 @@ fn rows() -> Vec<(&'static str, (Side, Value))> {
             tools(json!({"tools": [{"type": "custom", "custom": {"name": "sql"}}]})),
         ),
         (
+            "a tool that takes free text (Responses)",
+            responses(json!({"tools": [{"type": "custom", "name": "sql"}]})),
+        ),
+        (
             "a tool that the provider runs",
             messages(json!({"tools": [{"type": "web_search_20260101", "name": "web_search"}]})),
         ),

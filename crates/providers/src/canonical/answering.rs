@@ -64,12 +64,14 @@ pub enum Block {
     Text,
     /// The model's words for not answering.
     Refusal,
-    /// A call of one of the app's tools; its text is the JSON of the arguments.
+    /// A call of one of the app's tools; its text is the JSON of the arguments, or free text.
     Call {
         /// Pairs it with its answer.
         id: String,
         /// The tool by the app's name.
         name: String,
+        /// Whether the tool takes free text.
+        free: bool,
     },
 }
 
@@ -115,6 +117,10 @@ impl Said {
 pub trait AnswerWriter: Sync {
     /// What the ids of its tool calls begin with.
     fn call_prefix(&self) -> &'static str;
+    /// Whether calls of tools that take free text have a place.
+    fn has_free_calls(&self) -> bool {
+        false
+    }
     /// The body of an answer that is not streamed.
     fn answer(&self, said: &Said, asked: &Asked) -> Value;
     /// The content type of a stream.

@@ -34,7 +34,7 @@ pub use fault::Fault;
 pub(crate) use fault::Within;
 pub(crate) use fields::{Fields, one_or_more};
 pub use part::{Arguments, Body, CacheHint, Call, Modality, Part, Role, Seal};
-pub use request::{Effort, Format, Message, Request, Sampling, Tool, ToolChoice, ToolKind};
+pub use request::{Effort, Format, Grammar, Message, Request, Sampling, Tool, ToolChoice, ToolKind};
 pub(crate) use turns::{By, Turn, joined, turns};
 pub(crate) use writing::{
     Fate, IdRule, Mark, NameRule, STEPS, Schemas, SomeTools, StrictTools, Thinking, fates,

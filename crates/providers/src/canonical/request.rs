@@ -70,10 +70,19 @@ pub struct Tool {
 pub enum ToolKind {
     /// The app's, given an object.
     Function,
-    /// The app's, given free text.
-    Free,
+    /// The app's, given free text; after a grammar, where it has one.
+    Free(Option<Grammar>),
     /// Run by the provider or with its schema; the format's word for it.
     Provider(String),
+}
+
+/// What a free text must follow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grammar {
+    /// How it is written: `lark`, `regex`.
+    pub syntax: String,
+    /// The grammar.
+    pub definition: String,
 }
 
 impl ToolKind {
@@ -82,7 +91,7 @@ impl ToolKind {
     pub fn as_str(&self) -> &str {
         match self {
             ToolKind::Function => "function",
-            ToolKind::Free => "custom",
+            ToolKind::Free(_) => "custom",
             ToolKind::Provider(word) => word,
         }
     }

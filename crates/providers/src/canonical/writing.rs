@@ -126,6 +126,8 @@ pub struct Manner {
     pub(crate) cache_hints: bool,
     /// Tools can be called.
     pub(crate) tools: bool,
+    /// So can those that take free text.
+    pub(crate) free_tools: bool,
     /// Calls may stand in the history without the thoughts before them.
     pub(crate) called_history: bool,
     /// What a tool may be called.

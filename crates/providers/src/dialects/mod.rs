@@ -14,6 +14,7 @@ mod marks;
 pub mod ollama;
 pub mod openai_chat;
 pub mod openai_completions;
+mod openai_custom;
 pub mod openai_embeddings;
 mod openai_errors;
 pub mod openai_media;

@@ -67,7 +67,7 @@ pub fn answer(
             "the provider told an error of a form that is not known",
         ));
     }
-    let (mut blocks, mut steps) = (Blocks::new(from, writer.call_prefix()), Vec::new());
+    let (mut blocks, mut steps) = (Blocks::new(from, writer), Vec::new());
     let finish = blocks.take_whole(answer, asked, &mut steps).and_then(|()| blocks.finish(&mut steps));
     let finish = finish.map_err(|reason| Failed::new(FailureClass::Malformed, reason))?;
     let left_out = blocks.left_out().collect();

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::Dialect;
 use crate::canonical::{
-    Answer, Arguments, Asked, Block, Body, Call, Event, Finish, Part, Piece, Stop, StopReason,
+    Answer, AnswerWriter, Arguments, Asked, Block, Body, Call, Event, Finish, Part, Piece, Stop, StopReason,
 };
 use crate::framing::JsonScan;
 
@@ -30,6 +30,7 @@ pub(super) enum Step {
 pub(super) struct Blocks {
     from: &'static dyn Dialect,
     call_prefix: &'static str,
+    has_free_calls: bool,
     open: Option<Open>,
     /// What comes after the open block, in the order it began.
     waiting: VecDeque<Waiting>,
@@ -56,6 +57,8 @@ enum Kind {
 struct Open {
     part: usize,
     kind: Kind,
+    /// Whether it is a call that gives free text: only its source knows when that is whole.
+    free: bool,
     /// Whether the writer knows of it: a text without a letter is none.
     told: bool,
     /// A call's arguments as its start gave them, a placeholder as soon as others come.
@@ -80,10 +83,11 @@ struct Begun {
 }
 
 impl Blocks {
-    pub(super) fn new(from: &'static dyn Dialect, call_prefix: &'static str) -> Blocks {
+    pub(super) fn new(from: &'static dyn Dialect, writer: &dyn AnswerWriter) -> Blocks {
         Blocks {
             from,
-            call_prefix,
+            call_prefix: writer.call_prefix(),
+            has_free_calls: writer.has_free_calls(),
             open: None,
             waiting: VecDeque::new(),
             held: 0,
@@ -209,7 +213,7 @@ impl Blocks {
         match part.body {
             Body::Text(text) => (Kind::Text, Some(Begun { block: Block::Text, text })),
             Body::Refusal(text) => (Kind::Refusal, Some(Begun { block: Block::Refusal, text })),
-            Body::ToolCall(Call { id, name, arguments, .. }) => {
+            Body::ToolCall(Call { id, name, arguments, free }) => {
                 let text = match arguments {
                     Arguments::Object(members) if members.is_empty() => String::new(),
                     Arguments::Object(members) => Value::Object(members).to_string(),
@@ -221,7 +225,7 @@ impl Blocks {
                 };
                 let of = format!("{}\0{}", self.calls, id.as_deref().unwrap_or_default());
                 let id = id.filter(fits).unwrap_or_else(|| asked.id(self.call_prefix, &of));
-                let block = Block::Call { id, name: asked.tool(name) };
+                let block = Block::Call { id, name: asked.tool(name), free: free && self.has_free_calls };
                 self.calls += 1;
                 (Kind::Call, Some(Begun { block, text }))
             }
@@ -253,6 +257,7 @@ impl Blocks {
         let mut open = Open {
             part,
             kind,
+            free: matches!(begun.block, Block::Call { free: true, .. }),
             told: kind == Kind::Call,
             begun: String::new(),
             arguments: JsonScan::new(&[]),
@@ -343,9 +348,9 @@ impl Blocks {
             if !open.grown {
                 // No arguments at all are an empty object.
                 let begun = std::mem::take(&mut open.begun);
-                open.grow(if begun.is_empty() { "{}".to_owned() } else { begun }, out);
+                open.grow(if begun.is_empty() && !open.free { "{}".to_owned() } else { begun }, out);
             }
-            self.calls_whole &= open.arguments.is_whole();
+            self.calls_whole &= open.free || open.arguments.is_whole();
         }
         if open.told {
             out.push(Step::Close);
@@ -371,7 +376,8 @@ impl Kind {
 impl Open {
     /// Whether another block may begin: a text gives way, arguments only when they are whole.
     fn may_close(&self) -> bool {
-        self.kind != Kind::Call || self.arguments.is_whole() || (!self.grown && !self.begun.is_empty())
+        let is_whole = || self.arguments.is_whole() || (!self.grown && !self.begun.is_empty());
+        self.kind != Kind::Call || (!self.free && is_whole())
     }
 
     fn grow(&mut self, text: String, out: &mut Vec<Step>) {
@@ -382,7 +388,7 @@ impl Open {
             let block = if self.kind == Kind::Text { Block::Text } else { Block::Refusal };
             out.push(Step::Open(block));
         }
-        if self.kind == Kind::Call {
+        if self.kind == Kind::Call && !self.free {
             self.arguments.push(text.as_bytes());
         }
         self.grown = true;

@@ -68,7 +68,7 @@ impl Stream {
             to,
             source: source.map_or_else(|| Source::Document(Vec::new()), |it| Source::Events(Box::new(it))),
             meter: from.response_meter(StatusCode::OK, headers),
-            blocks: Blocks::new(from, writer.call_prefix()),
+            blocks: Blocks::new(from, writer),
             writer: writer.stream(&asked),
             content_type: writer.stream_type(&asked),
             asked,

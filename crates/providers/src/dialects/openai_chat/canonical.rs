@@ -4,6 +4,7 @@
 mod answer;
 mod form;
 mod stream;
+mod takes;
 mod write;
 
 use serde_json::{Map, Value};
@@ -13,9 +14,11 @@ use crate::canonical::{
     Reader, Request, Role, Sampling, Stop, StopReason, StreamReader, Tool, ToolChoice, ToolKind, Within,
     one_or_more,
 };
+use crate::dialects::openai_custom;
 
 pub(crate) use answer::ChatWriter;
-pub(crate) use write::{Effort as TakenEffort, Takes, address, written};
+pub(crate) use takes::{Effort as TakenEffort, Takes};
+pub(crate) use write::{address, written};
 
 /// Reads Chat Completions.
 pub(crate) struct ChatReader;
@@ -208,7 +211,7 @@ fn tool(value: Value) -> Result<Tool, Fault> {
     let word = fields.text("type")?.unwrap_or_else(|| "function".to_owned());
     let (kind, member) = match word.as_str() {
         "function" => (ToolKind::Function, "function"),
-        "custom" => (ToolKind::Free, "custom"),
+        "custom" => (ToolKind::Free(None), "custom"),
         _ => {
             let name = fields.text("name")?.unwrap_or_else(|| word.clone());
             let (description, schema, strict) = (None, None, None);
@@ -216,10 +219,12 @@ fn tool(value: Value) -> Result<Tool, Fault> {
             return Ok(Tool { kind, name, description, schema, strict, cache: None, rest: fields.rest() });
         }
     };
-    let (name, description, schema, strict) = inside(&mut fields, member, |told| {
-        let schema = told.take("parameters");
-        Ok((told.needed_text("name")?, told.text("description")?, schema, told.truth("strict")?))
+    let (name, description, schema, strict, grammar) = inside(&mut fields, member, |told| {
+        let (name, schema) = (told.needed_text("name")?, told.take("parameters"));
+        let grammar = if member == "custom" { openai_custom::grammar(told, true)? } else { None };
+        Ok((name, told.text("description")?, schema, told.truth("strict")?, grammar))
     })?;
+    let kind = if member == "custom" { ToolKind::Free(grammar) } else { kind };
     let cache = cache(&mut fields)?;
     Ok(Tool { kind, name, description, schema, strict, cache, rest: fields.rest() })
 }

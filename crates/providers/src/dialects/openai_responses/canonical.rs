@@ -11,6 +11,7 @@ use crate::canonical::{
     Answer, Arguments, Body, Call, Choice, Effort, Fault, Fields, Format, Message, Modality, Part, Reader,
     Request, Role, Sampling, Seal, Stop, StopReason, StreamReader, Tool, ToolChoice, ToolKind, Within,
 };
+use crate::dialects::openai_custom;
 
 pub(crate) use answer::ResponsesWriter;
 
@@ -187,7 +188,7 @@ fn tool(value: Value) -> Result<Tool, Fault> {
             strict = fields.truth("strict")?;
             ToolKind::Function
         }
-        "custom" => ToolKind::Free,
+        "custom" => ToolKind::Free(openai_custom::grammar(&mut fields, false)?),
         _ => ToolKind::Provider(word),
     };
     if !matches!(kind, ToolKind::Provider(_)) {

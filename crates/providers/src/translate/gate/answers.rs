@@ -64,7 +64,7 @@ impl<'a> Calls<'a> {
     }
 
     pub(super) fn call(&mut self, mut call: Call, at: At<'_>, notes: &mut Notes) -> Option<Call> {
-        if call.free {
+        if call.free && !self.manner.free_tools {
             notes.refuse(at, "a call of a tool that takes free text");
             return None;
         }

@@ -36,8 +36,8 @@ pub(super) fn fit(request: &mut Request, form: &'static Form, manner: &Manner, n
 
 fn declared(tool: &mut Tool, at: At<'_>, form: &'static Form, manner: &Manner, notes: &mut Notes) {
     match &tool.kind {
-        ToolKind::Function => {}
-        ToolKind::Free => return notes.refuse(at, "a tool that takes free text"),
+        ToolKind::Free(_) if !manner.free_tools => return notes.refuse(at, "a tool that takes free text"),
+        ToolKind::Function | ToolKind::Free(_) => {}
         ToolKind::Provider(_) => return notes.refuse(at, "a tool of the provider's"),
     }
     tool.rest.clear();
@@ -46,6 +46,10 @@ fn declared(tool: &mut Tool, at: At<'_>, form: &'static Form, manner: &Manner, n
         tool.cache = None;
     }
     tool.description = tool.description.take().filter(|text| !text.trim().is_empty());
+    if matches!(tool.kind, ToolKind::Free(_)) {
+        (tool.schema, tool.strict) = (None, None);
+        return;
+    }
     let mut schema = tool.schema.take().filter(|schema| !schema.is_null()).unwrap_or_else(any_object);
     if form.name == "Gemini" {
         gemini::schema::from_openapi(&mut schema);

@@ -23,7 +23,7 @@ impl AnswerWriter for MessagesWriter {
     fn answer(&self, said: &Said, asked: &Asked) -> Value {
         let content = said.blocks.iter().map(|(block, text)| match block {
             Block::Text | Block::Refusal => json!({"type": "text", "text": text, "citations": null}),
-            Block::Call { id, name } => {
+            Block::Call { id, name, .. } => {
                 json!({"type": "tool_use", "id": id, "name": name, "input": object(text)})
             }
         });
@@ -110,7 +110,7 @@ impl StreamWriter for MessageEvents {
         self.open = block.clone();
         let begun = match block {
             Block::Text | Block::Refusal => json!({"type": "text", "text": ""}),
-            Block::Call { id, name } => json!({"type": "tool_use", "id": id, "name": name, "input": {}}),
+            Block::Call { id, name, .. } => json!({"type": "tool_use", "id": id, "name": name, "input": {}}),
         };
         let event = json!({"type": "content_block_start", "index": self.index, "content_block": begun});
         sse(Some("content_block_start"), &event, out);

@@ -96,6 +96,7 @@ pub(crate) fn manner(claude: Option<Claude>, model: &str, facts: Option<&ModelFa
         object_arguments: true,
         cache_hints: true,
         tools: knows(Capability::Tools) != Some(false),
+        free_tools: false,
         called_history: true,
         names: NameRule { longest: 64, beside: "", letter_first: false },
         ids: IdRule::Word(64),

@@ -23,7 +23,7 @@ impl AnswerWriter for ConverseWriter {
     fn answer(&self, said: &Said, _asked: &Asked) -> Value {
         let content = said.blocks.iter().map(|(block, text)| match block {
             Block::Text | Block::Refusal => json!({"text": text}),
-            Block::Call { id, name } => {
+            Block::Call { id, name, .. } => {
                 json!({"toolUse": {"toolUseId": id, "name": name, "input": object(text)}})
             }
         });
@@ -96,7 +96,7 @@ impl StreamWriter for ConverseMessages {
     fn open(&mut self, block: &Block, out: &mut Vec<u8>) {
         self.open = block.clone();
         // A text begins with its first delta.
-        if let Block::Call { id, name } = block {
+        if let Block::Call { id, name, .. } = block {
             let start = json!({"toolUse": {"toolUseId": id, "name": name}});
             event("contentBlockStart", &json!({"start": start, "contentBlockIndex": self.index}), out);
         }

@@ -44,7 +44,7 @@ impl AnswerWriter for GeminiWriter {
 fn part(block: &Block, text: &str, called: &mut bool) -> Value {
     match block {
         Block::Text | Block::Refusal => json!({"text": text}),
-        Block::Call { id, name } => {
+        Block::Call { id, name, .. } => {
             let mut part = json!({"functionCall": {"id": id, "name": name, "args": object(text)}});
             if !std::mem::replace(called, true) {
                 part["thoughtSignature"] = FOREIGN.into();

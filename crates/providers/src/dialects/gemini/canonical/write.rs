@@ -38,6 +38,7 @@ impl RequestWriter for Gemini {
             object_arguments: true,
             cache_hints: false,
             tools: knows(Capability::Tools) != Some(false),
+            free_tools: false,
             called_history: true,
             names: NameRule { longest: 64, beside: ".:", letter_first: true },
             ids: IdRule::Word(64),

@@ -15,6 +15,10 @@ impl AnswerWriter for ChatWriter {
         "call_"
     }
 
+    fn has_free_calls(&self) -> bool {
+        true
+    }
+
     fn request_id(&self) -> Option<(&'static str, &'static str)> {
         Some(("x-request-id", "req_"))
     }
@@ -22,9 +26,9 @@ impl AnswerWriter for ChatWriter {
     fn answer(&self, said: &Said, asked: &Asked) -> Value {
         let mut calls = Vec::new();
         for (block, arguments) in &said.blocks {
-            if let Block::Call { id, name } = block {
-                let function = json!({"name": name, "arguments": arguments});
-                calls.push(json!({"id": id, "type": "function", "function": function}));
+            if let Block::Call { id, name, free } = block {
+                let (kind, given) = words(*free);
+                calls.push(json!({"id": id, "type": kind, kind: {"name": name, given: arguments}}));
             }
         }
         let mut message = json!({
@@ -67,6 +71,11 @@ fn head(asked: &Asked, object: &str) -> Map<String, Value> {
         ("system_fingerprint", Value::Null),
     ];
     head.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// What a call is called, and what it is given.
+const fn words(free: bool) -> (&'static str, &'static str) {
+    if free { ("custom", "input") } else { ("function", "arguments") }
 }
 
 fn word(finish: &Finish) -> &'static str {
@@ -126,9 +135,9 @@ impl StreamWriter for ChatChunks {
 
     fn open(&mut self, block: &Block, out: &mut Vec<u8>) {
         self.open = block.clone();
-        if let Block::Call { id, name } = block {
-            let function = json!({"name": name, "arguments": ""});
-            let call = json!({"index": self.calls, "id": id, "type": "function", "function": function});
+        if let Block::Call { id, name, free } = block {
+            let (kind, given) = words(*free);
+            let call = json!({"index": self.calls, "id": id, "type": kind, kind: {"name": name, given: ""}});
             self.delta(&json!({"tool_calls": [call]}), None, out);
             self.calls += 1;
         }
@@ -138,8 +147,9 @@ impl StreamWriter for ChatChunks {
         let delta = match &self.open {
             Block::Text => json!({"content": text}),
             Block::Refusal => json!({"refusal": text}),
-            Block::Call { .. } => {
-                let call = json!({"index": self.calls.saturating_sub(1), "function": {"arguments": text}});
+            Block::Call { free, .. } => {
+                let (kind, given) = words(*free);
+                let call = json!({"index": self.calls.saturating_sub(1), kind: {given: text}});
                 json!({"tool_calls": [call]})
             }
         };

@@ -48,7 +48,7 @@ pub(super) static FORM: Form = Form {
         ("annotations", Dropped("citations")),
         ("extra_content", Dropped("a signature that only its provider can read")),
     ],
-    beside_tool: &[],
+    beside_tool: &[("custom", Within(&[]))],
 };
 
 /// None at all is as if it were not there.

@@ -5,142 +5,12 @@ use serde_json::{Map, Value, json};
 
 use super::super::OpenAiChat;
 use super::form::FORM;
+use super::takes::{Effort, Takes};
 use crate::canonical::{
-    Arguments, Body, By, Call, Form, Format, IdRule, Manner, Mark, Message, Modality, NameRule, Part,
-    Request, RequestWriter, Role, Schemas, SomeTools, StrictTools, Thinking, Tool, ToolChoice, ToolKind,
-    Turn, joined, turns,
+    Arguments, Body, By, Call, Form, Format, Manner, Mark, Modality, NameRule, Part, Request, RequestWriter,
+    Schemas, SomeTools, StrictTools, Thinking, Tool, ToolChoice, ToolKind, Turn, joined, turns,
 };
-use crate::dialects::openai_models;
-
-/// What a service that speaks Chat Completions takes of them. What is not known is not taken: some servers answer an unknown member
-/// with an error.
-pub(crate) struct Takes {
-    /// The bound on tokens is `max_completion_tokens`.
-    pub(crate) newest_bound: bool,
-    /// `parallel_tool_calls`.
-    pub(crate) parallel: bool,
-    /// `strict` and a `response_format` with a schema.
-    pub(crate) strict: bool,
-    /// A `response_format` with a schema, if not to the letter.
-    pub(crate) schema: bool,
-    /// Steps of `reasoning_effort`; none where it is not taken. OpenAI's depend on the model.
-    pub(crate) effort: Effort,
-    /// What the seed is called.
-    pub(crate) seed: Option<&'static str>,
-    /// Penalties.
-    pub(crate) penalties: bool,
-    /// Top-k.
-    pub(crate) top_k: bool,
-    /// How many texts may end the answer.
-    pub(crate) stops: usize,
-    /// Tools.
-    pub(crate) tools: bool,
-    /// Calls in a history want the thoughts before them back.
-    pub(crate) wants_thoughts: bool,
-    /// Instructions anywhere among the messages.
-    pub(crate) system_anywhere: bool,
-    /// The word that orders a call.
-    pub(crate) required: &'static str,
-    /// `allowed_tools`.
-    pub(crate) allowed_tools: bool,
-    /// Lists of parts in messages that are not the user's.
-    pub(crate) lists: bool,
-    /// Pictures by their addresses.
-    pub(crate) image_urls: bool,
-    /// PDF documents.
-    pub(crate) documents: bool,
-    /// Sound.
-    pub(crate) audio: bool,
-    /// `stream_options`.
-    pub(crate) usage: bool,
-    /// What a call's id may be.
-    pub(crate) ids: IdRule,
-}
-
-/// How a service takes `reasoning_effort`.
-#[derive(Clone, Copy)]
-pub(crate) enum Effort {
-    /// By OpenAI's models.
-    OfModel,
-    /// These steps, of models that reason.
-    Steps(&'static [&'static str]),
-    /// Not.
-    None,
-}
-
-impl Takes {
-    /// What OpenAI takes.
-    pub(crate) const ALL: Takes = Takes {
-        newest_bound: true,
-        parallel: true,
-        strict: true,
-        schema: true,
-        effort: Effort::OfModel,
-        seed: Some("seed"),
-        penalties: true,
-        top_k: false,
-        stops: 4,
-        tools: true,
-        wants_thoughts: false,
-        system_anywhere: true,
-        required: "required",
-        allowed_tools: true,
-        lists: true,
-        image_urls: true,
-        documents: true,
-        audio: true,
-        usage: true,
-        ids: IdRule::Word(40),
-    };
-    /// What nearly all servers take that imitate it.
-    pub(crate) const COMMON: Takes = Takes {
-        newest_bound: false,
-        parallel: false,
-        strict: false,
-        schema: false,
-        effort: Effort::None,
-        penalties: false,
-        allowed_tools: false,
-        lists: false,
-        documents: false,
-        audio: false,
-        ids: IdRule::Word(64),
-        ..Takes::ALL
-    };
-}
-
-impl Takes {
-    /// Whether a request asks for nothing that is not taken, so that its own bytes can be sent.
-    fn all(&self, request: &Request) -> bool {
-        if self.newest_bound && self.parallel && self.strict && self.allowed_tools && self.lists {
-            return true;
-        }
-        let sampling = &request.sampling;
-        let known = |name: &String| name == "stream_options" && self.usage;
-        let is_list = |message: &Message| message.role != Role::User && message.parts.len() > 1;
-        let fits = |part: &Part| match &part.body {
-            Body::Text(_) => part.rest.is_empty(),
-            Body::ToolCall(call) => call.id.as_deref().is_some_and(|id| self.ids.fits(id)),
-            Body::ToolAnswer { id, .. } => id.as_deref().is_some_and(|id| self.ids.fits(id)),
-            _ => false,
-        };
-        let mut messages = request.messages.iter();
-        request.rest.keys().all(known)
-            && messages.all(|it| it.role != Role::Developer && !is_list(it) && it.parts.iter().all(fits))
-            && sampling.max_tokens.is_none()
-            && sampling.seed.is_none()
-            && sampling.frequency_penalty.is_none()
-            && sampling.presence_penalty.is_none()
-            && sampling.choices.is_none()
-            && sampling.stop.len() <= self.stops
-            && request.format.is_none()
-            && request.effort == crate::canonical::Effort::default()
-            && request.verbosity.is_none()
-            && request.parallel_tools.is_none()
-            && matches!(request.tool_choice, None | Some(ToolChoice::Auto | ToolChoice::None))
-            && request.tools.iter().all(|tool| tool.strict.is_none() && tool.kind == ToolKind::Function)
-    }
-}
+use crate::dialects::{openai_custom, openai_models};
 
 impl RequestWriter for OpenAiChat {
     fn form(&self) -> &'static Form {
@@ -167,6 +37,7 @@ impl RequestWriter for OpenAiChat {
             object_arguments: false,
             cache_hints: false,
             tools: takes.tools && knows(Capability::Tools) != Some(false),
+            free_tools: takes.free_tools,
             called_history: !(takes.wants_thoughts && knows(Capability::Reasoning) == Some(true)),
             names: NameRule { longest: 64, beside: "", letter_first: false },
             ids: takes.ids,
@@ -218,7 +89,9 @@ impl RequestWriter for OpenAiChat {
         if !request.tools.is_empty() {
             set("tools", request.tools.iter().map(|it| tool(it, takes)).collect());
         }
-        if let Some(choice) = request.tool_choice.as_ref().and_then(|it| tool_choice(it, takes)) {
+        if let Some(choice) =
+            request.tool_choice.as_ref().and_then(|it| tool_choice(it, &request.tools, takes))
+        {
             set("tool_choice", choice);
         }
         if let Some(parallel) = request.parallel_tools.filter(|_| takes.parallel) {
@@ -295,8 +168,11 @@ fn assistant(turn: &Turn<'_>, takes: &Takes) -> Value {
 }
 
 fn call(body: &Body) -> Option<Value> {
-    let Body::ToolCall(Call { id, name, arguments, .. }) = body else { return None };
+    let Body::ToolCall(Call { id, name, arguments, free }) = body else { return None };
     let arguments = written(arguments);
+    if *free {
+        return Some(json!({"id": id, "type": "custom", "custom": {"name": name, "input": arguments}}));
+    }
     Some(json!({"id": id, "type": "function", "function": {"name": name, "arguments": arguments}}))
 }
 
@@ -363,6 +239,9 @@ pub(crate) fn address(mime: Option<&str>, data: &str) -> String {
 }
 
 fn tool(tool: &Tool, takes: &Takes) -> Value {
+    if matches!(tool.kind, ToolKind::Free(_)) {
+        return json!({"type": "custom", "custom": openai_custom::told(tool, true)});
+    }
     let mut function = json!({"name": tool.name, "parameters": tool.schema});
     if let Some(description) = &tool.description {
         function["description"] = description.as_str().into();
@@ -373,8 +252,11 @@ fn tool(tool: &Tool, takes: &Takes) -> Value {
     json!({"type": "function", "function": function})
 }
 
-fn tool_choice(choice: &ToolChoice, takes: &Takes) -> Option<Value> {
-    let named = |name: &str| json!({"type": "function", "function": {"name": name}});
+fn tool_choice(choice: &ToolChoice, tools: &[Tool], takes: &Takes) -> Option<Value> {
+    let named = |name: &str| {
+        let kind = openai_custom::kind(tools, name);
+        json!({"type": kind, kind: {"name": name}})
+    };
     Some(match choice {
         ToolChoice::Auto => "auto".into(),
         ToolChoice::None => "none".into(),

@@ -16,6 +16,10 @@ impl AnswerWriter for ResponsesWriter {
         "call_"
     }
 
+    fn has_free_calls(&self) -> bool {
+        true
+    }
+
     fn request_id(&self) -> Option<(&'static str, &'static str)> {
         Some(("x-request-id", "req_"))
     }
@@ -133,7 +137,11 @@ fn usage(counts: &Counts) -> Value {
 }
 
 fn item_id(asked: &Asked, block: &Block, place: usize) -> String {
-    let prefix = if matches!(block, Block::Call { .. }) { "fc_" } else { "msg_" };
+    let prefix = match block {
+        Block::Call { free: true, .. } => "ctc_",
+        Block::Call { .. } => "fc_",
+        Block::Text | Block::Refusal => "msg_",
+    };
     asked.id(prefix, &place.to_string())
 }
 
@@ -144,7 +152,11 @@ fn item(id: &str, block: &Block, text: Option<&str>, status: &str) -> Value {
             let content: Vec<Value> = text.map(|text| part(block, text)).into_iter().collect();
             json!({"id": id, "type": "message", "role": "assistant", "status": status, "content": content})
         }
-        Block::Call { id: call, name } => json!({
+        Block::Call { id: call, name, free: true } => json!({
+            "id": id, "type": "custom_tool_call", "call_id": call, "name": name, "input": text.unwrap_or_default(),
+            "status": status,
+        }),
+        Block::Call { id: call, name, .. } => json!({
             "id": id, "type": "function_call", "call_id": call, "name": name, "arguments": text.unwrap_or_default(),
             "status": status,
         }),
@@ -212,6 +224,10 @@ impl ResponseEvents {
                 let done = self.placed(&[("refusal", text.as_str().into())]);
                 self.event("response.refusal.done", done, out);
             }
+            Block::Call { free: true, .. } => {
+                let done = json!({"item_id": self.id, "output_index": self.output.len(), "input": text});
+                self.event("response.custom_tool_call_input.done", done, out);
+            }
             Block::Call { name, .. } => {
                 let done = json!({
                     "item_id": self.id, "output_index": self.output.len(), "name": name, "arguments": text,
@@ -258,8 +274,12 @@ impl StreamWriter for ResponseEvents {
                 self.placed(&[("delta", text.into()), ("logprobs", json!([]))]),
             ),
             Block::Refusal => ("response.refusal.delta", self.placed(&[("delta", text.into())])),
-            Block::Call { .. } => (
-                "response.function_call_arguments.delta",
+            Block::Call { free, .. } => (
+                if *free {
+                    "response.custom_tool_call_input.delta"
+                } else {
+                    "response.function_call_arguments.delta"
+                },
                 json!({"item_id": self.id, "output_index": self.output.len(), "delta": text}),
             ),
         };

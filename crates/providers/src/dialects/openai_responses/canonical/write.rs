@@ -1,5 +1,7 @@
 //! The canonical form of a request as Responses. The provider is never asked to keep it. Per translated request.
 
+use std::collections::BTreeSet;
+
 use outrigger_pricing::{Capability, ModelFacts};
 use serde_json::{Map, Value, json};
 
@@ -7,10 +9,10 @@ use super::super::OpenAiResponses;
 use super::form::FORM;
 use crate::canonical::{
     Body, By, Call, Form, Format, IdRule, Manner, Mark, Modality, NameRule, Part, Request, RequestWriter,
-    Schemas, SomeTools, StrictTools, Thinking, Tool, ToolChoice, Turn, joined, turns,
+    Schemas, SomeTools, StrictTools, Thinking, Tool, ToolChoice, ToolKind, Turn, joined, turns,
 };
 use crate::dialects::openai_chat::{address, written};
-use crate::dialects::openai_models;
+use crate::dialects::{openai_custom, openai_models};
 
 impl RequestWriter for OpenAiResponses {
     fn form(&self) -> &'static Form {
@@ -35,6 +37,7 @@ impl RequestWriter for OpenAiResponses {
             object_arguments: false,
             cache_hints: false,
             tools: knows(Capability::Tools) != Some(false),
+            free_tools: true,
             called_history: true,
             names: NameRule { longest: 64, beside: "", letter_first: false },
             ids: IdRule::Word(64),
@@ -86,7 +89,7 @@ impl RequestWriter for OpenAiResponses {
         if !request.tools.is_empty() {
             set("tools", request.tools.iter().map(tool).collect());
         }
-        if let Some(choice) = request.tool_choice.as_ref().and_then(tool_choice) {
+        if let Some(choice) = request.tool_choice.as_ref().and_then(|it| tool_choice(it, &request.tools)) {
             set("tool_choice", choice);
         }
         if let Some(parallel) = request.parallel_tools {
@@ -121,7 +124,7 @@ impl RequestWriter for OpenAiResponses {
 }
 
 fn items(request: &Request) -> Vec<Value> {
-    let mut items = Vec::new();
+    let (free, mut items) = (free_calls(request), Vec::new());
     for turn in turns(&request.messages) {
         match turn.by {
             By::System => {
@@ -129,10 +132,20 @@ fn items(request: &Request) -> Vec<Value> {
                 items.push(json!({"type": "message", "role": "system", "content": text}));
             }
             By::Assistant => assistant(&turn, &mut items),
-            By::User => user(&turn, &mut items),
+            By::User => user(&turn, &free, &mut items),
         }
     }
     items
+}
+
+/// The ids of calls that gave free text: their answers are items of another kind.
+fn free_calls(request: &Request) -> BTreeSet<&str> {
+    let parts = request.messages.iter().flat_map(|message| &message.parts);
+    let free = parts.filter_map(|part| match &part.body {
+        Body::ToolCall(Call { id, free: true, .. }) => id.as_deref(),
+        _ => None,
+    });
+    free.collect()
 }
 
 /// Texts that follow one another are one message; a call is an item.
@@ -145,12 +158,14 @@ fn assistant(turn: &Turn<'_>, items: &mut Vec<Value>) {
     for part in turn.others() {
         match &part.body {
             Body::Text(text) => texts.push(json!({"type": "output_text", "text": text, "annotations": []})),
-            Body::ToolCall(Call { id, name, arguments, .. }) => {
+            Body::ToolCall(Call { id, name, arguments, free }) => {
                 items.extend(message(&mut texts));
-                let arguments = written(arguments);
-                items.push(
-                    json!({"type": "function_call", "call_id": id, "name": name, "arguments": arguments}),
-                );
+                let given = written(arguments);
+                items.push(if *free {
+                    json!({"type": "custom_tool_call", "call_id": id, "name": name, "input": given})
+                } else {
+                    json!({"type": "function_call", "call_id": id, "name": name, "arguments": given})
+                });
             }
             _ => {}
         }
@@ -158,7 +173,7 @@ fn assistant(turn: &Turn<'_>, items: &mut Vec<Value>) {
     items.extend(message(&mut texts));
 }
 
-fn user(turn: &Turn<'_>, items: &mut Vec<Value>) {
+fn user(turn: &Turn<'_>, free: &BTreeSet<&str>, items: &mut Vec<Value>) {
     for part in turn.answers() {
         let Body::ToolAnswer { id, parts, .. } = &part.body else { continue };
         let output = match &parts[..] {
@@ -166,7 +181,9 @@ fn user(turn: &Turn<'_>, items: &mut Vec<Value>) {
             [Part { body: Body::Text(text), .. }] => text.as_str().into(),
             parts => parts.iter().filter_map(self::part).collect(),
         };
-        items.push(json!({"type": "function_call_output", "call_id": id, "output": output}));
+        let is_free = id.as_deref().is_some_and(|id| free.contains(id));
+        let kind = if is_free { "custom_tool_call_output" } else { "function_call_output" };
+        items.push(json!({"type": kind, "call_id": id, "output": output}));
     }
     let content: Vec<Value> = turn.others().filter_map(part).collect();
     if !content.is_empty() {
@@ -192,6 +209,11 @@ fn part(part: &Part) -> Option<Value> {
 
 /// What is not said to be strict is made so here.
 fn tool(tool: &Tool) -> Value {
+    if matches!(tool.kind, ToolKind::Free(_)) {
+        let mut told = openai_custom::told(tool, false);
+        told["type"] = "custom".into();
+        return told;
+    }
     let strict = tool.strict.unwrap_or(false);
     let mut told =
         json!({"type": "function", "name": tool.name, "parameters": tool.schema, "strict": strict});
@@ -201,8 +223,8 @@ fn tool(tool: &Tool) -> Value {
     told
 }
 
-fn tool_choice(choice: &ToolChoice) -> Option<Value> {
-    let named = |name: &str| json!({"type": "function", "name": name});
+fn tool_choice(choice: &ToolChoice, tools: &[Tool]) -> Option<Value> {
+    let named = |name: &str| json!({"type": openai_custom::kind(tools, name), "name": name});
     Some(match choice {
         ToolChoice::Auto => "auto".into(),
         ToolChoice::None => "none".into(),
