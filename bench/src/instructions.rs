@@ -18,12 +18,17 @@ const COUNTED: [(Workload, u64); 3] =
 /// The command in front of a proxy whose instructions are counted.
 pub(crate) fn instrument(folder: &Path) -> String {
     let out = folder.display();
-    format!("valgrind --quiet --tool=callgrind --instr-atstart=no --callgrind-out-file={out}/%p")
+    format!(
+        "valgrind --quiet --tool=callgrind --instr-atstart=no --separate-threads=yes --callgrind-out-file={out}/%p"
+    )
 }
 
-/// Counts and prints what each peer's whole process executes, the exporter's thread included.
+/// Counts and prints what each peer executes: its traffic thread, which has the most to do, and all others, of which the exporter's works
+/// by the clock.
 pub(crate) async fn count(peers: &[Peer], folder: &Path) -> Result<()> {
-    say("Thousands of instructions per request or event; × is the ratio to no rules.");
+    say(
+        "Thousands of instructions per request or event: the traffic thread, × its ratio to no rules, all other threads.",
+    );
     for peer in peers {
         control(peer, "--instr=on").await?;
     }
@@ -35,11 +40,14 @@ pub(crate) async fn count(peers: &[Peer], folder: &Path) -> Result<()> {
             control(peer, "--zero").await?;
             let done = workload.repeat(&mut client, times).await?;
             control(peer, "--dump").await?;
-            let file = folder.join(format!("{}.{}", peer.pid().unwrap_or_default(), at + 1));
-            let each = counted(&fs::read_to_string(&file)?)? / done as f64 / 1e3;
-            let ratio = each / *without.get_or_insert(each);
+            let stem = format!("{}.{}-", peer.pid().unwrap_or_default(), at + 1);
+            let threads = counted(folder, &stem)?;
+            let each = |count: f64| count / done as f64 / 1e3;
+            let traffic = each(threads.iter().copied().fold(0.0, f64::max));
+            let others = each(threads.iter().sum()) - traffic;
+            let ratio = traffic / *without.get_or_insert(traffic);
             let (what, who) = (workload.name(), peer.kind.name());
-            say(&format!("  {what:<34}{who:<32}{each:>10.1}{ratio:>8.3}  {}", file.display()));
+            say(&format!("  {what:<34}{who:<32}{traffic:>10.1}{ratio:>8.3}{others:>10.1}  {stem}*"));
         }
     }
     Ok(())
@@ -54,7 +62,15 @@ async fn control(peer: &Peer, order: &str) -> Result<()> {
     Ok(())
 }
 
-fn counted(dump: &str) -> Result<f64> {
-    let total = dump.lines().find_map(|line| line.strip_prefix("totals: ")).ok_or("valgrind wrote no totals")?;
-    Ok(total.trim().parse()?)
+/// What each thread executed, by the dumps whose names begin so.
+fn counted(folder: &Path, stem: &str) -> Result<Vec<f64>> {
+    let mut threads = Vec::new();
+    for file in fs::read_dir(folder)?.flatten() {
+        if file.file_name().to_string_lossy().starts_with(stem) {
+            let dump = fs::read_to_string(file.path())?;
+            let total = dump.lines().find_map(|line| line.strip_prefix("totals: "));
+            threads.push(total.ok_or("valgrind wrote no totals")?.trim().parse()?);
+        }
+    }
+    Ok(threads)
 }

@@ -4,20 +4,23 @@
 
 mod support;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
+use allocation_counter::measure;
 use http::{HeaderMap, Method, StatusCode};
 use outrigger_ledger::{
-    Call, CallId, CallRecord, CallStart, Elsewhere, End, Fate, Mode, Outcome, Provenance, Timestamp,
-    call_json, failure,
+    Beginning, Call, CallId, CallRecord, CallStart, Elsewhere, End, Fate, IdentityRules, Mode, Outcome,
+    Provenance, Timestamp, call_json, failure,
 };
 use outrigger_pricing::{PriceBook, TokenUsage};
-use outrigger_providers::{FailureClass, Recognised, Service, services};
+use outrigger_providers::{FailureClass, Progress, Recognised, Service, services};
 use support::START;
 
 const HOST: &str = "api.openai.com";
 const PATH: &str = "/v1/chat/completions";
 const REQUEST: &str = r#"{"model":"gpt-5.1","messages":[{"role":"user","content":"Ebb?"}]}"#;
+
+static NOBODY: LazyLock<Arc<IdentityRules>> = LazyLock::new(Arc::default);
 
 fn service(host: &str) -> &'static Service {
     services::by_host(host).unwrap()
@@ -31,8 +34,8 @@ fn at(millis: u64) -> Timestamp {
     Timestamp(START + millis * 1_000_000)
 }
 
-fn asking(headers: &HeaderMap) -> Call {
-    let mut call = Call::begin(CallStart {
+fn start(headers: &HeaderMap) -> CallStart<'_> {
+    CallStart {
         id: CallId([0xab; 16]),
         service: service(HOST),
         recognised: recognised(HOST, PATH),
@@ -44,9 +47,13 @@ fn asking(headers: &HeaderMap) -> Call {
         host: HOST,
         port: 443,
         http_version: "2",
-        identity: &Arc::default(),
+        identity: &NOBODY,
         at: at(0),
-    });
+    }
+}
+
+fn asking(headers: &HeaderMap) -> Call {
+    let mut call = Call::begin(start(headers));
     call.request_chunk(REQUEST.as_bytes());
     call
 }
@@ -171,12 +178,56 @@ fn where_all_failed_the_app_has_its_own_providers_failure() {
     assert_eq!((record.fate(), record.moved_for()), (Some(Fate::Exhausted), Some("server_error")));
 }
 
+/// A rule has to read the request before it is sent, and an answer in one piece before it is shown.
+#[test]
+fn what_was_read_for_a_rule_is_not_read_again_and_leaves_the_same_record() {
+    let headers = [(http::header::CONTENT_TYPE, "application/json".parse().unwrap())].into_iter().collect();
+    let answer = r#"{"id":"chatcmpl-1","model":"gpt-5.1","choices":[{"index":0,"message":{"role":"assistant","content":"Nine."},
+        "finish_reason":"stop"}],"usage":{"prompt_tokens":9,"completion_tokens":4,"total_tokens":13}}"#;
+    let ended = |was_read: bool| {
+        let mut call = asking(&HeaderMap::new());
+        if was_read {
+            assert_eq!(call.asked().model.as_deref(), Some("gpt-5.1"));
+            let mut beginning = Beginning::new(&recognised(HOST, PATH), StatusCode::OK, &headers);
+            assert_eq!(beginning.push(answer.as_bytes()), Progress::Lifecycle);
+            let (progress, reading) = beginning.end(&headers);
+            assert_eq!(progress, Progress::Ended);
+            call.was_held(reading.unwrap());
+        }
+        let mut record = None;
+        let took = measure(|| {
+            call.response_head(StatusCode::OK, &headers, at(10));
+            call.response_chunk(answer.as_bytes(), at(10));
+            record = Some(call.finish(End::Complete, at(20), PriceBook::builtin()));
+        });
+        (took.count_total, call_json(&record.unwrap()).to_string())
+    };
+    let ((cost, record), (cost_again, again)) = (ended(false), ended(true));
+    assert_eq!(again, record);
+    assert!(record.contains("\"output_total\":4"), "{record}");
+    assert!(cost_again < cost, "{cost_again} allocations after it was read, {cost} before");
+}
+
+#[test]
+fn more_of_a_request_is_read_although_it_was_asked_for_its_beginning() {
+    let mut call = asking(&HeaderMap::new());
+    let before = call.asked();
+    call.request_chunk(b" ");
+    assert_eq!(*before, finish(call).facts);
+    let mut call = Call::begin(start(&HeaderMap::new()));
+    let (beginning, rest) = REQUEST.split_at(12);
+    call.request_chunk(beginning.as_bytes());
+    assert_eq!(call.asked().model, None);
+    call.request_chunk(rest.as_bytes());
+    assert_eq!(finish(call).facts.model.as_deref(), Some("gpt-5.1"));
+}
+
 #[test]
 fn what_lies_in_memory_is_read_as_what_passes() {
     let mut call = begun();
     let facts = call.asked();
     assert_eq!(facts.model.as_deref(), Some("gpt-5.1"));
-    assert_eq!(facts, finish(call).facts, "whoever asks before the end changes nothing");
+    assert_eq!(*facts, finish(call).facts, "whoever asks before the end changes nothing");
     let encoded = [(http::header::CONTENT_ENCODING, "gzip".parse().unwrap())].into_iter().collect();
     assert_eq!(asking(&encoded).asked().model, None, "what cannot be decoded says nothing");
     for (status, body, class) in [

@@ -412,7 +412,10 @@ mod tests {
         check("azure").unwrap();
         check("azure_openai").unwrap();
         let error = check("azure-openai").unwrap_err().to_string();
-        assert!(error.contains("`azure-openai` in `allowed_providers`") && error.contains("azure,"), "{error}");
+        assert!(
+            error.contains("`azure-openai` in `allowed_providers`") && error.contains("azure,"),
+            "{error}"
+        );
     }
 
     #[test]

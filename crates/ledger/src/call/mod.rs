@@ -91,7 +91,7 @@ pub struct Call {
     about: About,
     request: Decoder<Facts>,
     /// What all of the body that was shown says, where somebody has asked.
-    asked: Option<Box<RequestFacts>>,
+    asked: Option<Arc<RequestFacts>>,
     body: BodyHash,
     captured: Option<Box<Captured>>,
     /// What was read of the answer before it passed.
@@ -222,13 +222,15 @@ impl Call {
 
     /// What the request asks for as far as it was shown, and what its address says better. A body that cannot be read says nothing.
     #[must_use]
-    pub fn asked(&mut self) -> RequestFacts {
+    pub fn asked(&mut self) -> Arc<RequestFacts> {
         let sound = self.request.fault().is_none();
         let facts = guarded(|| self.request.consumer().filter(|_| sound).map(|facts| facts.reader.finish()));
-        let facts = facts.flatten();
-        self.asked = facts.clone().map(Box::new);
         let addressed = (self.about.service.addressed)(&self.about.host, &self.about.path);
-        addressed.complete(facts.unwrap_or_default())
+        let read = facts.flatten();
+        let is_read = read.is_some();
+        let facts = Arc::new(addressed.complete(read.unwrap_or_default()));
+        self.asked = is_read.then(|| Arc::clone(&facts));
+        facts
     }
 
     /// An upstream connection carries the call.
@@ -318,7 +320,7 @@ impl Call {
         self.times.ended = at;
         let reading = self.response.as_mut().map(|response| response.reading(&end)).unwrap_or_default();
         let facts = match self.asked.take() {
-            Some(facts) => Some(Some(*facts)),
+            Some(facts) => Some(Some(Arc::unwrap_or_clone(facts))),
             None => guarded(|| self.request.consumer().map(|facts| facts.reader.finish())),
         };
         let texts = self.texts();
@@ -373,7 +375,8 @@ impl Call {
 /// Whether an answer comes as events. AWS's frames are a stream too.
 #[must_use]
 pub fn is_stream(headers: &HeaderMap) -> bool {
-    [EVENTS, "application/x-ndjson", AWS_EVENTS].iter().any(|stream| comes_as(headers, stream))
+    let told = content_type(headers);
+    [EVENTS, "application/x-ndjson", AWS_EVENTS].iter().any(|stream| begins(told, stream))
 }
 
 /// Content type of server-sent events.
@@ -384,7 +387,14 @@ pub(crate) const AWS_EVENTS: &str = "application/vnd.amazon.eventstream";
 /// Whether an answer's content type begins so.
 #[must_use]
 pub fn comes_as(headers: &HeaderMap, kind: &str) -> bool {
-    let told = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    begins(content_type(headers), kind)
+}
+
+fn content_type(headers: &HeaderMap) -> &[u8] {
+    headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default()
+}
+
+fn begins(told: &[u8], kind: &str) -> bool {
     told.get(..kind.len()).is_some_and(|start| start.eq_ignore_ascii_case(kind.as_bytes()))
 }
 

@@ -55,7 +55,7 @@ impl Call {
         let shared = &connection.shared;
         let mut read = ReadBody::read(body, shared.include_usage.share(), LIMITS, Some(&watch)).await;
         read.join();
-        let mut facts = RequestFacts::default();
+        let mut facts: Arc<RequestFacts> = Arc::default();
         watch.show(|call| facts = call.asked());
         let decided = policy.decide(&outrigger_rules::Call {
             provider: route.service.id,

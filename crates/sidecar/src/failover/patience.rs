@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use tokio::time::Instant;
 
 /// Headers in which SDKs announce their time-out, in seconds.
-const ANNOUNCED: [&str; 3] = ["x-stainless-timeout", "x-stainless-read-timeout", "x-server-timeout"];
+const ANNOUNCED: [HeaderName; 3] = [
+    HeaderName::from_static("x-stainless-timeout"),
+    HeaderName::from_static("x-stainless-read-timeout"),
+    HeaderName::from_static("x-server-timeout"),
+];
 /// The longest wait for an app of which nothing is known: some SDKs give up after a minute.
 const UNKNOWN: Duration = Duration::from_secs(30);
 /// What announces more means never.
@@ -39,7 +43,7 @@ impl Patience {
 
 /// The shortest that is announced. Some SDKs write a word where nothing is set.
 fn announced(headers: &HeaderMap) -> Option<Duration> {
-    let told = ANNOUNCED.iter().flat_map(|name| headers.get_all(*name));
+    let told = ANNOUNCED.iter().flat_map(|name| headers.get_all(name));
     let seconds = told.filter_map(|value| value.to_str().ok()?.trim().parse::<f64>().ok());
     let meant = seconds.filter(|seconds| *seconds > 0.0 && *seconds <= LONGEST);
     meant.min_by(f64::total_cmp).map(Duration::from_secs_f64)
