@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName};
 use tokio::time::Instant;
 
 /// Headers in which SDKs announce their time-out, in seconds.
-const ANNOUNCED: [HeaderName; 3] = [
+static ANNOUNCED: [HeaderName; 3] = [
     HeaderName::from_static("x-stainless-timeout"),
     HeaderName::from_static("x-stainless-read-timeout"),
     HeaderName::from_static("x-server-timeout"),
