@@ -102,10 +102,15 @@ impl Lasting {
             ));
         }
         let most = renew_before_days * 86_400;
-        if settle_seconds == 0 || settle_seconds.saturating_add(overlap_seconds) > most {
+        // Every replica has looked twice before an authority goes.
+        let least = 2 * Rotation::default().every.as_secs();
+        if settle_seconds == 0
+            || overlap_seconds < least
+            || settle_seconds.saturating_add(overlap_seconds) > most
+        {
             return Err(format!(
                 "`rotation.settle_seconds` {settle_seconds} and `overlap_seconds` {overlap_seconds} do not fit; give the first one at \
-                 least 1, and both together at most the {most} that `renew_before_days` leaves"
+                 least 1, the second one at least {least}, and both together at most the {most} that `renew_before_days` leaves"
             ));
         }
         Ok(())
@@ -252,6 +257,7 @@ mod tests {
             ("rotation: {life_days: 30}", ["renew_before_days", "less than"]),
             ("rotation: {life_days: 99999}", ["life_days", "at most 3650"]),
             ("rotation: {settle_seconds: 0}", ["settle_seconds", "at least 1"]),
+            ("rotation: {overlap_seconds: 9}", ["overlap_seconds", "at least 10"]),
             ("rotation: {renew_before_days: 1, overlap_seconds: 90000}", ["overlap_seconds", "86400"]),
             ("pods: {spool_mib: 0}", ["spool_mib", "65536"]),
             ("pods: {environment: {A-B: x}}", ["A-B", "variable"]),

@@ -73,7 +73,7 @@ impl Harbour {
     pub(crate) fn install(&self) {
         let values = json!({
             "policy": {"enabled": true},
-            "certificates": {"self": {"settleSeconds": 3, "overlapSeconds": 5}},
+            "certificates": {"self": {"settleSeconds": 3, "overlapSeconds": 10}},
             "sidecar": {
                 "otlpEndpoint": self.telemetry.url(),
                 "environment": {
