@@ -3,6 +3,7 @@
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use outrigger_contract::VERSION;
+use outrigger_tests::http::get;
 use outrigger_tests::{DEADLINE, file, setting};
 use serde_json::{Value, json};
 
@@ -157,6 +158,10 @@ fn an_upgrade_brings_rules_and_a_ceiling_to_new_pods_and_changes_no_old_one() {
     }
     let log = harbour.node.sidecar_log(&new, &kept);
     assert!(log.contains("anthropic is not among the allowed providers (openai)"), "{log}");
+    let address = harbour.node.get(&["pod", "-n", &new, &kept])["status"]["podIP"].clone();
+    let metrics = format!("{}:19005", address.as_str().expect("an address")).parse().expect("an address");
+    let (_, page) = get(metrics, "/metrics").expect("it listens");
+    assert!(page.contains("\noutrigger_config_rejected_total 1\n"), "{page}");
     let mut looked_at = own_rules(&new);
     looked_at["metadata"]["labels"] = json!({"outrigger.dev/rules": "true"});
     looked_at["metadata"]["name"] = "others".into();
