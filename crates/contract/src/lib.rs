@@ -171,6 +171,8 @@ pub mod headers {
 pub mod trust_files {
     /// Our root certificate alone, for variables that add to a trust store.
     pub const CA: &str = "ca.pem";
+    /// Our root and configured extra CAs, for variables that add to a trust store and may hide what an image adds by them.
+    pub const ADDITIONS: &str = "additions.pem";
     /// Public roots, configured extra CAs and our root, for variables that replace a trust store.
     pub const BUNDLE: &str = "bundle.pem";
     /// The bundle as a Java key store, readable with or without the password.
@@ -185,6 +187,14 @@ pub mod trust_files {
     /// Where distributions keep their own such directories; they stand behind ours in `SSL_CERT_DIR`.
     pub const SYSTEM_DIRECTORIES: [&str; 3] =
         ["/etc/ssl/certs", "/etc/pki/tls/certs", "/etc/pki/ca-trust/extracted/pem/directory-hash"];
+    /// Where distributions keep their bundles. Our directory has links to them, since some readers of that variable split no list or read no
+    /// bundle beside it: what the image itself trusts is then still found.
+    pub const SYSTEM_BUNDLES: [&str; 4] = [
+        "/etc/ssl/certs/ca-certificates.crt",
+        "/etc/pki/tls/certs/ca-bundle.crt",
+        "/etc/ssl/ca-bundle.pem",
+        "/etc/ssl/cert.pem",
+    ];
     /// What the redirect did, JSON: give it to `outrigger-redirect --report`, and `outrigger-sidecar doctor` finds it.
     pub const REDIRECT_REPORT: &str = "redirect.json";
 }

@@ -38,6 +38,11 @@ pub struct TrustVariable {
 
 /// The directories of hashed names: a list, to which ours is added.
 pub const SSL_CERT_DIR: &str = "SSL_CERT_DIR";
+/// The one file that Node adds to its own store.
+const NODE_EXTRA_CA_CERTS: &str = "NODE_EXTRA_CA_CERTS";
+/// By which Node, from 22.19 or 24.6, reads [`SSL_CERT_DIR`] as well. Never set here: a Node that is started with `--use-openssl-ca` does
+/// not start with it.
+pub const NODE_USE_SYSTEM_CA: &str = "NODE_USE_SYSTEM_CA";
 /// The file that OpenSSL and others read in place of their own.
 const SSL_CERT_FILE: &str = "SSL_CERT_FILE";
 /// Options of every Java virtual machine: a list, to which ours is added.
@@ -74,8 +79,9 @@ pub const ALL: [TrustVariable; 10] = [
         trust_files::HASHED,
         "OpenSSL, Python's ssl, httpx, Go, Ruby, curl, .NET, Rust's native stores",
     ),
-    adds("NODE_EXTRA_CA_CERTS", trust_files::CA, "Node, Bun"),
-    adds("DENO_CERT", trust_files::CA, "Deno"),
+    // They add, but ours hide those of an image, which nobody sees here: hence the extra authorities in the file.
+    adds(NODE_EXTRA_CA_CERTS, trust_files::ADDITIONS, "Node, Bun"),
+    adds("DENO_CERT", trust_files::ADDITIONS, "Deno"),
     replaces(
         "SSL_CERT_FILE",
         "httpx and others that prefer it to SSL_CERT_DIR",
@@ -232,6 +238,9 @@ fn path(container: &Container<'_>, variable: &TrustVariable) -> Result<String, L
         return Ok(merged.clone());
     }
     if get(container, variable.name).is_some() {
+        if variable.name == NODE_EXTRA_CA_CERTS && reads_directories(container) {
+            return Err(Left::Covered);
+        }
         return Err(Left::theirs(variable.name, container, variable));
     }
     let theirs = variable.instead_of.iter().find(|name| get(container, name).is_some());
@@ -243,6 +252,12 @@ fn path(container: &Container<'_>, variable: &TrustVariable) -> Result<String, L
         (Effect::Replaces, None, None) => Err(Left::Unproven),
         (Effect::Adds, ..) => Ok(join(container, variable.file)),
     }
+}
+
+/// Whether the user has Node read ours there.
+fn reads_directories(container: &Container<'_>) -> bool {
+    let is_ours = [SSL_CERT_DIR, SSL_CERT_FILE].iter().all(|name| get(container, name).is_none());
+    is_ours && get(container, NODE_USE_SYSTEM_CA) == Some("1")
 }
 
 fn java(container: &Container<'_>, variable: &TrustVariable) -> Result<String, Left> {
@@ -308,7 +323,7 @@ mod tests {
             value(&trust, "SSL_CERT_DIR"),
             "/var/run/outrigger/trust/hashed:/etc/ssl/certs:/etc/pki/tls/certs:/etc/pki/ca-trust/extracted/pem/directory-hash"
         );
-        assert_eq!(value(&trust, "NODE_EXTRA_CA_CERTS"), "/var/run/outrigger/trust/ca.pem");
+        assert_eq!(value(&trust, "NODE_EXTRA_CA_CERTS"), "/var/run/outrigger/trust/additions.pem");
         let notes: String = trust.notes.iter().map(|note| note.text.as_str()).collect();
         for runtime in ["requests", "boto3", "gRPC", "git", "Java", "extra CAs"] {
             assert!(notes.contains(runtime), "{runtime}: {notes}");
@@ -334,7 +349,7 @@ mod tests {
     #[test]
     fn what_the_user_set_is_kept_and_said() {
         for variable in
-            ALL.iter().filter(|one| one.file == trust_files::BUNDLE || one.file == trust_files::CA)
+            ALL.iter().filter(|one| one.file == trust_files::BUNDLE || one.file == trust_files::ADDITIONS)
         {
             let trust = trust(true, true, &[(variable.name, "/theirs.pem")], &[]);
             assert!(!names(&trust).contains(&variable.name), "{}", variable.name);
@@ -344,6 +359,19 @@ mod tests {
                 .any(|note| note.text.contains(variable.name) && note.readers == [variable.readers]);
             assert!(said, "{}: {:?}", variable.name, trust.notes);
         }
+    }
+
+    #[test]
+    fn node_reads_ours_beside_the_users_file_where_the_user_has_it_read_directories() {
+        let theirs = (NODE_EXTRA_CA_CERTS, "/theirs.pem");
+        let is_told = |environment: &[(&str, &str)]| {
+            let trust = trust(false, false, environment, &[]);
+            assert!(!names(&trust).contains(&NODE_EXTRA_CA_CERTS));
+            trust.notes.iter().any(|note| note.readers == ["Node, Bun"])
+        };
+        assert!(!is_told(&[theirs, (NODE_USE_SYSTEM_CA, "1")]));
+        assert!(is_told(&[theirs, (NODE_USE_SYSTEM_CA, "0")]));
+        assert!(is_told(&[theirs, (NODE_USE_SYSTEM_CA, "1"), (SSL_CERT_DIR, "/theirs")]));
     }
 
     #[test]

@@ -327,7 +327,7 @@ impl Edit {
 /// What a container trusts by, as far as it can be read. What cannot be read is set all the same.
 fn readable(environment: &Environment<'_>) -> BTreeMap<String, String> {
     let mut known = BTreeMap::new();
-    let of_theirs = ["JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"];
+    let of_theirs = ["JDK_JAVA_OPTIONS", "_JAVA_OPTIONS", trust_variables::NODE_USE_SYSTEM_CA];
     for name in trust_variables::ALL.iter().map(|variable| variable.name).chain(of_theirs) {
         let is_list = name == SSL_CERT_DIR || name == JAVA_TOOL_OPTIONS;
         let value = match environment.has(name) {

@@ -15,6 +15,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use outrigger_contract::trust_files::SYSTEM_BUNDLES;
 use outrigger_ledger::{CallRecord, Recorder};
 use outrigger_providers::services;
 use outrigger_sidecar::doctor::finding::{Finding, Output, Report};
@@ -87,7 +88,7 @@ async fn examine(arguments: &Arguments) -> Vec<Finding> {
         }
         Err(error) => findings.push(checks::CANNOT_START.found(error.to_string())),
     }
-    findings.push(stores::system(&trust::SYSTEM_STORES, SystemTime::now()));
+    findings.push(stores::system(&SYSTEM_BUNDLES, SystemTime::now()));
     findings.extend(redirect(user.get("PATH").unwrap_or_default()).await);
     findings.extend(programs(&user, &set).await);
     match aboard {

@@ -7,20 +7,13 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use outrigger_contract::trust_files::SYSTEM_BUNDLES;
 use outrigger_contract::trust_variables::{
     self, Container, Effect, JAVA_TOOL_OPTIONS, SSL_CERT_DIR, Trust, TrustVariable,
 };
 use outrigger_sidecar::{Bound, publish};
 
 use crate::exec::environment::UserEnvironment;
-
-/// Where Linux systems keep what they trust.
-pub(crate) const SYSTEM_STORES: [&str; 4] = [
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-];
 
 /// Writes the files into `directory` and says how programs find them.
 pub(crate) fn write(
@@ -30,7 +23,8 @@ pub(crate) fn write(
     user: &UserEnvironment,
     java: bool,
 ) -> io::Result<Trust> {
-    let system = SYSTEM_STORES.iter().find_map(|file| std::fs::read_to_string(file).ok()).unwrap_or_default();
+    let mut bundles = SYSTEM_BUNDLES.iter();
+    let system = bundles.find_map(|file| std::fs::read_to_string(file).ok()).unwrap_or_default();
     let mut ours = String::new();
     for file in extra {
         push(&mut ours, &std::fs::read_to_string(file)?);

@@ -27,8 +27,8 @@ fn by_default_only_what_adds_is_set() {
         [
             "A=1",
             "SSL_CERT_DIR=/var/run/outrigger/trust/hashed:/etc/ssl/certs:/etc/pki/tls/certs:/etc/pki/ca-trust/extracted/pem/directory-hash",
-            "NODE_EXTRA_CA_CERTS=/var/run/outrigger/trust/ca.pem",
-            "DENO_CERT=/var/run/outrigger/trust/ca.pem",
+            "NODE_EXTRA_CA_CERTS=/var/run/outrigger/trust/additions.pem",
+            "DENO_CERT=/var/run/outrigger/trust/additions.pem",
         ]
     );
     assert_eq!(notes, Vec::<String>::new());
@@ -79,7 +79,7 @@ fn a_reference_that_may_be_missing_is_left_alone() {
             "SSL_CERT_DIR<-",
             "JAVA_TOOL_OPTIONS<-",
             "NODE_EXTRA_CA_CERTS<-",
-            "DENO_CERT=/var/run/outrigger/trust/ca.pem"
+            "DENO_CERT=/var/run/outrigger/trust/additions.pem"
         ]
     );
     assert_eq!(notes.iter().filter(|note| note.contains("may be missing")).count(), 2, "{notes:?}");
@@ -158,7 +158,7 @@ fn a_proxy_is_set_with_trust_and_never_in_place_of_theirs() {
         "HTTPS_PROXY=http://127.0.0.1:19002".to_owned(),
         "https_proxy=http://127.0.0.1:19002".to_owned(),
         "NODE_USE_ENV_PROXY=1".to_owned(),
-        "NODE_EXTRA_CA_CERTS=/var/run/outrigger/trust/ca.pem".to_owned(),
+        "NODE_EXTRA_CA_CERTS=/var/run/outrigger/trust/additions.pem".to_owned(),
         "JAVA_TOOL_OPTIONS=-Djavax.net.ssl.trustStore=/var/run/outrigger/trust/truststore.jks -Dhttps.proxyHost=127.0.0.1 -Dhttps.proxyPort=19002".to_owned(),
     ] {
         assert!(variables.contains(&expected), "{expected}: {variables:?}");

@@ -21,6 +21,7 @@ const P12_MAGIC: [u8; 1] = [0x30];
 pub(super) fn judge(dir: &Path, ca: &CertificateDer<'_>) -> Vec<Finding> {
     let faults: Vec<Finding> = [
         pem(dir, trust_files::CA, ca, 1),
+        pem(dir, trust_files::ADDITIONS, ca, 1),
         pem(dir, trust_files::BUNDLE, ca, FEW),
         store(dir, trust_files::TRUSTSTORE_JKS, &JKS_MAGIC, Some(ca)),
         // Its contents are encrypted.
@@ -75,9 +76,12 @@ fn hashed(dir: &Path, ca: &CertificateDer<'_>) -> Result<(), Finding> {
     let hashed = dir.join(trust_files::HASHED);
     let entries = std::fs::read_dir(&hashed).map_err(|error| missing(&hashed, &error))?;
     open_to_others(&hashed, 0o005)?;
-    let files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    for file in &files {
-        let bytes = read(file)?;
+    let files = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    // In an app's container they lead to what its image trusts, and here nowhere.
+    let is_theirs =
+        |link: PathBuf| trust_files::SYSTEM_BUNDLES.iter().any(|bundle| link == Path::new(bundle));
+    for file in files.filter(|file| !std::fs::read_link(file).is_ok_and(is_theirs)) {
+        let bytes = read(&file)?;
         if CertificateDer::pem_slice_iter(&bytes).any(|held| held.is_ok_and(|held| held == *ca)) {
             return Ok(());
         }
@@ -152,7 +156,7 @@ mod tests {
             std::fs::write(dir.join(name), text).unwrap();
         };
         assert_eq!(found(|dir| std::fs::remove_file(bundle(dir)).unwrap()), ["trust-missing"]);
-        for name in [trust_files::CA, trust_files::BUNDLE] {
+        for name in [trust_files::CA, trust_files::ADDITIONS, trust_files::BUNDLE] {
             assert_eq!(found(|dir| replace(dir, name, &foreign)), ["trust-ca-differs"], "{name}");
         }
         let thin = |dir: &Path| {

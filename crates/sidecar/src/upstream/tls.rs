@@ -4,6 +4,7 @@ use std::cell::OnceCell;
 use std::sync::Arc;
 use std::time::Duration;
 
+use outrigger_contract::trust_files::SYSTEM_BUNDLES;
 use outrigger_providers::FailureClass;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
@@ -20,14 +21,6 @@ use crate::upstream::DialError;
 
 /// Time for one handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-
-/// Where Linux systems keep what they trust. Read directly: an inherited `SSL_CERT_FILE` is the app's business.
-const SYSTEM_STORES: [&str; 4] = [
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-];
 
 /// Which protocols to offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,7 +119,8 @@ impl Connector {
 }
 
 fn system_store() -> Vec<CertificateDer<'static>> {
-    SYSTEM_STORES
+    // Read directly: an inherited `SSL_CERT_FILE` is the app's business.
+    SYSTEM_BUNDLES
         .iter()
         .find_map(|path| CertificateDer::pem_file_iter(path).ok())
         .map(|found| found.filter_map(Result::ok).collect())

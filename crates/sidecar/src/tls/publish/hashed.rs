@@ -20,7 +20,15 @@ pub(super) struct Names(HashMap<u32, u32>);
 impl Names {
     /// The name of the next file for a certificate.
     pub(super) fn next(&mut self, certificate: &Certificate<'_>) -> String {
-        let hash = subject_hash(certificate.subject);
+        self.of(subject_hash(certificate.subject))
+    }
+
+    /// The name of a file that nobody looks up and those find who read all of them.
+    pub(super) fn nobodys(&mut self) -> String {
+        self.of(0)
+    }
+
+    fn of(&mut self, hash: u32) -> String {
         let number = self.0.entry(hash).or_default();
         let name = format!("{hash:08x}.{number}");
         *number += 1;
@@ -118,5 +126,6 @@ mod tests {
         let [first, second] = [names.next(&certificate), names.next(&certificate)];
         assert_eq!((first.len(), &first[8..], &second[8..]), (10, ".0", ".1"));
         assert_eq!(first[..8], second[..8]);
+        assert_eq!([names.nobodys(), names.nobodys()], ["00000000.0", "00000000.1"]);
     }
 }

@@ -30,6 +30,8 @@ use crate::tls::der::Certificate;
 
 /// The link that is switched.
 const CURRENT: &str = "..data";
+/// What the aliases of public authorities begin with.
+const PUBLIC: &str = "public";
 /// In each version, during which boot of the machine it was published, and by which version of ours.
 const ORIGIN: &str = "origin";
 /// Everyone reads them, whatever the umask says.
@@ -46,8 +48,8 @@ pub fn public_roots_pem() -> String {
     text
 }
 
-/// Publishes the trust files in `dir`: `ca.pem` holds `root_pem` alone, all other forms the public roots, `extra_pem` and
-/// `root_pem`. Both are PEM text with any number of certificates.
+/// Publishes the trust files in `dir`: `ca.pem` holds `root_pem` alone, `additions.pem` that and `extra_pem`, all other forms the public roots
+/// as well. Both are PEM text with any number of certificates.
 ///
 /// # Errors
 /// The system's, when the directory cannot be made or written. What was published before stays in place then.
@@ -109,7 +111,7 @@ impl<'a> Anchors<'a> {
         let mut anchors = Vec::new();
         let public = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().map(AsRef::as_ref);
         let sources: [(&str, Vec<&'a [u8]>); 3] = [
-            ("public", public.collect()),
+            (PUBLIC, public.collect()),
             ("extra", extra.iter().map(AsRef::as_ref).collect()),
             ("outrigger", ours.iter().map(AsRef::as_ref).collect()),
         ];
@@ -129,7 +131,14 @@ impl<'a> Anchors<'a> {
 
     fn forms(&self, ours: &[CertificateDer<'_>]) -> Forms {
         let each: Vec<String> = self.0.iter().map(|(_, der, _)| pem::text(der)).collect();
+        let is_added = |alias: &str| !alias.starts_with(PUBLIC);
         Forms {
+            additions: self
+                .0
+                .iter()
+                .filter(|(alias, ..)| is_added(alias))
+                .map(|(_, der, _)| pem::text(der))
+                .collect(),
             ca: ours.iter().map(|der| pem::text(der)).collect(),
             bundle: each.concat(),
             each,
@@ -143,6 +152,7 @@ impl<'a> Anchors<'a> {
             self.0.iter().map(|(alias, der, _)| (alias.clone(), *der)).collect();
         for (name, bytes) in [
             (trust_files::CA, forms.ca.as_bytes()),
+            (trust_files::ADDITIONS, forms.additions.as_bytes()),
             (trust_files::BUNDLE, forms.bundle.as_bytes()),
             (trust_files::TRUSTSTORE_JKS, &jks::store(&entries)),
             (trust_files::TRUSTSTORE_P12, &pkcs12::store(&entries)?),
@@ -156,6 +166,10 @@ impl<'a> Anchors<'a> {
         for ((_, _, certificate), text) in self.0.iter().zip(&forms.each) {
             write_file(&directory.join(names.next(certificate)), text.as_bytes())?;
         }
+        // They lead nowhere here, and in an app's container to what its image trusts.
+        for bundle in trust_files::SYSTEM_BUNDLES {
+            symlink(bundle, directory.join(names.nobodys()))?;
+        }
         make_unsplit_list(version)
     }
 }
@@ -163,6 +177,8 @@ impl<'a> Anchors<'a> {
 /// The texts from which everything else follows.
 struct Forms {
     ca: String,
+    /// Of the bundle, those that are not public.
+    additions: String,
     bundle: String,
     /// Of the bundle, one by one.
     each: Vec<String>,
@@ -214,6 +230,7 @@ fn switch(dir: &Path, version: &str) -> io::Result<()> {
     let list = format!("{}:", trust_files::HASHED);
     for name in [
         trust_files::CA,
+        trust_files::ADDITIONS,
         trust_files::BUNDLE,
         trust_files::TRUSTSTORE_JKS,
         trust_files::TRUSTSTORE_P12,
@@ -278,9 +295,23 @@ mod tests {
         write(dir.path(), &ours, &format!("{extra}{}", root(0))).unwrap();
         let all = webpki_root_certs::TLS_SERVER_ROOT_CERTS.len() + 2;
         assert_eq!(count(dir.path().join(trust_files::CA)), 1);
+        assert_eq!(
+            count(dir.path().join(trust_files::ADDITIONS)),
+            2,
+            "the extra that is public is among those"
+        );
         assert_eq!(count(dir.path().join(trust_files::BUNDLE)), all);
         let hashed = dir.path().join(trust_files::HASHED);
-        assert_eq!(std::fs::read_dir(&hashed).unwrap().count(), all);
+        let is_link = |entry: &std::fs::DirEntry| entry.file_type().unwrap().is_symlink();
+        let (links, files): (Vec<_>, Vec<_>) =
+            std::fs::read_dir(&hashed).unwrap().map(Result::unwrap).partition(is_link);
+        assert_eq!(files.len(), all);
+        let mut bundles: Vec<PathBuf> =
+            links.iter().map(|entry| std::fs::read_link(entry.path()).unwrap()).collect();
+        bundles.sort();
+        let mut expected = trust_files::SYSTEM_BUNDLES.map(PathBuf::from);
+        expected.sort();
+        assert_eq!(bundles, expected);
         // As one path, the whole list leads there too.
         let unsplit = PathBuf::from(format!("{}/{}", dir.path().display(), unsplit_list()));
         assert_eq!(unsplit.canonicalize().unwrap(), hashed.canonicalize().unwrap());
@@ -298,8 +329,8 @@ mod tests {
         assert!(!first.exists(), "the old version is gone");
         assert_eq!(
             std::fs::read_dir(dir.path()).unwrap().count(),
-            8,
-            "six names, the switch and one version"
+            9,
+            "seven names, the switch and one version"
         );
     }
 
@@ -330,13 +361,18 @@ mod tests {
         assert_eq!(mode(dir.path().to_owned()), DIRECTORY_MODE);
         assert_eq!(mode(dir.path().join(trust_files::HASHED)), DIRECTORY_MODE);
         assert_eq!(mode(dir.path().join(CURRENT)), DIRECTORY_MODE);
-        for name in
-            [trust_files::CA, trust_files::BUNDLE, trust_files::TRUSTSTORE_JKS, trust_files::TRUSTSTORE_P12]
-        {
+        for name in [
+            trust_files::CA,
+            trust_files::ADDITIONS,
+            trust_files::BUNDLE,
+            trust_files::TRUSTSTORE_JKS,
+            trust_files::TRUSTSTORE_P12,
+        ] {
             assert_eq!(mode(dir.path().join(name)), FILE_MODE, "{name}");
         }
         for file in std::fs::read_dir(dir.path().join(trust_files::HASHED)).unwrap() {
-            assert_eq!(mode(file.unwrap().path()), FILE_MODE);
+            let path = file.unwrap().path();
+            assert!(path.is_symlink() || mode(path) == FILE_MODE);
         }
     }
 
