@@ -7,9 +7,41 @@
 {{- fail (printf "`%s` in `image.%s.digest` is no digest; write sha256: and 64 hexadecimal digits, as deploy/images prints them" $digest $name) -}}
 {{- end -}}
 {{- end -}}
+{{- $names := list -}}
 {{- range $values.hosts -}}
-{{- if and .upstream (not (regexMatch "^([0-9]{1,3}([.][0-9]{1,3}){3}|\\[[0-9a-fA-F:.]+\\]):[0-9]{1,5}$" .upstream)) -}}
+{{- $name := lower (trimSuffix "." .name) -}}
+{{- if has $name $names -}}
+{{- fail (printf "`hosts` names %s twice; keep one of them" $name) -}}
+{{- end -}}
+{{- $names = append $names $name -}}
+{{- if .upstream -}}
+{{- $octet := "(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])" -}}
+{{- $address := printf "^(%s([.]%s){3}|\\[[0-9a-fA-F:.]+\\]):[0-9]{1,5}$" $octet $octet -}}
+{{- $port := int (last (splitList ":" .upstream)) -}}
+{{- if or (not (regexMatch $address .upstream)) (lt $port 1) (gt $port 65535) -}}
 {{- fail (printf "`%s` in `hosts` (%s) is not an IP address with a port; write such as 10.0.0.5:443 or [fd00::5]:443" .upstream .name) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- range $pair := list (list "memory" "memoryLimit") (list "cpu" "cpuLimit") -}}
+{{- $least := toString (get $values.sidecar.resources (first $pair)) -}}
+{{- $most := toString (get $values.sidecar.resources (last $pair)) -}}
+{{- if and $most (gt (float64 (include "outrigger.amount" $least)) (float64 (include "outrigger.amount" $most))) -}}
+{{- fail (printf "`sidecar.resources.%s` %s is more than `%s` %s, and no pod could start; lower one or raise the other" (first $pair) $least (last $pair) $most) -}}
+{{- end -}}
+{{- end -}}
+{{- range $pair := list
+  (list "allowedProviders" (kindIs "slice" $values.allowedProviders) "OUTRIGGER_ALLOWED_PROVIDERS")
+  (list "extraCAs" (trim $values.extraCAs) "OUTRIGGER_EXTRA_CAS_PEM")
+  (list "passthroughHosts" $values.passthroughHosts "OUTRIGGER_PASSTHROUGH_HOSTS")
+  (list "sidecar.otlpEndpoint" $values.sidecar.otlpEndpoint "OTEL_EXPORTER_OTLP_ENDPOINT") -}}
+{{- if and (index $pair 1) (hasKey $values.sidecar.environment (last $pair)) -}}
+{{- fail (printf "`%s` and `sidecar.environment` (%s) say the same thing twice; keep to `%s`" (first $pair) (last $pair) (first $pair)) -}}
+{{- end -}}
+{{- end -}}
+{{- range $values.rules.namespaces -}}
+{{- if has . $values.injection.excludedNamespaces -}}
+{{- fail (printf "`%s` stands in `rules.namespaces` and in `injection.excludedNamespaces`, where no pod reads rules; take it out of one of them" .) -}}
 {{- end -}}
 {{- end -}}
 {{- if and $values.injector.hostNetwork (eq (int $values.injector.port) 10250) -}}
@@ -65,4 +97,10 @@
 {{- if and (has "Deny" $values.policy.actions) (has "Warn" $values.policy.actions) -}}
 {{- fail "`policy.actions` has Deny and Warn, which Kubernetes does not take together; keep one of them" -}}
 {{- end -}}
+{{- end -}}
+
+{{- /* A quantity as a number that compares. */ -}}
+{{- define "outrigger.amount" -}}
+{{- $units := dict "" 1.0 "m" 0.001 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "Ki" 1024.0 "Mi" 1048576.0 "Gi" 1073741824.0 "Ti" 1099511627776.0 -}}
+{{- mulf (float64 (regexFind "^[0-9.]+" .)) (get $units (regexFind "[A-Za-z]*$" .)) -}}
 {{- end -}}

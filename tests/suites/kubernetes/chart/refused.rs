@@ -36,6 +36,38 @@ fn what_contradicts_itself_fails_with_a_sentence() {
         (&["hosts[0].name=a.example", "sidecar.environment.OUTRIGGER_HOSTS=b"], "keep to `hosts`"),
         (&["hosts[0].name=a.example", "passthroughHosts={a.example}"], "take it out of one of them"),
         (&["hosts[0].name=a.example", "hosts[0].upstream=b.example:443"], "is not an IP address with a port"),
+        (
+            &["hosts[0].name=a.example", "hosts[0].upstream=10.0.0.256:443"],
+            "is not an IP address with a port",
+        ),
+        (
+            &["hosts[0].name=a.example", "hosts[0].upstream=10.0.0.5:70000"],
+            "is not an IP address with a port",
+        ),
+        (&["hosts[0].name=a.example", "hosts[1].name=A.example."], "`hosts` names a.example twice"),
+        (
+            &["sidecar.resources.memory=1Gi"],
+            "`sidecar.resources.memory` 1Gi is more than `memoryLimit` 128Mi",
+        ),
+        (
+            &["sidecar.resources.cpu=500m", "sidecar.resources.cpuLimit=0.25"],
+            "`sidecar.resources.cpu` 500m is more than `cpuLimit` 0.25",
+        ),
+        (
+            &["allowedProviders={anthropic}", "sidecar.environment.OUTRIGGER_ALLOWED_PROVIDERS=openai"],
+            "keep to `allowedProviders`",
+        ),
+        (
+            &[
+                "sidecar.otlpEndpoint=http://a:4317",
+                "sidecar.environment.OTEL_EXPORTER_OTLP_ENDPOINT=http://b:4317",
+            ],
+            "keep to `sidecar.otlpEndpoint`",
+        ),
+        (
+            &["rules.document=version: 1", "rules.namespaces={kube-system}"],
+            "`rules.namespaces` and in `injection.excludedNamespaces`",
+        ),
         (&["image.sidecar.digest=sha256:12"], "`sha256:12` in `image.sidecar.digest` is no digest; write"),
         (
             &["monitoring.alerts.enabled=true", "monitoring.alerts.parameters.min_cals=1"],
