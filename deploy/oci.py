@@ -87,6 +87,8 @@ class Image:
     entrypoint: list[str]
     user: str
     version: str
+    # Further variables, NAME=VALUE.
+    variables: list[str] = field(default_factory=list)
 
     def archive(self, reference: str, architecture: str) -> tuple[bytes, str, int]:
         """The archive, the digest of its manifest, and how many bytes a registry would send."""
@@ -112,7 +114,7 @@ class Image:
             "config": {
                 "User": self.user,
                 "Entrypoint": self.entrypoint,
-                "Env": ["PATH=/usr/local/bin:/usr/sbin:/usr/bin"],
+                "Env": ["PATH=/usr/local/bin:/usr/sbin:/usr/bin", *self.variables],
                 "WorkingDir": "/",
                 "Labels": labels,
             },

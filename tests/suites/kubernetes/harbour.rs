@@ -17,6 +17,10 @@ use serde_json::{Value, json};
 pub(crate) const APP: &str = "localhost/app:1";
 /// Where the release is.
 pub(crate) const RELEASE: &str = "outrigger-system";
+/// A provider's host that the company reaches by its own endpoint.
+pub(crate) const PRIVATE: &str = "us.api.openai.com";
+/// A gateway of the company's.
+pub(crate) const GATEWAY: &str = "llm.harbour.example";
 /// Where the authority of the providers is in a sidecar.
 const AUTHORITY: &str = "providers.pem";
 
@@ -29,6 +33,8 @@ pub(crate) struct Harbour {
     pub(crate) node: Node,
     /// Every provider.
     pub(crate) providers: Simulator,
+    /// A company's own way to models: no name leads there, and its authority is another one. The chart's values have both.
+    pub(crate) endpoint: Simulator,
     /// Where telemetry goes.
     pub(crate) telemetry: Receiver,
     /// Held while pods are made that shall be injected.
@@ -47,10 +53,17 @@ impl Harbour {
         let config =
             Config { listen: Some((node.machine(), 443).into()), script: script(), ..Config::default() };
         let providers = Simulator::start(config).expect("a simulator");
+        let private = Config {
+            listen: Some((node.machine(), 0).into()),
+            gateways: vec![GATEWAY.to_owned()],
+            authority: Some("endpoint authority".to_owned()),
+            ..Config::default()
+        };
+        let endpoint = Simulator::start(private).expect("a simulator");
         let telemetry = Receiver::at(node.machine());
-        node.lead_here(outrigger_simulator::hosts());
+        node.lead_here(outrigger_simulator::hosts().chain([GATEWAY]));
         node.import(&PathBuf::from(setting("OUTRIGGER_TEST_APP_IMAGE")));
-        let harbour = Harbour { node, providers, telemetry, admission: RwLock::default() };
+        let harbour = Harbour { node, providers, endpoint, telemetry, admission: RwLock::default() };
         harbour.load_images();
         harbour.install();
         harbour
@@ -68,12 +81,17 @@ impl Harbour {
         }
     }
 
-    /// Installs the chart as it is, but for where telemetry goes, whom sidecars trust and the policy that warns, and waits until pods are
-    /// changed: endpoints come a moment after a pod is ready.
+    /// Installs the chart as it is, but for where telemetry goes, whom sidecars trust, a private endpoint and the policy that warns, and waits until
+    /// pods are changed: endpoints come a moment after a pod is ready.
     pub(crate) fn install(&self) {
+        let partner = PathBuf::from(setting("OUTRIGGER_TEST_STORES")).join("partner.crt");
+        let partner = std::fs::read_to_string(partner).expect("an authority");
+        let endpoint = self.endpoint.address().to_string();
         let values = json!({
             "policy": {"enabled": true},
             "certificates": {"self": {"settleSeconds": 3, "overlapSeconds": 10}},
+            "hosts": [{"name": PRIVATE, "upstream": endpoint}, {"name": GATEWAY, "upstream": endpoint}],
+            "extraCAs": format!("{partner}{}", self.endpoint.ca_pem()),
             "sidecar": {
                 "otlpEndpoint": self.telemetry.url(),
                 "environment": {

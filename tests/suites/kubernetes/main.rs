@@ -14,5 +14,8 @@ mod harbour;
 mod images;
 mod life;
 mod node;
+mod private;
 mod quickstart;
 mod release;
+mod stores;
+mod wishes;
