@@ -4,10 +4,15 @@ use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use outrigger_simulator::{Config, Script, Simulator};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
+
+/// How often the script's file is looked at: a ConfigMap's volume sends no events that everybody has.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Fake LLM providers over TLS, for tests.
 #[derive(Parser)]
@@ -19,7 +24,7 @@ struct Arguments {
     /// Write the authority's certificate here; `-` for standard output.
     #[arg(long, value_name = "FILE")]
     ca_out: PathBuf,
-    /// JSON file with rules: how calls are answered.
+    /// JSON file with rules: how calls are answered. It is followed as it changes; one that cannot be read changes nothing.
     #[arg(long, value_name = "FILE")]
     script: Option<PathBuf>,
     /// A key that is accepted; without one every key is.
@@ -44,18 +49,14 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
-    let script = match &arguments.script {
-        None => Script::default(),
-        Some(file) => {
-            let text =
-                std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
-            serde_json::from_str(&text).map_err(|error| format!("{}: {error}", file.display()))?
-        }
-    };
+    let text = arguments.script.as_deref().map(read).transpose()?;
     let simulator = Simulator::start(Config {
         listen: Some(arguments.listen),
         valid_keys: arguments.valid_key,
-        script,
+        script: match (&arguments.script, &text) {
+            (Some(file), Some(text)) => parse(file, text)?,
+            _ => Script::default(),
+        },
         extra_names: arguments.name,
         ..Config::default()
     })?;
@@ -66,17 +67,58 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     }
     let started = serde_json::json!({"address": simulator.address().to_string(), "ca": arguments.ca_out});
     writeln!(std::io::stdout(), "{started}")?;
-    if arguments.until_stdin_closes {
-        std::io::stdin().read_to_end(&mut Vec::new())?;
-        return Ok(());
-    }
-    tokio::runtime::Builder::new_current_thread().enable_io().build()?.block_on(async {
+    let (closed, stdin_closed) = oneshot::channel::<()>();
+    let held = if arguments.until_stdin_closes {
+        // A thread of its own, which nobody waits for: reading a terminal cannot be called off.
+        std::thread::spawn(move || {
+            let _closed_all_the_same = std::io::stdin().read_to_end(&mut Vec::new());
+            drop(closed);
+        });
+        None
+    } else {
+        Some(closed)
+    };
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
+            _ = stdin_closed => {}
+            () = follow(&simulator, arguments.script.as_deref(), text.unwrap_or_default()) => {}
         }
+        drop(held);
         Ok(())
     })
+}
+
+fn read(file: &Path) -> Result<String, String> {
+    std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))
+}
+
+fn parse(file: &Path, text: &str) -> Result<Script, String> {
+    serde_json::from_str(text).map_err(|error| format!("{}: {error}", file.display()))
+}
+
+/// Has the simulator follow the file's text as it changes from `known`; never ends.
+async fn follow(simulator: &Simulator, file: Option<&Path>, mut known: String) {
+    let Some(file) = file else { return std::future::pending().await };
+    let mut look = tokio::time::interval(LOOK);
+    loop {
+        look.tick().await;
+        // While it is replaced there may be none.
+        let Ok(text) = read(file) else { continue };
+        if text == known {
+            continue;
+        }
+        let said = match parse(file, &text) {
+            Ok(script) => {
+                simulator.follow(script);
+                format!("follows {}", file.display())
+            }
+            Err(error) => format!("{error}; it goes on as before"),
+        };
+        known = text;
+        let _gone = writeln!(std::io::stderr(), "outrigger-simulator: {said}");
+    }
 }
