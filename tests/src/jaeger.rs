@@ -57,18 +57,27 @@ impl Jaeger {
     /// If they do not come.
     #[must_use]
     pub fn traces(&self, service: &str, count: usize) -> Vec<Value> {
-        let path = format!("/api/traces?service={service}&limit=100");
-        let until = Instant::now() + DEADLINE;
-        loop {
-            let (_, body) = get(self.query, &path).expect("Jaeger answers queries");
-            let answer: Value = serde_json::from_str(&body).unwrap_or_default();
-            let traces = answer["data"].as_array().cloned().unwrap_or_default();
-            if traces.len() >= count {
-                return traces;
-            }
-            assert!(Instant::now() < until, "Jaeger has {} of {count} traces of {service}", traces.len());
-            std::thread::yield_now();
+        traces(self.query, service, count)
+    }
+}
+
+/// Waits until the Jaeger at this address has this many traces of a service, and returns them.
+///
+/// # Panics
+/// If they do not come.
+#[must_use]
+pub fn traces(query: SocketAddr, service: &str, count: usize) -> Vec<Value> {
+    let path = format!("/api/traces?service={service}&limit=100");
+    let until = Instant::now() + DEADLINE;
+    loop {
+        let (_, body) = get(query, &path).expect("Jaeger answers queries");
+        let answer: Value = serde_json::from_str(&body).unwrap_or_default();
+        let traces = answer["data"].as_array().cloned().unwrap_or_default();
+        if traces.len() >= count {
+            return traces;
         }
+        assert!(Instant::now() < until, "Jaeger has {} of {count} traces of {service}", traces.len());
+        std::thread::yield_now();
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{DEADLINE, setting};
 pub struct Prometheus {
     address: SocketAddr,
     program: Program,
-    _directory: tempfile::TempDir,
+    _directory: Option<tempfile::TempDir>,
 }
 
 impl Prometheus {
@@ -44,9 +44,16 @@ impl Prometheus {
             .arg(format!("--config.file={}", file.display()))
             .arg(format!("--storage.tsdb.path={}", directory.path().join("data").display()))
             .arg(format!("--web.listen-address={address}"));
-        let prometheus = Prometheus { address, program: Program::start(command), _directory: directory };
+        let prometheus =
+            Prometheus { address, program: Program::start(command), _directory: Some(directory) };
         prometheus.until("ready", || get(address, "/-/ready").is_ok_and(|(status, _)| status == 200));
         prometheus
+    }
+
+    /// One that runs elsewhere, at an address that a program forwards to it.
+    #[must_use]
+    pub const fn behind(address: SocketAddr, program: Program) -> Prometheus {
+        Prometheus { address, program, _directory: None }
     }
 
     /// What an expression yields now: its samples.
@@ -85,6 +92,16 @@ impl Prometheus {
             !found.is_empty()
         });
         found
+    }
+
+    /// Waits until an expression yields nothing any more.
+    ///
+    /// # Panics
+    /// If it goes on, or cannot be evaluated.
+    pub fn wait_for_end_of(&self, expression: &str) {
+        self.until(&format!("the end of {expression}"), || {
+            self.query(expression).unwrap_or_else(|error| panic!("{expression}: {error}")).is_empty()
+        });
     }
 
     fn until(&self, what: &str, holds: impl FnMut() -> bool) {

@@ -64,21 +64,9 @@ impl Harbour {
         node.lead_here(outrigger_simulator::hosts().chain([GATEWAY]));
         node.import(&PathBuf::from(setting("OUTRIGGER_TEST_APP_IMAGE")));
         let harbour = Harbour { node, providers, endpoint, telemetry, admission: RwLock::default() };
-        harbour.load_images();
+        load_images(&harbour.node, &["outrigger-sidecar", "outrigger-injector"]);
         harbour.install();
         harbour
-    }
-
-    fn load_images(&self) {
-        let folder = tempfile::tempdir().expect("a temporary directory");
-        let sidecar = PathBuf::from(setting("OUTRIGGER_SIDECAR_BIN"));
-        let mut command = Command::new(file("../deploy/images"));
-        command.arg("--binaries").arg(sidecar.parent().expect("a folder")).arg("--out").arg(folder.path());
-        let output = command.output().expect("deploy/images can be run");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        for name in ["outrigger-sidecar", "outrigger-injector"] {
-            self.node.import(&folder.path().join(format!("{name}.tar")));
-        }
     }
 
     /// Installs the chart as it is, but for where telemetry goes, whom sidecars trust, a private endpoint and the policy that warns, and waits until
@@ -218,6 +206,20 @@ impl Harbour {
             app.next_output_that(DEADLINE, |line| serde_json::from_str(line).is_ok_and(|said| wanted(&said)));
         let line = line.unwrap_or_else(|| panic!("the app never said it\n{}", self.node.told(namespace)));
         serde_json::from_str(&line).expect("JSON")
+    }
+}
+
+/// Builds images of ours and brings them onto a node.
+pub(crate) fn load_images(node: &Node, names: &[&str]) {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let sidecar = PathBuf::from(setting("OUTRIGGER_SIDECAR_BIN"));
+    let mut command = Command::new(file("../deploy/images"));
+    command.arg("--binaries").arg(sidecar.parent().expect("a folder")).arg("--out").arg(folder.path());
+    command.args(names.iter().flat_map(|name| ["--image", name]));
+    let output = command.output().expect("deploy/images can be run");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    for name in names {
+        node.import(&folder.path().join(format!("{name}.tar")));
     }
 }
 
