@@ -133,6 +133,8 @@ fn route(routed: &Routed) -> Value {
         "hindrance": routed.hindrance,
         "retry_denied": routed.retry_denied,
         "exhausted": routed.exhausted,
+        "seam": routed.seam.map(|seam| json!({"after": seam.after, "overlap": seam.overlap})),
+        "not_continued": routed.not_continued,
     })
 }
 

@@ -41,8 +41,8 @@ pub use json::call_json;
 pub use key::KeyHint;
 pub use propagators::Propagators;
 pub use record::{
-    Accounted, Attempt, CallRecord, Cause, Fate, Marks, Mode, Outcome, Provenance, Routed, Times, Timestamp,
-    Transport, Used,
+    Accounted, Attempt, CallRecord, Cause, Fate, Marks, Mode, Outcome, Provenance, Routed, Seam, Times,
+    Timestamp, Transport, Used,
 };
 pub use resets::resets;
 pub use told::{ToldCall, ToldError};

@@ -261,6 +261,21 @@ pub struct Routed {
     pub retry_denied: bool,
     /// Whether the app got a failure that the rule would have kept from it: nothing else was left to try.
     pub exhausted: bool,
+    /// Where the app's answer goes from one place's to another's; `None` where it is of one.
+    pub seam: Option<Seam>,
+    /// Why the answer could not have been gone on with by another place, though the rule allows it.
+    pub not_continued: Option<&'static str>,
+}
+
+/// The seam of a streamed answer that died and was gone on with by the attempt that served it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seam {
+    /// When the first stream was given up.
+    pub at: Timestamp,
+    /// Bytes of text that the app had by then, in UTF-8.
+    pub after: u64,
+    /// Bytes that were said again behind it and left out.
+    pub overlap: u64,
 }
 
 impl Routed {
@@ -279,6 +294,8 @@ impl Routed {
             hindrance: None,
             retry_denied: false,
             exhausted: false,
+            seam: None,
+            not_continued: None,
         }
     }
 }

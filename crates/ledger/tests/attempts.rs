@@ -241,3 +241,70 @@ fn what_lies_in_memory_is_read_as_what_passes() {
         assert_eq!(failure.map(|failure| failure.class), Some(class), "{status} {body}");
     }
 }
+
+/// A stream of which the app has a part, and which has died.
+fn died() -> Call {
+    let mut call = asking(&HeaderMap::new());
+    call.decided_by(&"chat".into());
+    let events = [(http::header::CONTENT_TYPE, "text/event-stream".parse().unwrap())].into_iter().collect();
+    call.response_head(StatusCode::OK, &events, at(20));
+    let chunk = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"At nine the ebb\"},\"finish_reason\":null}]}\n\n";
+    call.response_chunk(chunk.as_bytes(), at(30));
+    call.died(FailureClass::StreamCut, at(40));
+    call
+}
+
+#[test]
+fn an_answer_that_others_went_on_with_is_an_attempts_and_began_when_it_began() {
+    let mut call = died();
+    let (name, host) = ("azure-eu".into(), "shop.openai.azure.com");
+    call.attempt(Some(&elsewhere(&name, host, "/openai/v1/chat/completions")), at(41));
+    call.goes_on(15);
+    json(
+        &mut call,
+        200,
+        r#"{"choices":[{"finish_reason":"stop"}],"usage":{"prompt_tokens":100,"completion_tokens":10,"total_tokens":110}}"#,
+        at(60),
+    );
+    call.overlaps(3);
+    let record = finish(call);
+    let [first, second] = &*record.attempts else { panic!("{:?}", record.attempts) };
+    assert_eq!((record.outcome, record.fate()), (Outcome::Answered, Some(Fate::Moved)));
+    assert_eq!((first.status, first.class, first.ended), (Some(200), Some(FailureClass::StreamCut), at(40)));
+    assert_eq!(first.error_type.as_deref(), Some("stream_interrupted"));
+    let used = first.used.as_ref().unwrap();
+    assert!(used.tokens.provenance != Provenance::Exact && used.tokens.prompt.is_some(), "{used:?}");
+    assert_eq!((record.tokens.usage.total_prompt(), &second.used), (Some(100), &None));
+    assert_eq!((record.times.responded, record.times.first_content), (Some(at(20)), Some(at(30))));
+    let seam = record.routed.as_ref().unwrap().seam.unwrap();
+    assert_eq!((seam.at, seam.after, seam.overlap), (at(40), 15, 3));
+}
+
+#[test]
+fn an_answer_that_nobody_went_on_with_is_the_calls_and_no_attempt_is_lost() {
+    let (name, host) = ("azure-eu".into(), "shop.openai.azure.com");
+    for leaves in [false, true] {
+        let mut call = died();
+        call.attempt(Some(&elsewhere(&name, host, "/openai/v1/chat/completions")), at(41));
+        let end = if leaves {
+            End::Cancelled
+        } else {
+            call.attempt_over(Some(StatusCode::SERVICE_UNAVAILABLE), Some(FailureClass::Overloaded), at(50));
+            call.stays_dead();
+            End::Cut
+        };
+        let record = call.finish(end, at(70), PriceBook::builtin());
+        let [first, second] = &*record.attempts else { panic!("{:?}", record.attempts) };
+        assert_eq!((record.provider, record.serving().unwrap().number), ("openai", 1));
+        assert_eq!(
+            (&first.used, second.backup.as_deref()),
+            (&None, Some("azure-eu")),
+            "it is the call's own"
+        );
+        assert!(record.tokens.prompt.is_some(), "{:?}", record.tokens);
+        assert_eq!((record.times.responded, record.times.first_content), (Some(at(20)), Some(at(30))));
+        let expected = if leaves { Outcome::Cancelled } else { Outcome::Failed };
+        let routed = record.routed.as_ref().unwrap();
+        assert_eq!((record.outcome, routed.exhausted, routed.seam), (expected, !leaves, None));
+    }
+}

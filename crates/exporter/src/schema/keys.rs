@@ -212,6 +212,11 @@ pub(super) const ROUTE_EXCEEDED: &str = "outrigger.route.exceeded";
 pub(super) const ROUTE_HINDRANCE: &str = "outrigger.route.hindrance";
 pub(super) const ROUTE_RETRY_DENIED: &str = "outrigger.route.retry_denied";
 pub(super) const ROUTE_EXHAUSTED: &str = "outrigger.route.exhausted";
+/// Bytes of text behind which another place went on with the answer, and when the first was given up.
+pub(super) const ROUTE_SEAM_AFTER: &str = "outrigger.route.seam.after";
+pub(super) const ROUTE_SEAM_OVERLAP: &str = "outrigger.route.seam.overlap";
+pub(super) const ROUTE_SEAM_TIME: &str = "outrigger.route.seam.time";
+pub(super) const ROUTE_NOT_CONTINUED: &str = "outrigger.route.not_continued";
 pub(super) const REQUESTED_PROVIDER: &str = "outrigger.route.requested_provider";
 pub(super) const REQUESTED_MODEL: &str = "outrigger.route.requested_model";
 pub(super) const INSTRUMENTED: &str = "outrigger.app_instrumentation";

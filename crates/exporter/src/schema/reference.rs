@@ -7,8 +7,8 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use outrigger_diagnosis::{Kind, Verdict};
 use outrigger_ledger::{
-    CallId, Chain, ChainedBy, Confidence, Instrumented, JoinedBy, Logical, Parent, Retried, Source,
-    SpanContext,
+    CallId, Chain, ChainedBy, Confidence, Instrumented, JoinedBy, Logical, Parent, Retried, Seam, Source,
+    SpanContext, Timestamp,
 };
 use outrigger_pricing::estimate::Estimate;
 use outrigger_pricing::{Atto, CostLine, Meter};
@@ -71,6 +71,8 @@ fn everything() -> Vec<CallRecord> {
     call.routed = Some(routed(2));
     let routed = call.routed.as_mut().unwrap();
     (routed.hindrance, routed.retry_denied, routed.exhausted) = (Some("a reason"), true, true);
+    routed.seam = Some(Seam { at: Timestamp(1), after: 120, overlap: 0 });
+    routed.not_continued = Some("a reason");
     let estimate = Some(Estimate { tokens: 2, low: 1, high: 3 });
     let mut estimated = answered();
     (estimated.tokens.prompt, estimated.tokens.answer) = (estimate, estimate);

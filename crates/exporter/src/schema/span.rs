@@ -408,6 +408,12 @@ fn route(attributes: &mut Attributes<'_>, call: &CallRecord) {
     attributes.text(keys::ROUTE_RULE, &*routed.rule);
     attributes.count(keys::ROUTE_SERVING, routed.serving.into());
     attributes.text_if(keys::ROUTE_HINDRANCE, routed.hindrance);
+    attributes.text_if(keys::ROUTE_NOT_CONTINUED, routed.not_continued);
+    if let Some(seam) = &routed.seam {
+        attributes.count(keys::ROUTE_SEAM_AFTER, seam.after);
+        attributes.count(keys::ROUTE_SEAM_OVERLAP, seam.overlap);
+        attributes.count(keys::ROUTE_SEAM_TIME, seam.at.0);
+    }
     for (key, is_so) in
         [(keys::ROUTE_RETRY_DENIED, routed.retry_denied), (keys::ROUTE_EXHAUSTED, routed.exhausted)]
     {

@@ -32,6 +32,8 @@ pub(crate) fn routed(serving: u32) -> Box<Routed> {
         hindrance: None,
         retry_denied: serving == 1,
         exhausted: serving == 1,
+        seam: None,
+        not_continued: None,
     })
 }
 

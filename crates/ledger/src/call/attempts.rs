@@ -99,6 +99,7 @@ impl Call {
     /// An attempt begins, where the app addressed the call or elsewhere.
     pub fn attempt(&mut self, elsewhere: Option<&Elsewhere<'_>>, at: Timestamp) {
         self.about.begun = Some(at);
+        self.is_asking(true);
         self.leaves_out(Vec::new());
         match elsewhere {
             Some(elsewhere) => self.about.move_to(elsewhere),
@@ -118,6 +119,7 @@ impl Call {
             Some(class) => End::Failed { class, text: String::new(), status: 0 },
             None => End::Complete,
         };
+        self.is_asking(false);
         self.keep(times, status, end);
         self.about.earlier.push(attempt);
         self.about.peer = None;
@@ -125,6 +127,12 @@ impl Call {
         (self.times.responded, self.times.first_content) = (None, None);
         self.chunk_times = None;
         self.transport.response_bytes = 0;
+    }
+
+    fn is_asking(&mut self, asking: bool) {
+        if let Some(died) = &mut self.died {
+            died.asking = asking;
+        }
     }
 
     /// The attempt under way was answered with this status and its request is sent once more; the app sees nothing of it.

@@ -4,6 +4,7 @@ mod about;
 mod attempts;
 mod estimate;
 mod over;
+mod seam;
 mod socket;
 mod verdict;
 
@@ -31,7 +32,8 @@ use crate::decode::{Consumer, Decoder};
 use crate::guard::{FAULT, guarded};
 use crate::join::BodyHash;
 use crate::{
-    CallId, CallRecord, Captured, Deployments, IdentityRules, Marks, Mode, Room, Times, Timestamp, Transport,
+    CallId, CallRecord, Captured, Deployments, IdentityRules, Marks, Mode, Outcome, Room, Times, Timestamp,
+    Transport,
 };
 
 /// What is known when a request's head has been read.
@@ -99,6 +101,8 @@ pub struct Call {
     response: Option<Response>,
     /// Attempts that are over, in order.
     over: Vec<over::Over>,
+    /// The answer that died under the app's eyes, until it is known what comes of it.
+    died: Option<Box<seam::Died>>,
     times: Times,
     wants_chunk_times: bool,
     chunk_times: Option<Box<ChunkTimes>>,
@@ -169,6 +173,7 @@ impl Call {
             held: None,
             response: None,
             over: Vec::new(),
+            died: None,
             times: Times { started: start.at, ..Times::default() },
             wants_chunk_times: false,
             chunk_times: None,
@@ -245,7 +250,9 @@ impl Call {
 
     /// The response's head.
     pub fn response_head(&mut self, status: StatusCode, headers: &HeaderMap, at: Timestamp) {
-        self.times.responded = Some(at);
+        if !self.has_content() {
+            self.times.responded = Some(at);
+        }
         self.body.finish();
         if let Some(captured) = &mut self.captured {
             // A backup may answer in another format than the app asked in.
@@ -315,6 +322,8 @@ impl Call {
     /// Ends the call. Whatever stumbles over what was seen, there is a record, of what is known without it.
     #[must_use]
     pub fn finish(mut self, end: End, at: Timestamp, book: &PriceBook) -> CallRecord {
+        // The app may leave while others are asked to go on with its answer.
+        self.left(at);
         // How the app saw it end is settled once it has hung up.
         let (end, at) = self.about.hung_up.map_or((end, at), |hung_up| (End::Cancelled, hung_up));
         self.times.ended = at;
@@ -348,6 +357,10 @@ impl Call {
             },
             book,
         );
+        if let Some(routed) = record.routed.as_mut().filter(|_| record.outcome != Outcome::Failed) {
+            // Nobody had to.
+            routed.not_continued = None;
+        }
         record.chunk_times = self.chunk_times;
         record.content = self.captured.map(Arc::from);
         record

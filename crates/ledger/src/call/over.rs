@@ -61,12 +61,24 @@ impl Call {
     pub(super) fn keep(&mut self, times: Times, status: Option<StatusCode>, end: End) {
         let mut about = self.about.clone();
         about.earlier = Vec::new();
+        self.keep_of(about, self.about.earlier.len(), times, status, end);
+    }
+
+    /// The same of the attempt at this place among them, as the call was there.
+    pub(super) fn keep_of(
+        &mut self,
+        about: About,
+        index: usize,
+        times: Times,
+        status: Option<StatusCode>,
+        end: End,
+    ) {
         let texts = self.texts();
         let mut response = self.response.take();
         let reading = response.as_mut().map(|response| response.reading(&end)).unwrap_or_default();
         let unread = || status.map(|status| Head::new(about.service, status, &HeaderMap::new(), times.ended));
         let head = response.map(|response| response.head).or_else(unread);
-        let (index, transport) = (self.about.earlier.len(), self.transport);
+        let transport = self.transport;
         self.over.push(Over { index, about, head, reading, texts, times, transport, end });
     }
 

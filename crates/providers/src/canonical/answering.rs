@@ -57,6 +57,19 @@ impl Asked {
     }
 }
 
+/// A streamed answer of one text that was told a part of, in a format's own words.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Begun {
+    /// Its first event.
+    pub first: Value,
+    /// The event by which the text grew last.
+    pub grown: Value,
+    /// The last event.
+    pub last: Value,
+    /// The text so far.
+    pub text: String,
+}
+
 /// A block of an answer; its text comes after it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Block {
@@ -130,6 +143,12 @@ pub trait AnswerWriter: Sync {
     }
     /// For one streamed answer.
     fn stream(&self, asked: &Asked) -> Box<dyn StreamWriter>;
+    /// For the rest of a streamed answer that was told a part of: its text is open, and what comes goes on with it. `None` where that
+    /// cannot be said.
+    fn resumed(&self, asked: &Asked, begun: &Begun) -> Option<Box<dyn StreamWriter>> {
+        let _unused = (asked, begun);
+        None
+    }
     /// The header by which the family names a request, and what its ids begin with; `None` where it has none.
     fn request_id(&self) -> Option<(&'static str, &'static str)> {
         None

@@ -25,7 +25,7 @@ mod writing;
 use serde_json::Value;
 
 pub use answer::{Answer, Choice, Stop, StopReason};
-pub use answering::{AnswerWriter, Asked, Block, Finish, Said, StreamWriter};
+pub use answering::{AnswerWriter, Asked, Begun, Block, Finish, Said, StreamWriter};
 pub(crate) use answering::{Counts, object, sse};
 pub(crate) use bytes::Unframed;
 pub use bytes::{Framed, Whole, answer_from, request_from};

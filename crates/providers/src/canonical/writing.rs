@@ -1,7 +1,7 @@
 //! What a wire format can say of a request, and how it says it. Per translated request.
 
 use outrigger_pricing::ModelFacts;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::Request;
 
@@ -18,6 +18,10 @@ pub trait RequestWriter: Sync {
     fn takes_as_it_is(&self, request: &Request) -> bool {
         let _unused = request;
         true
+    }
+    /// A turn of plain text in the conversation, by `user` or `assistant`.
+    fn turn(&self, role: &'static str, text: &str) -> Value {
+        json!({"role": role, "content": text})
     }
 }
 

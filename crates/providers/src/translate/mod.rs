@@ -6,12 +6,14 @@
 //! Request             gate: fit            what the place can say, the losses, or every reason against it
 //! what fits           RequestWriter        the place's body, path and headers
 //! the place's answer  answer, Stream       the app's format, through the canonical form
+//! one that died       Shown, Stream        the same answer gone on with by another place: see `go_on`
 //! ```
 
 mod answer;
 mod blocks;
 mod error;
 mod gate;
+mod go_on;
 mod head;
 mod order;
 mod request;
@@ -21,6 +23,7 @@ mod stream;
 pub use answer::{Translated, answer, headers};
 pub use error::{Failed, Told, broken_off, error};
 pub use gate::{Loss, Lost, Reason};
+pub use go_on::{Shown, continuable, continued};
 pub use head::refusal;
 pub use request::{App, Outgoing, Place, Refused, request};
 pub use same::same_dialect;

@@ -3,11 +3,13 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
+use outrigger_pricing::TokenUsage;
 
 use super::answer::{usage, whole};
 use super::blocks::{Blocks, Step};
 use super::error::Failed;
-use crate::canonical::{Asked, Event, Framed, StreamWriter, Unframed, answer_from};
+use super::go_on::Seam;
+use crate::canonical::{Asked, Begun, Event, Framed, StreamWriter, Unframed, answer_from};
 use crate::media::{Media, media};
 use crate::{Dialect, FailureClass, ResponseMeter};
 
@@ -26,6 +28,8 @@ pub struct Stream {
     writer: Box<dyn StreamWriter>,
     content_type: &'static str,
     started: bool,
+    /// Where it goes on with an answer that died.
+    seam: Option<Box<Seam>>,
     /// How it ended, once it has.
     over: Option<Result<(), Failed>>,
     steps: Vec<Step>,
@@ -73,9 +77,25 @@ impl Stream {
             content_type: writer.stream_type(&asked),
             asked,
             started: false,
+            seam: None,
             over: None,
             steps: Vec::new(),
         })
+    }
+
+    /// The same as the rest of an answer that was told a part of, and died. `None` where that cannot be said in the app's format.
+    #[must_use]
+    pub fn resume(mut self, begun: &Begun, before: TokenUsage) -> Option<Stream> {
+        self.writer = self.to.answers()?.resumed(&self.asked, begun)?;
+        self.started = true;
+        self.seam = Some(Box::new(Seam::new(begun, before)));
+        Some(self)
+    }
+
+    /// Bytes of text that were left out at the seam, since the app has them already; 0 where there is none.
+    #[must_use]
+    pub fn overlap(&self) -> usize {
+        self.seam.as_ref().map_or(0, |seam| seam.left_out())
     }
 
     /// The content type of what the app gets.
@@ -197,7 +217,11 @@ impl Stream {
             Ok(finish) => {
                 self.write(out);
                 self.start(out);
-                self.writer.end(&finish, &usage(&reading), out);
+                let mut usage = usage(&reading);
+                if let Some(seam) = &mut self.seam {
+                    usage = seam.end(&usage, &mut *self.writer, out);
+                }
+                self.writer.end(&finish, &usage, out);
                 self.over = Some(Ok(()));
             }
             Err(reason) => self.fail_with(Failed::new(FailureClass::Malformed, reason), out),
@@ -207,10 +231,11 @@ impl Stream {
     fn write(&mut self, out: &mut Vec<u8>) {
         self.start(out);
         for step in self.steps.drain(..) {
-            match step {
-                Step::Open(block) => self.writer.open(&block, out),
-                Step::Grow(text) => self.writer.grow(&text, out),
-                Step::Close => self.writer.close(out),
+            match (&mut self.seam, step) {
+                (Some(seam), step) => seam.step(step, &mut *self.writer, out),
+                (None, Step::Open(block)) => self.writer.open(&block, out),
+                (None, Step::Grow(text)) => self.writer.grow(&text, out),
+                (None, Step::Close) => self.writer.close(out),
             }
         }
     }

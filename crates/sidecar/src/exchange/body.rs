@@ -148,12 +148,14 @@ pub(crate) struct ObservedBody {
     pub(crate) hang_ups: Option<Rc<HangUps>>,
     /// Whether it is to be known at its end how the call fared.
     pub(crate) is_kept: bool,
+    /// Whether its keeper says how it ended, and when.
+    pub(crate) holds_end: bool,
     /// How the call fared, once that is known.
     pub(crate) fared: Fared,
 }
 
 impl ObservedBody {
-    fn end(&mut self, end: End) {
+    pub(crate) fn end(&mut self, end: End) {
         if let Some(watch) = self.watch.take() {
             self.after.finish(watch, end);
         }
@@ -192,6 +194,7 @@ impl ObservedBody {
                     self.after.chunk(watch, bytes.clone(), now);
                 }
             }
+            Some(Err(_)) | None if self.holds_end => {}
             Some(Err(_)) => self.end(End::Cut),
             None => self.complete(),
         }
@@ -241,7 +244,16 @@ impl ObservedBody {
         self.lease = Lease::none();
     }
 
-    fn complete(&mut self) {
+    /// It is given up, and the call is not over: others go on with it.
+    pub(crate) fn leave(&mut self) {
+        self.after.run();
+        (self.watch, self.inner, self.pulse, self.hang_ups) = (None, None, None, None);
+        self.ahead.clear();
+        self.lease = Lease::none();
+    }
+
+    /// It has come to its end.
+    pub(crate) fn complete(&mut self) {
         if self.is_kept
             && let Some(watch) = self.watch.take()
         {

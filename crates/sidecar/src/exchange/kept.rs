@@ -3,19 +3,27 @@
 //! bytes are copied, and where the next one is waited for the clock is read; the timer is set anew only when it rings.
 
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::Frame;
+use outrigger_ledger::End;
 use outrigger_providers::translate::broken_off;
 use outrigger_providers::{Dialect, FailureClass};
-use outrigger_rules::Rule;
 use tokio::time::{Instant, Sleep};
 
 use crate::exchange::body::{Broken, Passing};
+use crate::exchange::going_on::{Asking, Died, GoingOn, How, Rest};
+use crate::exchange::relay::Keeper;
 use crate::failover::Admitted;
 use crate::failover::decide::is_of_the_place;
+
+/// The key of the deadline of the whole call.
+const TOTAL: &str = "total";
+
+/// What the app gets.
+type Polled = Poll<Option<Result<Frame<Bytes>, Broken>>>;
 
 /// A stream that is kept to its rule.
 pub(crate) struct KeptBody {
@@ -36,25 +44,28 @@ pub(crate) struct KeptBody {
     tail: [u8; 4],
     /// Told how the stream ended; taken then.
     leave: Option<Admitted>,
+    /// Goes on with it once, should it die.
+    going_on: Option<Box<GoingOn>>,
     ended: Ended,
 }
 
 /// How far the end has come.
 enum Ended {
     No,
+    /// It died, and others are asked to go on with it.
+    Asking(Asking, Died),
     /// The app has been told; the body ends in order.
     Told,
     Over,
 }
 
 impl KeptBody {
-    /// An answer in the app's format to a call that began at `begun`; whether it comes in parts.
-    pub(crate) fn new(
+    /// An answer in the app's format; whether it comes in parts.
+    pub(super) fn new(
         stream: Passing,
         told_in: Option<&'static dyn Dialect>,
-        rule: &Rule,
-        (begun, streams): (Instant, bool),
-        leave: Option<Admitted>,
+        streams: bool,
+        Keeper { rule, begun, leave, going_on, .. }: Keeper<'_>,
     ) -> KeptBody {
         let now = Instant::now();
         let between = rule.deadlines.between_tokens.acting().filter(|_| streams);
@@ -72,6 +83,7 @@ impl KeptBody {
             // Nothing has been said, so nothing is in the middle.
             tail: *b"\r\n\r\n",
             leave,
+            going_on,
             ended: Ended::No,
         };
         kept.alarm = kept.next().map(|(at, ..)| Box::pin(tokio::time::sleep_until(at)));
@@ -81,50 +93,89 @@ impl KeptBody {
     /// The deadline that passes next, with its key and length.
     fn next(&self) -> Option<(Instant, &'static str, Duration)> {
         let between = self.between.map(|between| (self.since + between, "betweenTokens", between));
-        let total = self.total.map(|(at, total)| (at, "total", total));
+        let total = self.total.map(|(at, total)| (at, TOTAL, total));
         between.into_iter().chain(total).min()
     }
 
-    pub(crate) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        match self.ended {
-            Ended::No => {}
-            Ended::Told => {
-                self.ended = Ended::Over;
-                return Poll::Ready(None);
-            }
-            Ended::Over => return Poll::Ready(None),
-        }
-        match self.stream.poll_frame(cx) {
-            Poll::Ready(Some(Ok(frame))) => {
-                self.is_waiting = false;
-                if let Some(bytes) = frame.data_ref() {
-                    self.note(bytes);
+    pub(crate) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Polled {
+        loop {
+            match &mut self.ended {
+                Ended::No => {}
+                Ended::Asking(asking, _) => {
+                    let rest = ready!(asking.as_mut().poll(cx));
+                    match (rest, std::mem::replace(&mut self.ended, Ended::No)) {
+                        (Some(rest), _) => self.goes_on(rest),
+                        (None, Ended::Asking(_, died)) => return self.stays_dead(&died),
+                        (None, _) => {}
+                    }
                 }
-                Poll::Ready(Some(Ok(frame)))
-            }
-            Poll::Ready(Some(Err(_))) => {
-                self.break_off(FailureClass::StreamCut, "the provider's answer broke off before its end")
-            }
-            Poll::Ready(None) if !self.is_translated() && self.stream.observed().fared.is_truncated => {
-                self.break_off(FailureClass::StreamCut, "the provider's answer ended before it was complete")
-            }
-            Poll::Ready(None) => {
-                self.ended = Ended::Over;
-                let class = self.stream.observed().fared.class;
-                self.judge(class.is_some_and(is_of_the_place));
-                Poll::Ready(None)
-            }
-            Poll::Pending => {
-                // An app that reads slowly is not the provider's silence.
-                if !self.is_waiting {
-                    (self.is_waiting, self.since) = (true, Instant::now());
+                Ended::Told => {
+                    self.ended = Ended::Over;
+                    return Poll::Ready(None);
                 }
-                self.poll_alarm(cx)
+                Ended::Over => return Poll::Ready(None),
             }
+            if let Some(class) = self.going_on.as_ref().and_then(|going_on| going_on.failed()) {
+                match self.dies(Died { class, text: String::new(), how: How::Told }) {
+                    Some(told) => return told,
+                    None => continue,
+                }
+            }
+            return match self.stream.poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    self.is_waiting = false;
+                    match self.shown(frame) {
+                        Some(frame) => Poll::Ready(Some(Ok(frame))),
+                        // It is held back.
+                        None => continue,
+                    }
+                }
+                Poll::Ready(Some(Err(_))) => {
+                    let text = "the provider's answer broke off before its end".to_owned();
+                    match self.dies(Died { class: FailureClass::StreamCut, text, how: How::Cut }) {
+                        Some(told) => told,
+                        None => continue,
+                    }
+                }
+                Poll::Ready(None) => {
+                    let text = "the provider's answer ended before it was complete".to_owned();
+                    let died = Died { class: FailureClass::StreamCut, text, how: How::Short };
+                    let is_short = self.going_on.as_ref().is_some_and(|going_on| !going_on.is_whole());
+                    match if is_short { self.dies(died) } else { Some(self.over(&died)) } {
+                        Some(told) => told,
+                        None => continue,
+                    }
+                }
+                Poll::Pending => {
+                    // An app that reads slowly is not the provider's silence.
+                    if !self.is_waiting {
+                        (self.is_waiting, self.since) = (true, Instant::now());
+                    }
+                    match ready!(self.poll_alarm(cx)) {
+                        Some(told) => told,
+                        None => continue,
+                    }
+                }
+            };
         }
     }
 
-    fn poll_alarm(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+    /// What the app gets of a frame; `None` while it is held back.
+    fn shown(&mut self, frame: Frame<Bytes>) -> Option<Frame<Bytes>> {
+        let bytes = match frame.into_data() {
+            Ok(bytes) => bytes,
+            Err(other) => return Some(other),
+        };
+        let bytes = match &mut self.going_on {
+            Some(going_on) => going_on.push(bytes),
+            None => bytes,
+        };
+        self.note(&bytes);
+        (self.going_on.is_none() || !bytes.is_empty()).then(|| Frame::data(bytes))
+    }
+
+    /// Rings when a deadline passes. What the app is told; `None` where others are asked.
+    fn poll_alarm(&mut self, cx: &mut Context<'_>) -> Poll<Option<Polled>> {
         // The next frame nearly always comes before it rings.
         let is_set = self.sleeper.as_ref().is_some_and(|sleeper| sleeper.will_wake(cx.waker()));
         if is_set && self.alarm.as_ref().is_some_and(|alarm| !alarm.is_elapsed()) {
@@ -146,14 +197,84 @@ impl KeptBody {
                 "the answer took longer than the {part} of {after:?} that the rule `{}` allows",
                 self.rule
             );
-            self.stream.observed().fail(FailureClass::Timeout, &text);
-            return self.break_off(FailureClass::Timeout, &text);
+            if part == TOTAL {
+                // Nobody has any time left.
+                self.going_on = None;
+            }
+            return Poll::Ready(self.dies(Died { class: FailureClass::Timeout, text, how: How::Late }));
+        }
+    }
+
+    /// The stream is dead: `None` where others are asked to go on with it, else what the app is told.
+    fn dies(&mut self, died: Died) -> Option<Polled> {
+        let asking = self.going_on.as_mut().and_then(|going_on| going_on.ask(&died));
+        let (Some(asking), Some(going_on)) = (asking, &self.going_on) else { return Some(self.over(&died)) };
+        self.stream.observed().leave();
+        going_on.died(&died);
+        self.judge(is_of_the_place(died.class));
+        self.ended = Ended::Asking(asking, died);
+        None
+    }
+
+    /// Another place goes on with it.
+    fn goes_on(&mut self, rest: Rest) {
+        (self.stream, self.leave, self.going_on) = (rest.stream, Some(rest.leave), None);
+        (self.since, self.is_waiting) = (Instant::now(), true);
+        self.alarm = self.next().map(|(at, ..)| Box::pin(tokio::time::sleep_until(at)));
+        self.sleeper = None;
+    }
+
+    /// Nobody goes on with it.
+    fn stays_dead(&mut self, died: &Died) -> Polled {
+        let held = self.going_on.take().map(|mut going_on| {
+            going_on.stays_dead(died);
+            going_on.rest()
+        });
+        match held.filter(|_| died.how == How::Told) {
+            // The provider's own words.
+            Some(held) => {
+                self.ended = Ended::Told;
+                Poll::Ready(Some(Ok(Frame::data(held))))
+            }
+            None => self.break_off(died.class, &died.text),
+        }
+    }
+
+    /// Nobody is asked to go on with it: the app is told, unless it was whole after all.
+    fn over(&mut self, died: &Died) -> Polled {
+        let held = self.going_on.take().map(|mut going_on| going_on.rest());
+        let observed = self.stream.observed();
+        match died.how {
+            How::Cut => observed.end(End::Cut),
+            How::Late => observed.fail(died.class, &died.text),
+            How::Short => observed.complete(),
+            How::Told => {
+                observed.holds_end = false;
+                let held = held.unwrap_or_default();
+                self.note(&held);
+                return Poll::Ready(Some(Ok(Frame::data(held))));
+            }
+        }
+        let fared = self.stream.observed().fared;
+        if died.how != How::Short || (fared.is_truncated && !self.is_translated()) {
+            return self.break_off(died.class, &died.text);
+        }
+        self.judge(fared.class.is_some_and(is_of_the_place));
+        match held.filter(|held| !held.is_empty()) {
+            Some(held) => {
+                self.ended = Ended::Told;
+                Poll::Ready(Some(Ok(Frame::data(held))))
+            }
+            None => {
+                self.ended = Ended::Over;
+                Poll::Ready(None)
+            }
         }
     }
 
     /// Ends the stream so that no app takes it for complete: by an error in its format, or where it stands in the middle of an
     /// event by breaking the connection.
-    fn break_off(&mut self, class: FailureClass, text: &str) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+    fn break_off(&mut self, class: FailureClass, text: &str) -> Polled {
         self.judge(true);
         let told = match &mut self.stream {
             Passing::Translated(translated) => {

@@ -7,6 +7,7 @@ mod ask;
 mod attempt;
 pub(crate) mod body;
 mod forwarded;
+mod going_on;
 pub(crate) mod hang_up;
 mod headers;
 mod hold;

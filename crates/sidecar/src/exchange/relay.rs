@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use http::{HeaderMap, Response, Version};
+use http::{HeaderMap, Response, Version, response};
 use outrigger_ledger::{EVENTS, comes_as, is_stream};
 use outrigger_providers::include_usage::UsageStrip;
 use outrigger_providers::{Dialect, Reading, Service};
@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use crate::exchange::body::{Ahead, ObservedBody, Passing, RelayedBody};
 use crate::exchange::forwarded::ForwardedBody;
+use crate::exchange::going_on::GoingOn;
 use crate::exchange::kept::KeptBody;
 use crate::exchange::rewritten::RewrittenBody;
 use crate::exchange::translated::{Anew, TranslatedBody};
@@ -49,6 +50,8 @@ pub(super) struct Keeper<'a> {
     pub(super) dialect: &'static dyn Dialect,
     /// Of a stream: told of how it ends.
     pub(super) leave: Option<Admitted>,
+    /// Goes on with a stream that dies, where the rule allows it.
+    pub(super) going_on: Option<Box<GoingOn>>,
 }
 
 /// The answer on its way to the app.
@@ -59,6 +62,28 @@ pub(super) fn relay(
     came: Came,
     keeper: Option<Keeper<'_>>,
 ) -> Response<RelayedBody> {
+    let kept_in_part = keeper.as_ref().is_some_and(|keeper| keeper.rule.deadlines.total.acting().is_some());
+    let (head, mut passing, streams) = passing(connection, service, watch, came);
+    // The whole call ends in time, however its answer comes.
+    let body = match keeper.filter(|_| streams || kept_in_part) {
+        Some(keeper) => {
+            let observed = passing.observed();
+            (observed.is_kept, observed.holds_end) = (true, keeper.going_on.is_some());
+            let told_in = comes_as(&head.headers, EVENTS).then_some(keeper.dialect);
+            RelayedBody::Kept(Box::new(KeptBody::new(passing, told_in, streams, keeper)))
+        }
+        None => RelayedBody::Passing(passing),
+    };
+    Response::from_parts(head, body)
+}
+
+/// An answer as it passes without a rule, its head as the app gets it, and whether it comes in parts. The call is shown its head.
+pub(super) fn passing(
+    connection: &Rc<Connection>,
+    service: &'static Service,
+    watch: Option<Rc<Watch>>,
+    came: Came,
+) -> (response::Parts, Passing, bool) {
     let shared = &connection.shared;
     let Came { sent, ahead, held, strip, anew, request_sent } = came;
     let (mut head, inner) = sent.response.into_parts();
@@ -83,8 +108,6 @@ pub(super) fn relay(
         && head.status.is_success();
     let hang_ups = billed_to_the_end.then(|| Rc::clone(&shared.hang_ups));
     let streams = head.status.is_success() && is_stream(&head.headers);
-    // The whole call ends in time, however its answer comes.
-    let keeper = keeper.filter(|keeper| streams || keeper.rule.deadlines.total.acting().is_some());
     let pulse = watch.as_ref().filter(|_| streams).map(|watch| shared.pulses.follow(watch.id, service.id));
     let body = ObservedBody {
         pulse,
@@ -96,7 +119,8 @@ pub(super) fn relay(
         client: Rc::clone(&shared.client),
         request_sent,
         hang_ups,
-        is_kept: keeper.is_some(),
+        is_kept: false,
+        holds_end: false,
         fared: Fared::default(),
     };
     let passing = match (anew, strip) {
@@ -107,12 +131,5 @@ pub(super) fn relay(
         (None, Some(strip)) => Passing::Rewritten(Box::new(RewrittenBody::new(body, strip))),
         (None, None) => Passing::Observed(Box::new(body)),
     };
-    let body = match keeper {
-        Some(Keeper { rule, begun, dialect, leave }) => {
-            let told_in = comes_as(&head.headers, EVENTS).then_some(dialect);
-            RelayedBody::Kept(Box::new(KeptBody::new(passing, told_in, rule, (begun, streams), leave)))
-        }
-        None => RelayedBody::Passing(passing),
-    };
-    Response::from_parts(head, body)
+    (head, passing, streams)
 }

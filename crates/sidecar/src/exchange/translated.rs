@@ -24,11 +24,13 @@ pub(crate) struct TranslatedBody {
     anew: Anew,
     /// Kinds of what was left out that have been told.
     told: usize,
+    /// Bytes that were left out at a seam, as far as that has been told.
+    overlap: usize,
 }
 
 impl TranslatedBody {
     pub(crate) const fn new(observed: ObservedBody, anew: Anew) -> TranslatedBody {
-        TranslatedBody { observed, anew, told: 0 }
+        TranslatedBody { observed, anew, told: 0, overlap: 0 }
     }
 
     pub(crate) fn poll_frame(
@@ -74,6 +76,12 @@ impl TranslatedBody {
             && let Some(watch) = &self.observed.watch
         {
             watch.show(|call| call.leaves_out(stream.left_out().collect()));
+        }
+        let overlap = stream.overlap();
+        if overlap > std::mem::replace(&mut self.overlap, overlap)
+            && let Some(watch) = &self.observed.watch
+        {
+            watch.show(|call| call.overlaps(overlap as u64));
         }
     }
 

@@ -95,6 +95,7 @@ pub(crate) async fn forward(
         request_sent: sent,
         hang_ups: None,
         is_kept: false,
+        holds_end: false,
         fared: Fared::default(),
     };
     Response::from_parts(head, RelayedBody::Passing(Passing::Observed(Box::new(body))))

@@ -6,7 +6,7 @@ mod fields;
 use std::collections::BTreeMap;
 
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
-use outrigger_ledger::{CallId, Times, Timestamp, Transport};
+use outrigger_ledger::{CallId, Seam, Times, Timestamp, Transport};
 use outrigger_pricing::{Atto, Meter, TokenUsage};
 use outrigger_providers::Who;
 
@@ -121,6 +121,10 @@ pub struct ExportedRoute {
     pub retry_denied: bool,
     /// Whether the app got a failure that the rule would have kept from it.
     pub exhausted: bool,
+    /// Where another place went on with the answer.
+    pub seam: Option<Seam>,
+    /// Why none could have, though the rule allows it.
+    pub not_continued: Option<String>,
 }
 
 /// A call's place among others.
@@ -463,7 +467,16 @@ fn route(of: &Fields<'_>) -> Result<Option<ExportedRoute>, ReadError> {
         hindrance: of.text(keys::ROUTE_HINDRANCE)?.map(str::to_owned),
         retry_denied: of.truth(keys::ROUTE_RETRY_DENIED)?,
         exhausted: of.truth(keys::ROUTE_EXHAUSTED)?,
+        seam: seam(of)?,
+        not_continued: of.text(keys::ROUTE_NOT_CONTINUED)?.map(str::to_owned),
     }))
+}
+
+fn seam(of: &Fields<'_>) -> Result<Option<Seam>, ReadError> {
+    let Some(after) = of.count(keys::ROUTE_SEAM_AFTER)? else { return Ok(None) };
+    let overlap = of.required(keys::ROUTE_SEAM_OVERLAP, of.count(keys::ROUTE_SEAM_OVERLAP)?)?;
+    let at = of.required(keys::ROUTE_SEAM_TIME, of.time(keys::ROUTE_SEAM_TIME)?)?;
+    Ok(Some(Seam { at, after, overlap }))
 }
 
 fn logical(of: &Fields<'_>) -> Result<ExportedPlace, ReadError> {

@@ -109,6 +109,8 @@ fn facts(call: &CallRecord) -> ExportedCall {
             hindrance: routed.hindrance.map(str::to_owned),
             retry_denied: routed.retry_denied,
             exhausted: routed.exhausted,
+            seam: routed.seam,
+            not_continued: routed.not_continued.map(str::to_owned),
         }),
         logical: ExportedPlace { id: call.logical.id, number: u64::from(call.logical.attempt), before },
         chain,

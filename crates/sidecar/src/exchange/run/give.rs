@@ -24,7 +24,12 @@ const LONGEST_RETRY_AFTER: f64 = 60.0;
 
 impl Run<'_> {
     /// An answer on its way to the app.
-    pub(super) fn give(self, turn: &Turn, came: Box<Came>, leave: Option<Admitted>) -> Response<RelayedBody> {
+    pub(super) fn give(
+        mut self,
+        turn: &Turn,
+        came: Box<Came>,
+        leave: Option<Admitted>,
+    ) -> Response<RelayedBody> {
         let periods = &self.connection.shared.failovers.periods;
         let service = match turn {
             Turn::Addressed => {
@@ -36,8 +41,9 @@ impl Run<'_> {
                 target.provider
             }
         };
-        let mut response =
-            relay(self.connection, service, Some(Rc::clone(self.watch)), *came, Some(self.keeper(leave)));
+        let going_on = self.going_on(&came);
+        let keeper = Keeper { going_on, ..self.keeper(leave) };
+        let mut response = relay(self.connection, service, Some(Rc::clone(self.watch)), *came, Some(keeper));
         if self.attempts > 1 || matches!(turn, Turn::Backup(_)) {
             self.tell(turn, response.headers_mut());
         }
@@ -87,7 +93,13 @@ impl Run<'_> {
     }
 
     fn keeper(&self, leave: Option<Admitted>) -> Keeper<'_> {
-        Keeper { rule: self.rule, begun: self.begun, dialect: self.wanted.recognised.dialect, leave }
+        Keeper {
+            rule: self.rule,
+            begun: self.begun,
+            dialect: self.wanted.recognised.dialect,
+            leave,
+            going_on: None,
+        }
     }
 
     /// Headers of our own: who answered, and how many were asked.

@@ -2,6 +2,7 @@
 //! stands in `attempt`, what follows one in `failover`.
 
 mod give;
+mod go_on;
 mod places;
 
 use std::collections::VecDeque;
@@ -10,10 +11,11 @@ use std::sync::Arc;
 
 use http::{Response, request};
 use outrigger_ledger::is_stream;
-use outrigger_providers::{FailureClass, Recognised, RequestFacts};
+use outrigger_providers::{Dialect, FailureClass, Recognised, RequestFacts};
 use outrigger_rules::{Policy, Rule, Target};
 use tokio::time::Instant;
 
+pub(crate) use self::go_on::Order;
 use crate::exchange::Connection;
 use crate::exchange::attempt::{self, Failure, What};
 use crate::exchange::body::RelayedBody;
@@ -40,7 +42,7 @@ pub(super) struct Wanted<'a> {
 /// The attempts of one call.
 pub(super) struct Run<'a> {
     connection: &'a Rc<Connection>,
-    policy: &'a Policy,
+    policy: &'a Arc<Policy>,
     rule: &'a Rule,
     wanted: Wanted<'a>,
     body: HeldBody,
@@ -55,6 +57,10 @@ pub(super) struct Run<'a> {
     failed: Option<FailureClass>,
     /// What the app can be given of the last one where it addressed the call.
     kept: Option<(What, FailureClass)>,
+    /// Whether a place is asked to go on with a stream that died.
+    goes_on: bool,
+    /// The format that the place of the last attempt speaks.
+    spoken: Option<&'static dyn Dialect>,
 }
 
 /// Where an attempt goes.
@@ -77,7 +83,7 @@ enum Tried {
 impl<'a> Run<'a> {
     pub(super) fn new(
         connection: &'a Rc<Connection>,
-        policy: &'a Policy,
+        policy: &'a Arc<Policy>,
         rule: &'a Rule,
         wanted: Wanted<'a>,
         body: HeldBody,
@@ -103,6 +109,8 @@ impl<'a> Run<'a> {
             attempts: 0,
             failed: None,
             kept: None,
+            goes_on: false,
+            spoken: None,
         }
     }
 
@@ -196,6 +204,7 @@ impl<'a> Run<'a> {
             },
         };
         self.attempts += 1;
+        self.spoken = Some(prepared.recognised.dialect);
         self.announce(turn, &prepared);
         let sent = attempt::send(self.connection, self.rule, self.begun, prepared, self.watch).await;
         self.learn(turn, &sent);

@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use http::HeaderValue;
+use http::header::ACCEPT_ENCODING;
 use outrigger_ledger::Elsewhere;
 use outrigger_rules::Target;
 
@@ -54,6 +56,10 @@ impl Run<'_> {
                 attempt::in_other_words(target, said, saying, head, own)?
             }
         };
+        if self.goes_on {
+            // What is to be said anew must be read.
+            prepared.head.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        }
         let body = prepared.body.bytes();
         let credentials = &self.connection.shared.credentials;
         credentials.authorise(target, &mut prepared.head, &body).await.map_err(|unpaid| unpaid.text)?;

@@ -5,7 +5,7 @@ use outrigger_pricing::TokenUsage;
 use serde_json::{Value, json};
 
 use crate::OwnError;
-use crate::canonical::{AnswerWriter, Asked, Block, Counts, Finish, Said, StreamWriter, object, sse};
+use crate::canonical::{AnswerWriter, Asked, Begun, Block, Counts, Finish, Said, StreamWriter, object, sse};
 use crate::dialects::anthropic_messages::errors;
 
 /// Writes messages.
@@ -38,6 +38,11 @@ impl AnswerWriter for MessagesWriter {
         // The input is told at once here, and the source tells it at its end: the last report counts.
         let message = message(asked, &[], None, None, usage(None));
         Box::new(MessageEvents { message, index: 0, open: Block::Text, refused: false })
+    }
+
+    fn resumed(&self, _asked: &Asked, begun: &Begun) -> Option<Box<dyn StreamWriter>> {
+        let index = begun.grown["index"].as_u64()?;
+        Some(Box::new(MessageEvents { message: Value::Null, index, open: Block::Text, refused: false }))
     }
 }
 

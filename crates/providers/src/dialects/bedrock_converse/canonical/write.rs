@@ -21,6 +21,10 @@ impl RequestWriter for BedrockConverse {
         &FORM
     }
 
+    fn turn(&self, role: &'static str, text: &str) -> Value {
+        json!({"role": role, "content": [{"text": text}]})
+    }
+
     fn manner(&self, model: &str, facts: Option<&ModelFacts<'_>>) -> Manner {
         let claude = Claude::of(model);
         let other = claude.is_none();

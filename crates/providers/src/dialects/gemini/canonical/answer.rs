@@ -2,10 +2,10 @@
 //! with its finish reason.
 
 use outrigger_pricing::TokenUsage;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::OwnError;
-use crate::canonical::{AnswerWriter, Asked, Block, Counts, Finish, Said, StreamWriter, object, sse};
+use crate::canonical::{AnswerWriter, Asked, Begun, Block, Counts, Finish, Said, StreamWriter, object, sse};
 use crate::dialects::google_errors;
 
 /// Stands where Gemini's own signature would: its newer models refuse a history whose first call has none, and take this for one
@@ -26,7 +26,7 @@ impl AnswerWriter for GeminiWriter {
         for (block, text) in &said.blocks {
             parts.push(part(block, text, &mut called));
         }
-        chunk(asked, parts, Some(&said.finish), &said.usage)
+        chunk(&head(asked), parts, Some(&said.finish), &said.usage)
     }
 
     fn stream_type(&self, asked: &Asked) -> &'static str {
@@ -35,9 +35,20 @@ impl AnswerWriter for GeminiWriter {
 
     fn stream(&self, asked: &Asked) -> Box<dyn StreamWriter> {
         let listed = asked.listed.then_some(false);
-        let asked = Asked { model: asked.model.clone(), call: asked.call.clone(), ..Asked::default() };
-        Box::new(GeminiChunks { asked, listed, open: Block::Text, arguments: String::new(), called: false })
+        Box::new(GeminiChunks::new(head(asked), listed))
     }
+
+    fn resumed(&self, _asked: &Asked, begun: &Begun) -> Option<Box<dyn StreamWriter>> {
+        let mut head = begun.grown.as_object()?.clone();
+        head.retain(|name, _| ["modelVersion", "responseId"].contains(&name.as_str()));
+        Some(Box::new(GeminiChunks::new(head, None)))
+    }
+}
+
+/// What all chunks have in common.
+fn head(asked: &Asked) -> Map<String, Value> {
+    let (model, id) = (asked.model.as_str().into(), asked.id("", "response").into());
+    [("modelVersion".to_owned(), model), ("responseId".to_owned(), id)].into_iter().collect()
 }
 
 /// A part of the answer. Of the calls the first is signed.
@@ -54,18 +65,17 @@ fn part(block: &Block, text: &str, called: &mut bool) -> Value {
     }
 }
 
-fn chunk(asked: &Asked, parts: Vec<Value>, finish: Option<&Finish>, usage: &TokenUsage) -> Value {
+fn chunk(head: &Map<String, Value>, parts: Vec<Value>, finish: Option<&Finish>, usage: &TokenUsage) -> Value {
     let mut candidate = json!({"content": {"role": "model", "parts": parts}, "index": 0});
     if let Some(finish) = finish {
         candidate["finishReason"] = word(finish).into();
     }
-    let mut chunk = json!({
-        "candidates": [candidate], "modelVersion": asked.model, "responseId": asked.id("", "response"),
-    });
+    let mut chunk = head.clone();
+    chunk.insert("candidates".to_owned(), json!([candidate]));
     if let Some(counts) = Counts::of(usage) {
-        chunk["usageMetadata"] = usage_metadata(&counts);
+        chunk.insert("usageMetadata".to_owned(), usage_metadata(&counts));
     }
-    chunk
+    Value::Object(chunk)
 }
 
 fn word(finish: &Finish) -> &'static str {
@@ -97,7 +107,7 @@ fn usage_metadata(counts: &Counts) -> Value {
 
 /// One streamed answer.
 struct GeminiChunks {
-    asked: Asked,
+    head: Map<String, Value>,
     /// Where chunks are the elements of a list: whether it has begun.
     listed: Option<bool>,
     open: Block,
@@ -107,8 +117,12 @@ struct GeminiChunks {
 }
 
 impl GeminiChunks {
+    fn new(head: Map<String, Value>, listed: Option<bool>) -> GeminiChunks {
+        GeminiChunks { head, listed, open: Block::Text, arguments: String::new(), called: false }
+    }
+
     fn parts(&mut self, parts: Vec<Value>, out: &mut Vec<u8>) {
-        let chunk = chunk(&self.asked, parts, None, &TokenUsage::UNKNOWN);
+        let chunk = chunk(&self.head, parts, None, &TokenUsage::UNKNOWN);
         self.tell(&chunk, out);
     }
 
@@ -147,7 +161,7 @@ impl StreamWriter for GeminiChunks {
     }
 
     fn end(&mut self, finish: &Finish, usage: &TokenUsage, out: &mut Vec<u8>) {
-        let last = chunk(&self.asked, vec![json!({"text": ""})], Some(finish), usage);
+        let last = chunk(&self.head, vec![json!({"text": ""})], Some(finish), usage);
         self.tell(&last, out);
         if self.listed.is_some() {
             out.extend_from_slice(b"\r\n]\r\n");

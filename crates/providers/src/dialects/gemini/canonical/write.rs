@@ -20,6 +20,11 @@ impl RequestWriter for Gemini {
         &FORM
     }
 
+    fn turn(&self, role: &'static str, text: &str) -> Value {
+        let role = if role == "assistant" { "model" } else { role };
+        json!({"role": role, "parts": [{"text": text}]})
+    }
+
     fn manner(&self, model: &str, facts: Option<&ModelFacts<'_>>) -> Manner {
         let knows = |capability| facts.and_then(|facts| facts.can(capability));
         let gemini = Model::of(model);

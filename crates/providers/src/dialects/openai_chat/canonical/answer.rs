@@ -4,7 +4,7 @@ use outrigger_pricing::TokenUsage;
 use serde_json::{Map, Value, json};
 
 use crate::OwnError;
-use crate::canonical::{AnswerWriter, Asked, Block, Counts, Finish, Said, StreamWriter, sse};
+use crate::canonical::{AnswerWriter, Asked, Begun, Block, Counts, Finish, Said, StreamWriter, sse};
 use crate::dialects::openai_errors;
 
 /// Writes chat completions.
@@ -51,15 +51,18 @@ impl AnswerWriter for ChatWriter {
     }
 
     fn stream(&self, asked: &Asked) -> Box<dyn StreamWriter> {
-        let include_usage = asked.request.get("stream_options").is_some_and(|it| it["include_usage"] == true);
-        Box::new(ChatChunks {
-            head: head(asked, "chat.completion.chunk"),
-            include_usage,
-            calls: 0,
-            open: Block::Text,
-        })
+        Box::new(ChatChunks::new(head(asked, "chat.completion.chunk"), asked))
+    }
+
+    fn resumed(&self, asked: &Asked, begun: &Begun) -> Option<Box<dyn StreamWriter>> {
+        let mut head = begun.grown.as_object()?.clone();
+        head.retain(|name, _| REPEATED.contains(&name.as_str()));
+        Some(Box::new(ChatChunks::new(head, asked)))
     }
 }
+
+/// Members that all chunks of a completion have in common.
+const REPEATED: [&str; 6] = ["id", "object", "created", "model", "system_fingerprint", "service_tier"];
 
 /// What all chunks and a whole completion have in common.
 fn head(asked: &Asked, object: &str) -> Map<String, Value> {
@@ -113,6 +116,11 @@ struct ChatChunks {
 }
 
 impl ChatChunks {
+    fn new(head: Map<String, Value>, asked: &Asked) -> ChatChunks {
+        let include_usage = asked.request.get("stream_options").is_some_and(|it| it["include_usage"] == true);
+        ChatChunks { head, include_usage, calls: 0, open: Block::Text }
+    }
+
     fn chunk(&self, choices: Value, usage: Value, out: &mut Vec<u8>) {
         let mut chunk = self.head.clone();
         chunk.insert("choices".to_owned(), choices);

@@ -5,7 +5,7 @@ use outrigger_pricing::TokenUsage;
 use serde_json::{Map, Value, json};
 
 use crate::OwnError;
-use crate::canonical::{AnswerWriter, Asked, Block, Counts, Finish, Said, StreamWriter, sse};
+use crate::canonical::{AnswerWriter, Asked, Begun, Block, Counts, Finish, Said, StreamWriter, sse};
 use crate::dialects::openai_errors;
 
 /// Writes responses.
@@ -46,6 +46,28 @@ impl AnswerWriter for ResponsesWriter {
             text: String::new(),
             closed: false,
         })
+    }
+
+    fn resumed(&self, asked: &Asked, begun: &Begun) -> Option<Box<dyn StreamWriter>> {
+        let (first, grown, last) = (&begun.first, &begun.grown, &begun.last);
+        // What was told whole grows no more, and only the first part of the first item is known whole.
+        if last["type"] != "response.output_text.delta"
+            || grown["output_index"] != 0
+            || grown["content_index"] != 0
+        {
+            return None;
+        }
+        Some(Box::new(ResponseEvents {
+            head: first["response"].as_object()?.clone(),
+            asked: Asked { call: asked.call.clone(), ..Asked::default() },
+            // Servers that imitate the format leave both out.
+            number: last["sequence_number"].as_u64().map_or(0, |number| number.saturating_add(1)),
+            output: Vec::new(),
+            open: Block::Text,
+            id: grown["item_id"].as_str().unwrap_or_default().to_owned(),
+            text: begun.text.clone(),
+            closed: false,
+        }))
     }
 }
 
