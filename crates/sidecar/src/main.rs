@@ -12,8 +12,8 @@ use outrigger_sidecar::diagnostician::{Diagnostician, diagnosed};
 use outrigger_sidecar::doctor::finding::Output;
 use outrigger_sidecar::logging::Logging;
 use outrigger_sidecar::{
-    Admin, Feed, MetricsPort, Running, Seen, Settings, UpstreamOverride, bind, doctor, key_names, logging,
-    panics, tail,
+    Admin, FailurePolicy, Feed, MetricsPort, Running, Seen, Settings, UpstreamOverride, bind, doctor,
+    key_names, logging, panics, tail,
 };
 use rustix::process::DumpableBehavior;
 use tokio::signal::unix::{SignalKind, signal};
@@ -137,6 +137,13 @@ fn run(
     settings.trust_dir = arguments.trust_dir.or(settings.trust_dir);
     settings.ca_dir = arguments.ca_dir.or(settings.ca_dir);
     settings.admin_socket = arguments.admin_socket.or(settings.admin_socket);
+    if settings.failure_policy == FailurePolicy::Open {
+        for fault in settings.leave_out_unread_authorities() {
+            tracing::error!(
+                "{fault}. It is left out until the pod is restarted: calls to hosts that only it vouches for will fail"
+            );
+        }
+    }
 
     // Neither a core file nor another process of the same user shall hold the issuing key.
     if let Err(error) = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable) {

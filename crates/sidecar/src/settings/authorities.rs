@@ -22,13 +22,26 @@ impl Settings {
     /// # Errors
     /// [`StartError::ExtraCa`] names the file or setting, and what is wrong with it.
     pub(crate) fn extra_authorities(&self) -> Result<Vec<Authorities>, StartError> {
-        let files = self.extra_cas.iter().map(|path| {
-            let pem = std::fs::read_to_string(path).map_err(|error| fault(path, error.to_string()))?;
-            read(path, pem)
-        });
-        let text = self.extra_cas_pem.iter().map(|pem| read(Path::new("extra_cas_pem"), pem.clone()));
-        files.chain(text).collect()
+        let files = self.extra_cas.iter().map(|path| file(path));
+        files.chain(self.extra_cas_pem.iter().map(|pem| text(pem))).collect()
     }
+
+    /// Leaves out every source that holds none, and tells why: a Secret that is not there shall stop no pod.
+    pub fn leave_out_unread_authorities(&mut self) -> Vec<StartError> {
+        let mut faults = Vec::new();
+        self.extra_cas.retain(|path| file(path).map_err(|fault| faults.push(fault)).is_ok());
+        self.extra_cas_pem.take_if(|pem| text(pem).map_err(|fault| faults.push(fault)).is_err());
+        faults
+    }
+}
+
+fn file(path: &Path) -> Result<Authorities, StartError> {
+    let pem = std::fs::read_to_string(path).map_err(|error| fault(path, error.to_string()))?;
+    read(path, pem)
+}
+
+fn text(pem: &str) -> Result<Authorities, StartError> {
+    read(Path::new("extra_cas_pem"), pem.to_owned())
 }
 
 fn read(place: &Path, pem: String) -> Result<Authorities, StartError> {
@@ -72,5 +85,26 @@ mod tests {
         std::fs::write(&file, "-----BEGIN CERTIFICATE-----\n?\n-----END CERTIFICATE-----\n").unwrap();
         let said = settings.extra_authorities().err().unwrap().to_string();
         assert!(said.contains("one.pem"), "{said}");
+    }
+
+    #[test]
+    fn what_holds_none_can_be_left_out_and_is_told() {
+        let sound = Authority::generate(std::iter::once("a.example")).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let [here, gone] = ["here.pem", "gone.pem"].map(|name| directory.path().join(name));
+        std::fs::write(&here, sound.root_pem()).unwrap();
+        let mut settings = Settings {
+            extra_cas: vec![gone, here.clone()],
+            extra_cas_pem: Some("none".to_owned()),
+            ..Settings::default()
+        };
+        let faults = settings.leave_out_unread_authorities();
+        let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        assert!(
+            told.len() == 2 && told[0].contains("gone.pem") && told[1].contains("extra_cas_pem"),
+            "{told:?}"
+        );
+        assert_eq!((&settings.extra_cas, &settings.extra_cas_pem), (&vec![here], &None));
+        assert_eq!(settings.extra_authorities().unwrap().len(), 1);
     }
 }
