@@ -15,9 +15,14 @@ use tracing_subscriber::EnvFilter;
 /// How often the certificate's files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
+/// What was written on the pod that this runs in, which its environment has by the downward API: whether it was given a sidecar.
+const POD_STATUS: &str = "OUTRIGGER_POD_STATUS";
+/// And why not, or what is not as it was asked for.
+const POD_REASON: &str = "OUTRIGGER_POD_REASON";
+
 const EXIT_CODES: &str = "Exit codes:
   0  ended as asked
-  1  did not start
+  1  did not start, or the answer is no
   2  the command line is wrong";
 
 /// Gives pods their sidecar when they are created, and checks rules.
@@ -30,6 +35,9 @@ struct Arguments {
     /// Say whether the settings are good, and end.
     #[arg(long)]
     check: bool,
+    /// Say whether the pod that this runs in was given a sidecar, and end: `helm test` does, in a pod that asked for one.
+    #[arg(long, conflicts_with = "check")]
+    injected: bool,
     /// How to log; RUST_LOG says how much.
     #[arg(long, value_enum, default_value_t = Log::Json, env = "OUTRIGGER_LOG_FORMAT")]
     log: Log,
@@ -67,6 +75,9 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
+    if arguments.injected {
+        return injected();
+    }
     let settings = match &arguments.config {
         None => Settings::default(),
         Some(path) => {
@@ -83,6 +94,24 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         .enable_all()
         .build()?
         .block_on(serve(settings))
+}
+
+/// By what is written on the pod, which its environment has.
+fn injected() -> Result<(), Box<dyn std::error::Error>> {
+    let told = |name| std::env::var(name).unwrap_or_default();
+    let reason = told(POD_REASON);
+    match (told(POD_STATUS).as_str(), reason.as_str()) {
+        ("injected", "") => tracing::info!("this pod was given its sidecar"),
+        ("injected", reason) => tracing::info!(reason, "this pod was given its sidecar"),
+        (_, "") => {
+            return Err("this pod asked for a sidecar and nobody answered: the API server does not reach the injector, or its namespace is \
+                        excluded; ask for the injector's pods and their logs, and see docs/helm.md, \"Where the control plane does not \
+                        reach pods\""
+                .into());
+        }
+        (_, reason) => return Err(format!("this pod asked for a sidecar and has none, {reason}").into()),
+    }
+    Ok(())
 }
 
 async fn serve(settings: Settings) -> Result<(), Box<dyn std::error::Error>> {

@@ -54,3 +54,25 @@ fn settings_that_are_wrong_keep_it_from_starting() {
         assert!(is_good || said.contains("injector.yaml"), "{said}");
     }
 }
+
+#[test]
+fn it_says_whether_the_pod_it_runs_in_was_given_a_sidecar() {
+    for (status, reason, part, is_good) in [
+        ("injected", "", "was given its sidecar", true),
+        ("injected", "label outrigger.dev/mode is not followed", "is not followed", true),
+        (
+            "skipped",
+            "host-network: hostNetwork is true",
+            "has none, host-network: hostNetwork is true",
+            false,
+        ),
+        ("", "", "nobody answered", false),
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_outrigger-injector"));
+        command.args(["--injected", "--log", "text"]).env_remove("RUST_LOG");
+        command.env("OUTRIGGER_POD_STATUS", status).env("OUTRIGGER_POD_REASON", reason);
+        let ended = command.output().unwrap();
+        let said = String::from_utf8(ended.stderr).unwrap();
+        assert!(ended.status.success() == is_good && said.contains(part), "{status} {reason}: {said}");
+    }
+}

@@ -4,7 +4,7 @@ use outrigger_contract::annotations;
 use outrigger_tests::DEADLINE;
 use serde_json::{Value, json};
 
-use crate::harbour::{HARBOUR, Harbour, RELEASE, app, pod};
+use crate::harbour::{HARBOUR, Harbour, PROBE, RELEASE, app, pod};
 
 mod again;
 mod rotation;
@@ -107,6 +107,11 @@ fn pods_start_bare_while_nobody_answers_and_are_injected_again() {
     let warned = harbour.node.warned(&one);
     assert!(warned.starts_with("Warning: ") && warned.contains(BARE), "{warned}");
     assert!(warned.contains("the injector did not answer; ask for its pods in namespace outrigger-system"));
+    let test = ["test", "outrigger", "-n", RELEASE, "--timeout=90s"];
+    let told = harbour.ask_helm(&test).expect_err("nobody answers");
+    assert!(told.contains("outrigger-test-injection"), "{told}");
+    let said = harbour.node.kubectl(&["logs", "-n", PROBE, "outrigger-test-injection"]);
+    assert!(said.contains("asked for a sidecar and nobody answered"), "{said}");
     let unasked = harbour.node.warned(&pod("default", "one", &["true"]));
     assert_eq!(unasked, "", "nobody asked for a sidecar here");
     scale("--replicas=2");
@@ -114,4 +119,9 @@ fn pods_start_bare_while_nobody_answers_and_are_injected_again() {
         .node
         .until("pods are injected again", DEADLINE, || is_injected(&admitted(harbour, &one)).then_some(()));
     assert_eq!(harbour.node.warned(&one), "");
+    harbour.helm(&test);
+    assert!(
+        harbour.node.ask(&["get", "pod", "-n", PROBE, "outrigger-test-injection"]).is_err(),
+        "it goes when it is done"
+    );
 }

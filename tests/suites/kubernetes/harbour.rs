@@ -21,6 +21,8 @@ pub(crate) const RELEASE: &str = "outrigger-system";
 pub(crate) const PRIVATE: &str = "us.api.openai.com";
 /// A gateway of the company's.
 pub(crate) const GATEWAY: &str = "llm.harbour.example";
+/// Where pods are made to see whether they are changed.
+pub(crate) const PROBE: &str = "probe";
 /// Where the authority of the providers is in a sidecar.
 const AUTHORITY: &str = "providers.pem";
 
@@ -77,6 +79,7 @@ impl Harbour {
         let endpoint = self.endpoint.address().to_string();
         let values = json!({
             "policy": {"enabled": true},
+            "test": {"namespace": PROBE},
             "certificates": {"self": {"settleSeconds": 3, "overlapSeconds": 10}},
             "hosts": [{"name": PRIVATE, "upstream": endpoint}, {"name": GATEWAY, "upstream": endpoint}],
             "extraCAs": format!("{partner}{}", self.endpoint.ca_pem()),
@@ -104,7 +107,7 @@ impl Harbour {
             "-f",
             &path.to_string_lossy(),
         ]);
-        let probe = self.namespace("probe", json!({}));
+        let probe = self.namespace(PROBE, json!({}));
         self.node.until("a pod that is changed", DEADLINE, || {
             let created =
                 self.node.give("create", &pod(&probe, "probe", &["true"]), &["--dry-run=server", "-o=json"]);
@@ -115,14 +118,19 @@ impl Harbour {
 
     /// Runs Helm.
     pub(crate) fn helm(&self, arguments: &[&str]) -> String {
+        self.ask_helm(arguments)
+            .unwrap_or_else(|told| panic!("helm {arguments:?}: {told}\n{}", self.node.told(RELEASE)))
+    }
+
+    /// What Helm says; `Err` where it fails.
+    pub(crate) fn ask_helm(&self, arguments: &[&str]) -> Result<String, String> {
         let mut command = Command::new(PathBuf::from(setting("OUTRIGGER_TEST_HELM")).join("helm3"));
         command.args(arguments).env("KUBECONFIG", self.node.kubeconfig());
         clean(&mut command);
         let output = command.output().expect("helm can be run");
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "helm {arguments:?}: {said}{errors}\n{}", self.node.told(RELEASE));
-        said
+        if output.status.success() { Ok(said) } else { Err(format!("{said}{errors}")) }
     }
 
     /// A namespace whose pods are injected, and whose sidecars trust the providers here. `labels` are further ones.

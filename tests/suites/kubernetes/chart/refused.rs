@@ -30,6 +30,7 @@ fn what_contradicts_itself_fails_with_a_sentence() {
             &["certificates.self.renewBeforeDays=1", "certificates.self.overlapSeconds=86400"],
             "more than `renewBeforeDays`",
         ),
+        (&["test.namespace=kube-system"], "which is excluded from injection; name another one"),
         (&["rules.namespaces={shop}"], "`rules.document` is empty; give the rules"),
         (&["rules.document=version: 1"], "names no namespace"),
         (&["rules.document=version: 1", "rules.namespaces={shop,shop}"], "names a namespace twice"),
