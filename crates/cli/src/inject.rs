@@ -1,9 +1,9 @@
 //! `outrigger inject -f FILE`: manifests with what pods under admission get, for those who want no webhook.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use outrigger_injector::{Manifests, Mode, Options, Status, manifests};
+use outrigger_injector::{Manifests, Mode, Options, Status, check_authorities, manifests};
 use outrigger_providers::services;
 use serde_json::json;
 
@@ -31,6 +31,9 @@ pub(crate) struct Arguments {
     /// A provider that rules may name as a backup; repeat it for more. Left out, they may name any.
     #[arg(long = "allowed-provider", value_name = "PROVIDER", value_parser = provider)]
     allowed_providers: Vec<String>,
+    /// A file of authorities, PEM, that sidecars trust upstream beside the public ones: of gateways and private endpoints. Repeat it for more.
+    #[arg(long = "extra-ca", value_name = "FILE")]
+    extra_cas: Vec<PathBuf>,
     /// How to print: YAML, in which documents without pods stay as they are, or one List as JSON.
     #[arg(long, value_enum, default_value_t = Output::Text)]
     output: Output,
@@ -53,6 +56,13 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     }
     if !arguments.allowed_providers.is_empty() {
         options.allowed_providers = Some(arguments.allowed_providers.clone());
+    }
+    match authorities(&arguments.extra_cas) {
+        Ok(authorities) => options.extra_cas = authorities,
+        Err(fault) => {
+            output::note(&fault);
+            return ExitCode::FAILURE;
+        }
     }
     let mut all = Vec::new();
     for file in &arguments.filenames {
@@ -77,6 +87,17 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     }
     all.iter().for_each(tell);
     ExitCode::SUCCESS
+}
+
+/// The files as one text; `None` without any.
+fn authorities(files: &[PathBuf]) -> Result<Option<String>, String> {
+    let of_file = |file: &Path| {
+        let text = input::read(file)?;
+        check_authorities(&text).map_err(|fault| format!("{} {fault}", file.display()))?;
+        Ok(text.trim().to_owned() + "\n")
+    };
+    let texts: Result<Vec<String>, String> = files.iter().map(|file| of_file(file)).collect();
+    Ok(Some(texts?.concat()).filter(|text| !text.is_empty()))
 }
 
 /// Several files become one stream of documents.

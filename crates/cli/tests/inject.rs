@@ -4,6 +4,7 @@
 
 mod support;
 
+use outrigger_simulator::{Config, Simulator};
 use serde_json::Value;
 use support::outrigger;
 
@@ -91,4 +92,34 @@ fn what_cannot_be_read_prints_nothing_and_names_the_place() {
         wrong.errors
     );
     assert!(outrigger(&["inject", "-f", "-"], SERVICE).errors.contains("nothing was changed"));
+}
+
+#[test]
+fn authorities_of_ones_own_are_given_to_every_sidecar() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    // Each simulator has an authority of its own.
+    let authority = || Simulator::start(Config::default()).unwrap().ca_pem().to_owned();
+    let pems = [authority(), authority()];
+    let [one, other] = [file("one.pem", &pems[0]), file("other.pem", pems[1].trim_end())];
+    let words = ["inject", "-f", "-", "--output", "json", "--extra-ca", &one, "--extra-ca", &other];
+    let ended = outrigger(&words, DEPLOYMENT);
+    assert_eq!(ended.status, Some(0), "{}", ended.errors);
+    let json: Value = serde_json::from_str(&ended.output).unwrap();
+    let sidecar = &json["items"][0]["spec"]["template"]["spec"]["initContainers"][1];
+    let mut variables = sidecar["env"].as_array().unwrap().iter();
+    let given = variables.find(|one| one["name"] == "OUTRIGGER_EXTRA_CAS_PEM").unwrap();
+    let normal = |text: &str| text.trim().replace("\r\n", "\n") + "\n";
+    assert_eq!(normal(given["value"].as_str().unwrap()), normal(&pems[0]) + &normal(&pems[1]));
+
+    let none = file("none.pem", "-----BEGIN CERTIFICATE-----\nnothing\n-----END CERTIFICATE-----\n");
+    for (path, part) in [(&*none, "none.pem holds no certificate"), ("/missing.pem", "/missing.pem: ")] {
+        let ended = outrigger(&["inject", "-f", "-", "--extra-ca", path], DEPLOYMENT);
+        assert_eq!((ended.status, ended.output.as_str()), (Some(1), ""));
+        assert!(ended.errors.contains(part), "{}", ended.errors);
+    }
 }

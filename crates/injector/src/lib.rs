@@ -28,4 +28,4 @@ pub use inject::{Outcome, Reason, Status, patch};
 pub use manifest::{ManifestError, Manifests, Told, manifests};
 pub use options::{FailurePolicy, Mode, Options, Resources};
 pub use owner::{Context, Owner};
-pub use settings::{Lasting, Settings};
+pub use settings::{Lasting, Settings, check_authorities};

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use outrigger_contract::ports;
 use outrigger_providers::services;
+use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use serde::Deserialize;
@@ -159,12 +160,7 @@ impl Settings {
             ));
         }
         if let Some(text) = &pods.extra_cas {
-            let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
-            if !found.is_ok_and(|found| !found.is_empty()) {
-                return Err("`pods.extra_cas` holds no certificate, or one that cannot be read; give PEM, with its lines \
-                            -----BEGIN CERTIFICATE-----"
-                    .to_owned());
-            }
+            check_authorities(text).map_err(|fault| format!("`pods.extra_cas` {fault}"))?;
         }
         let resources = &pods.resources;
         let cpu_limit = resources.cpu_limit.as_ref();
@@ -205,6 +201,24 @@ impl Settings {
         }
         Ok(())
     }
+}
+
+/// Whether a text can be [`Options::extra_cas`].
+///
+/// # Errors
+/// What is wrong with it, as the end of a sentence that begins with its place.
+pub fn check_authorities(pem: &str) -> Result<(), &'static str> {
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
+    let are_good = |found: Vec<_>| {
+        let mut roots = RootCertStore::empty();
+        !found.is_empty() && found.into_iter().all(|one| roots.add(one).is_ok())
+    };
+    if found.is_ok_and(are_good) {
+        return Ok(());
+    }
+    Err(
+        "holds no certificate, or one that cannot be read; give PEM, with its lines -----BEGIN CERTIFICATE-----",
+    )
 }
 
 #[cfg(test)]
