@@ -3,7 +3,8 @@
 //!
 //! Per call, on the exporter's thread: a look-up per instrument. First come, first named. As the room goes, labels that an
 //! app or a provider chooses become [`OTHER`], then everything of an instrument shares one set
-//! (`otel.metric.overflow`). For every sum, for durations and for first chunks that one set has its room from the start, so
+//! (`otel.metric.overflow`). Histograms leave room for sums under their own names, whatever becomes of theirs: alerts go by the model
+//! that a failure names. For every sum, for durations and for first chunks that one set has its room from the start, so
 //! totals stay exact; of the other histograms observations may then be left out, which is counted.
 
 use std::borrow::Cow;
@@ -126,10 +127,14 @@ pub(super) struct Series {
     used: usize,
     /// Up to here histograms are named in full; they leave room for sums …
     for_histograms: usize,
-    /// … and sums for what has one word in the place of whatever was made up.
+    /// … here they end under any name …
+    for_coarse_histograms: usize,
+    /// … and here sums leave room for what has one word in the place of whatever was made up.
     for_sums: usize,
     /// Of the rest, what is kept for the sets that take what has no room.
     reserve: usize,
+    /// What was of that and is used: it takes no room of the others.
+    drawn: usize,
     known: HashSet<(usize, u64)>,
     state: RandomState,
     told: Told,
@@ -150,11 +155,23 @@ impl Series {
     pub(super) fn new(limit: usize, rows: impl IntoIterator<Item = Row>) -> Series {
         let reserve = rows.into_iter().filter(|row| row.reserved).map(|row| row.weight).sum();
         let room = limit.saturating_sub(FIXED).saturating_sub(reserve);
-        let (for_histograms, for_sums) = (FIXED + room * 85 / 100, FIXED + room * 93 / 100);
+        let up_to = |share: usize| FIXED + room * share / 100;
         let (told, state) = (Told::default(), RandomState::new());
         told.used.store(FIXED as u64, Relaxed);
         let known = HashSet::new();
-        Series { limit, used: FIXED, for_histograms, for_sums, reserve, known, state, told, said: false }
+        Series {
+            limit,
+            used: FIXED,
+            for_histograms: up_to(85),
+            for_coarse_histograms: up_to(89),
+            for_sums: up_to(93),
+            reserve,
+            drawn: 0,
+            known,
+            state,
+            told,
+            said: false,
+        }
     }
 
     pub(super) fn told(&self) -> Told {
@@ -167,21 +184,26 @@ impl Series {
 
     /// The labels that an observation may have: its own while there is room. `None`: it is left out.
     pub(super) fn admit<'l>(&mut self, row: Row, labels: &'l Labels) -> Option<Cow<'l, [KeyValue]>> {
-        let bound = if row.sums { self.for_sums } else { self.for_histograms };
+        let (bound, coarse_bound) = match row.sums {
+            true => (self.for_sums, self.limit),
+            false => (self.for_histograms, self.for_coarse_histograms),
+        };
         if self.takes(row, labels.hash, bound) {
             return Some(Cow::Borrowed(&labels.pairs));
         }
         self.say();
         if let Some(coarse) = labels.coarse()
-            && self.takes(row, coarse.hash, self.limit)
+            && self.takes(row, coarse.hash, coarse_bound)
         {
             return Some(Cow::Owned(coarse.pairs));
         }
         let known = self.known.contains(&(row.id, OVERFLOW_HASH));
         if row.reserved && !known {
             self.reserve = self.reserve.saturating_sub(row.weight);
+            self.drawn += row.weight;
         }
-        if self.takes(row, OVERFLOW_HASH, self.limit) {
+        let overflow_bound = if row.reserved { self.limit } else { coarse_bound };
+        if self.takes(row, OVERFLOW_HASH, overflow_bound) {
             return Some(Cow::Owned(vec![KeyValue::new(OVERFLOW, true)]));
         }
         self.told.unrecorded.fetch_add(1, Relaxed);
@@ -194,7 +216,7 @@ impl Series {
             return true;
         }
         let used = self.used + row.weight;
-        if used > bound.min(self.limit.saturating_sub(self.reserve)) {
+        if used > self.limit.saturating_sub(self.reserve) || used - self.drawn > bound {
             return false;
         }
         self.used = used;

@@ -76,3 +76,28 @@ fn as_many_models_as_documented_have_every_series_of_their_own() {
         }
     }
 }
+
+#[test]
+fn a_failure_names_its_model_where_histograms_have_taken_the_room() {
+    let mut bench = Bench::new(GenAiMetrics::Both, Temporality::Cumulative);
+    let scrape = bench.metrics.scrape(vec![("service.name".to_owned(), "shop".to_owned())]).unwrap();
+    for make in [answered, failed] {
+        for number in 0..2 {
+            let mut call = make();
+            for model in [&mut call.facts.model, &mut call.served_model, &mut call.attempts[0].model] {
+                *model = Some(format!("model-{number}"));
+            }
+            bench.metrics.observe(&call);
+        }
+    }
+    let page = scrape.page(Exposition::Text);
+    let failures = page
+        .lines()
+        .filter(|line| line.starts_with("outrigger_calls_total{") && line.contains("outcome=\"failed\""));
+    let failures: Vec<&str> = failures.collect();
+    for number in 0..2 {
+        let model = format!("model=\"model-{number}\"");
+        assert!(failures.iter().any(|line| line.contains(&model)), "{failures:#?}");
+    }
+    assert!(page.contains("_other"), "there was room for everything");
+}
