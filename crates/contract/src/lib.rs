@@ -16,6 +16,8 @@ pub mod ports {
     pub const BASE_URL: u16 = 19003;
     /// The sidecar's sign of life (UDP): the redirect holds only while it comes.
     pub const HEARTBEAT: u16 = 19004;
+    /// The sidecar's farewell (UDP): the redirect holds no longer.
+    pub const FAREWELL: u16 = TRANSPARENT;
     /// Metrics and probes, on the pod's own address.
     pub const METRICS: u16 = 19005;
 }

@@ -33,10 +33,9 @@ pub(crate) fn redirect() -> Hook {
     Hook { table: "nat", chain: "OUTRIGGER", condition: "-p tcp".to_owned() }
 }
 
-/// What hears the sign of life.
+/// What hears the sign of life, and the farewell.
 pub(crate) fn heartbeat() -> Hook {
-    let (sidecar, port) = (uid::SIDECAR, ports::HEARTBEAT);
-    let condition = format!("-o lo -p udp --dport {port} -m owner --uid-owner {sidecar}");
+    let condition = format!("-o lo -p udp -m owner --uid-owner {}", uid::SIDECAR);
     Hook { table: "mangle", chain: "OUTRIGGER_ALIVE", condition }
 }
 
@@ -52,7 +51,10 @@ pub(crate) fn restore(plan: &Plan, family: Family, present: impl Fn(&Hook) -> bo
     // Naming a chain empties it.
     let mut text = format!("*{}\n:{} - [0:0]\n", hook.table, hook.chain);
     if plan.on_proxy_down == OnProxyDown::Open {
-        line(&mut text, &format!("-A {} -m recent --name {name} --set --rsource", hook.chain));
+        for (port, verb) in [(ports::HEARTBEAT, "--set"), (ports::FAREWELL, "--remove")] {
+            let heard = format!("-p udp --dport {port} -m recent --name {name} {verb} --rsource");
+            line(&mut text, &format!("-A {} {heard}", hook.chain));
+        }
     }
     if !present(&hook) {
         line(&mut text, &format!("-A OUTPUT {}", hook.jump_text()));

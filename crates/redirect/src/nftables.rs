@@ -15,7 +15,8 @@ pub(crate) fn script(plan: &Plan) -> String {
     let alive = redirection::ALIVE;
     let seconds = redirection::ALIVE_FOR.as_secs();
     let (mark, mask) = redirection::ZTUNNEL_MARK;
-    let (sidecar, heartbeat, transparent) = (uid::SIDECAR, ports::HEARTBEAT, ports::TRANSPARENT);
+    let (sidecar, transparent) = (uid::SIDECAR, ports::TRANSPARENT);
+    let (heartbeat, farewell) = (ports::HEARTBEAT, ports::FAREWELL);
     let condition = match plan.on_proxy_down {
         OnProxyDown::Open => format!("meta nfproto @{alive} "),
         OnProxyDown::Closed => String::new(),
@@ -41,7 +42,8 @@ pub(crate) fn script(plan: &Plan) -> String {
     } else {
         String::new()
     };
-    // Deleting needs the table to be there; adding it twice is no error.
+    // Deleting needs the table to be there; adding it twice is no error. The shortest time takes the family out as well as `delete`
+    // would, which kernels before 5.4 do not know here.
     format!(
         "add table inet {table}
 delete table inet {table}
@@ -52,6 +54,7 @@ table inet {table} {{
   chain heartbeat {{
     type filter hook output priority {PRIORITY}; policy accept;
     oifname \"lo\" meta skuid {sidecar} udp dport {heartbeat} update @{alive} {{ meta nfproto timeout {seconds}s }}
+    oifname \"lo\" meta skuid {sidecar} udp dport {farewell} update @{alive} {{ meta nfproto timeout 1ms }}
   }}
   chain outgoing {{
     type nat hook output priority {PRIORITY}; policy accept;

@@ -42,7 +42,8 @@ def ask(**more):
         else:
             text = answer.choices[0].message.content
         say(text=text, **more)
-    except openai.APIError as error:
+    # In mid-stream the SDK lets the transport's own errors through.
+    except Exception as error:
         say(error=type(error).__name__, status=getattr(error, "status_code", None), told=str(error), **more)
 
 

@@ -49,10 +49,10 @@ fn goes_direct(network: &Network, to: IpAddr, since: Instant, between: impl Fn()
     }
 }
 
-/// A datagram to where signs of life are heard, by a user of the pod.
-fn forge(network: &Network, user: u32) {
+/// A datagram to where signs of life are heard, or the farewell, by a user of the pod.
+fn forge(network: &Network, user: u32, port: u16) {
     for address in ["127.0.0.1", "::1", "10.99.0.2", "fd99::2"] {
-        let script = format!("echo alive >/dev/udp/{address}/{}", ports::HEARTBEAT);
+        let script = format!("echo alive >/dev/udp/{address}/{port}");
         let output =
             network.pod.command(user, "bash").args(["-c", &script]).output().expect("bash can be run");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -66,7 +66,7 @@ fn killed_open(backend: &str) {
     let status = sidecar.program.end().status;
     assert!(!status.success());
     for to in PROVIDER {
-        goes_direct(&network, to, killed, || forge(&network, APP));
+        goes_direct(&network, to, killed, || forge(&network, APP, ports::HEARTBEAT));
     }
     // Back again, captured again.
     let sidecar = self::sidecar(&network).start();
@@ -92,6 +92,51 @@ fn a_killed_sidecar_lets_connections_go_direct_with_legacy_iptables() {
         return;
     }
     killed_open("iptables-legacy");
+}
+
+fn ended_open(backend: &str) {
+    let (network, sidecar) = pod(&["--backend", backend]);
+    sidecar.program.signal(Signal::SIGTERM);
+    let ended = Instant::now();
+    for to in PROVIDER {
+        while way_of_the_living(&network, to) == Way::Through {
+            assert!(ended.elapsed() < redirection::HEARTBEAT_EVERY, "{to} still leads to who said farewell");
+        }
+    }
+    assert!(sidecar.program.end().status.success());
+    for to in PROVIDER {
+        assert_eq!(way(&network, to), Way::Direct, "{to}, {:?} after the farewell", ended.elapsed());
+    }
+    let sidecar = self::sidecar(&network).start();
+    for to in PROVIDER {
+        assert_eq!(way(&network, to), Way::Through, "{to}, after the restart");
+    }
+    drop(sidecar);
+}
+
+/// A connection's way while none may fail.
+fn way_of_the_living(network: &Network, to: IpAddr) -> Way {
+    let seen = way(network, to);
+    assert!(matches!(seen, Way::Through | Way::Direct), "{to}: {seen:?}");
+    seen
+}
+
+#[test]
+fn a_sidecar_that_ends_in_order_loses_no_connection_with_nftables() {
+    ended_open("nft");
+}
+
+#[test]
+fn a_sidecar_that_ends_in_order_loses_no_connection_with_iptables() {
+    ended_open("iptables-nft");
+}
+
+#[test]
+fn a_sidecar_that_ends_in_order_loses_no_connection_with_legacy_iptables() {
+    if super::missing("iptables-legacy") {
+        return;
+    }
+    ended_open("iptables-legacy");
 }
 
 #[test]
@@ -140,12 +185,13 @@ fn only_the_sidecars_user_gives_signs_of_life() {
         speak_directly(&network.beyond, 443);
         redirected(&network, &["--backend", backend]);
         for user in [0, APP, uid::ISTIO] {
-            forge(&network, user);
+            forge(&network, user, ports::HEARTBEAT);
             for to in PROVIDER {
                 assert_eq!(way(&network, to), Way::Direct, "{to}, after a forgery by {user}, {backend}");
             }
         }
-        forge(&network, uid::SIDECAR);
+        forge(&network, uid::SIDECAR, ports::HEARTBEAT);
+        forge(&network, APP, ports::FAREWELL);
         for to in PROVIDER {
             assert_eq!(way(&network, to), Way::Refused, "{to}, after the real sign, {backend}");
         }

@@ -23,6 +23,10 @@ pub(crate) const PRIVATE: &str = "us.api.openai.com";
 pub(crate) const GATEWAY: &str = "llm.harbour.example";
 /// Where pods are made to see whether they are changed.
 pub(crate) const PROBE: &str = "probe";
+/// A model that takes some seconds over [`LONG`].
+pub(crate) const SLOW: &str = "gpt-4-turbo";
+/// Its answer.
+pub(crate) const LONG: &str = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen";
 /// Where the authority of the providers is in a sidecar.
 const AUTHORITY: &str = "providers.pem";
 
@@ -46,7 +50,11 @@ pub(crate) struct Harbour {
 /// Models that only one test asks for, with what they answer.
 fn script() -> Script {
     let of = |model: &str, answer: Answer| Rule { model: Some(model.to_owned()), answer, ..Rule::default() };
-    Script(vec![of("gpt-5", Answer { error: Some(ErrorKind::ServerError), ..Answer::default() })])
+    let slowly = Answer { pace_ms: 250, text: Some(LONG.to_owned()), ..Answer::default() };
+    Script(vec![
+        of("gpt-5", Answer { error: Some(ErrorKind::ServerError), ..Answer::default() }),
+        of(SLOW, slowly),
+    ])
 }
 
 impl Harbour {
@@ -150,7 +158,10 @@ impl Harbour {
             }),
             json!({
                 "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "app", "namespace": name},
-                "data": {"pod.py": include_str!("../../clients/python/pod.py")},
+                "data": {
+                    "pod.py": include_str!("../../clients/python/pod.py"),
+                    "pulse.py": include_str!("../../clients/python/pulse.py"),
+                },
             }),
         ]);
         self.node.wait(name, &["--for=create", "serviceaccount/default"]);

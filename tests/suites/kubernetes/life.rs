@@ -1,16 +1,9 @@
-//! A native sidecar's life: it is there before the first call and after the last one, and an app does without it.
+//! A native sidecar's life: it is there before the first call and after the last one.
 
-use std::time::Instant;
-
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use outrigger_tests::DEADLINE;
 use serde_json::{Value, json};
 
-use crate::harbour::{HARBOUR, Harbour, app, deployment, pod};
-
-/// How long calls may fail for when the sidecar is killed: until the redirection lapses, and an app's own time.
-const ALONE: f64 = 5.0;
+use crate::harbour::{HARBOUR, Harbour, LONG, SLOW, app, pod};
 
 /// Calls for a model: as the provider saw them, and as they were recorded.
 fn seen(harbour: &Harbour, model: &str) -> (usize, usize) {
@@ -87,53 +80,17 @@ fn a_job_and_a_cron_job_end_with_their_work() {
 }
 
 #[test]
-fn an_app_does_without_a_killed_sidecar_and_is_watched_again() {
+fn an_open_stream_ends_whole_when_its_pod_is_deleted() {
     let harbour = &*HARBOUR;
-    let reef = harbour.namespace("reef", json!({}));
-    let model = "gpt-4.1-mini";
-    let (pod, said) = harbour
-        .start(&reef, &deployment(&reef, "diver", &[&app(model, "0", "0.1")[..], &["fresh"]].concat()));
-    let authority = || {
-        harbour.node.kubectl(&[
-            "exec",
-            "-n",
-            &reef,
-            &pod,
-            "-c",
-            "app",
-            "--",
-            "cat",
-            "/var/run/outrigger/trust/ca.pem",
-        ])
-    };
-    let before = authority();
-    assert!(before.contains("BEGIN CERTIFICATE"), "{before}");
-    let mut good = harbour.next(&said, &reef, |said| said["text"].is_string());
-    let mut longest = 0.0_f64;
-    let mut next_good = |good: &mut Value| {
-        let next = harbour.next(&said, &reef, |said| said["text"].is_string());
-        longest =
-            longest.max(next["at"].as_f64().unwrap_or_default() - good["at"].as_f64().unwrap_or_default());
-        *good = next;
-    };
-    recorded(harbour, model, 1);
-    // The second time the kubelet waits before it starts it again.
-    for _ in 0..2 {
-        let sidecar = harbour.process(&reef, &pod, "outrigger-sidecar");
-        kill(Pid::from_raw(i32::try_from(sidecar).expect("a process id")), Signal::SIGKILL).expect("it runs");
-        let (_, known) = seen(harbour, model);
-        // Calls of after its return are recorded again. Until then the app asks on.
-        let until = Instant::now() + DEADLINE;
-        while seen(harbour, model).1 < known + 5 {
-            assert!(Instant::now() < until, "it is not watched again\n{}", harbour.node.told(&reef));
-            next_good(&mut good);
-        }
-    }
-    let (arrived, recorded) = seen(harbour, model);
-    assert!(
-        arrived > recorded + 5,
-        "none of {arrived} calls went past the dead sidecar; {recorded} are recorded"
-    );
-    assert!(longest < ALONE, "no call was answered for {longest} s");
-    assert_eq!(authority(), before, "its restarts made another authority");
+    let dusk = harbour.namespace("dusk", json!({}));
+    let command = [&app(SLOW, "1", "0")[..], &["stream"]].concat();
+    let (pod, said) = harbour.start(&dusk, &pod(&dusk, "reader", &command));
+    harbour.next(&said, &dusk, |said| said["begun"] == true);
+    harbour.node.kubectl(&["delete", "pod", "-n", &dusk, &pod, "--wait=false"]);
+    let read = harbour.next(&said, &dusk, |_| true);
+    assert_eq!(read["text"], LONG, "{read}");
+    let recorded = harbour.telemetry.wait_for(DEADLINE, |received| {
+        received.resources.iter().any(|resource| resource["k8s.pod.name"] == pod.as_str())
+    });
+    assert!(recorded.is_some(), "the call is not recorded");
 }

@@ -1,5 +1,5 @@
 //! Connections that were redirected here. Per connection: where it was going, and that it is no loop.
-//! Once a second: the sign of life on which the redirection depends, given by the very loop that accepts.
+//! Once a second: the sign of life on which the redirection depends, given by the very loop that accepts. At the end: its farewell.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
@@ -16,6 +16,9 @@ use crate::seen::Counters;
 
 /// When the system cannot accept (no descriptors left), trying again at once would only burn its time.
 const BACK_OFF: Duration = Duration::from_millis(50);
+
+/// How long after the farewell a connection may still come that the last sign of life has led here.
+const LATECOMERS: Duration = Duration::from_millis(50);
 
 /// The loopback addresses, one listener each: an address that accepts both families would also accept from outside.
 pub(crate) const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
@@ -52,23 +55,25 @@ impl Transparent {
     }
 
     fn beat(&self) {
-        if self.heart.beat() {
+        if self.heart.say(ports::HEARTBEAT) {
             self.counters.sign_of_life(self.address.ip());
         }
     }
 
-    /// Accepts until the process ends: connections are led here for a while after the drain has begun.
+    /// Accepts until the process ends: where the redirection does not ask for signs of life, connections are led here all along.
     pub(crate) async fn accept<F>(self, token: Token, serve: impl Fn(TcpStream, SocketAddr, Token) -> F)
     where
         F: Future<Output = ()> + 'static,
     {
-        let mut beat = tokio::time::interval(redirection::HEARTBEAT_EVERY);
-        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let weak: WeakToken = token.weak();
-        let mut token = Some(token);
+        let mut held = Some(token.clone());
+        let mut left = false;
+        let life = self.live(token);
+        tokio::pin!(life);
         loop {
             tokio::select! {
-                _ = beat.tick(), if token.is_some() => self.beat(),
+                biased;
+                () = &mut life, if !left => left = true,
                 accepted = self.listener.accept() => match accepted {
                     Ok((stream, _)) => {
                         let Some(token) = weak.upgrade() else { return };
@@ -85,21 +90,28 @@ impl Transparent {
                         tokio::time::sleep(BACK_OFF).await;
                     }
                 },
-                // Without a sign of life new connections soon go direct.
-                () = draining(&mut token) => token = None,
+                // Nobody waits to be accepted any more.
+                () = std::future::ready(()), if left && held.is_some() => held = None,
             }
         }
     }
-}
 
-async fn draining(token: &mut Option<Token>) {
-    match token {
-        Some(token) => token.draining().await,
-        None => std::future::pending().await,
+    /// Gives signs of life until the drain begins, then takes them back, and waits for those who were led here by the last one.
+    async fn live(&self, mut token: Token) {
+        let mut beat = tokio::time::interval(redirection::HEARTBEAT_EVERY);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = beat.tick() => self.beat(),
+                () = token.draining() => break,
+            }
+        }
+        self.heart.say(ports::FAREWELL);
+        tokio::time::sleep(LATECOMERS).await;
     }
 }
 
-/// Says that the sidecar lives, in the two ways that the redirection can hear it.
+/// Says that the sidecar lives, or leaves, in the two ways that the redirection can hear it.
 struct Heart {
     loopback: Option<UdpSocket>,
     family: IpAddr,
@@ -113,22 +125,19 @@ impl Heart {
         Heart { loopback, family }
     }
 
-    /// False when nothing could be sent on loopback.
-    fn beat(&self) -> bool {
-        let sent = self
-            .loopback
-            .as_ref()
-            .map(|socket| socket.send_to(&[], SocketAddr::new(self.family, ports::HEARTBEAT)));
+    /// Says what `port` stands for. False when nothing could be sent on loopback.
+    fn say(&self, port: u16) -> bool {
+        let sent =
+            self.loopback.as_ref().map(|socket| socket.send_to(&[], SocketAddr::new(self.family, port)));
         if let Some(Err(error)) = &sent {
-            tracing::debug!(%error, "a sign of life was not sent");
+            tracing::debug!(%error, port, "a sign to the redirection was not sent");
         }
         // iptables knows the living by the source address of their connections.
         let own = outgoing_address(self.family);
         if let Some(own) = own
-            && let Err(error) =
-                socket(own).and_then(|from| from.send_to(&[], SocketAddr::new(own, ports::HEARTBEAT)))
+            && let Err(error) = socket(own).and_then(|from| from.send_to(&[], SocketAddr::new(own, port)))
         {
-            tracing::debug!(%error, "a sign of life was not sent");
+            tracing::debug!(%error, port, "a sign to the redirection was not sent");
         }
         matches!(sent, Some(Ok(_)))
     }
