@@ -36,9 +36,10 @@ def ask(**more):
         if stream:
             text = ""
             for chunk in answer:
-                if not text:
+                words = "".join(choice.delta.content or "" for choice in chunk.choices)
+                if words and not text:
                     say(begun=True)
-                text += "".join(choice.delta.content or "" for choice in chunk.choices)
+                text += words
         else:
             text = answer.choices[0].message.content
         say(text=text, **more)

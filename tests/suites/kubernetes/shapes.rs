@@ -11,7 +11,7 @@ const CALL: &str = r#"
 import http.client, json, os, ssl, sys
 trust = ssl.create_default_context()
 if "PROVIDERS" in os.environ:
-    trust.load_verify_locations(cadata=os.environ["PROVIDERS"])
+    trust.load_verify_locations(cadata=os.environ["PROVIDERS"].replace("|", "\n"))
     trust.set_ciphers("ECDHE+AESGCM")
 body = json.dumps({"model": sys.argv[1], "messages": [{"role": "user", "content": "Who is there?"}]})
 for _ in range(2):
@@ -76,7 +76,7 @@ fn all_containers_of_a_stateful_set_are_watched_and_debug_containers_do_no_harm(
     assert_eq!(of["k8s.statefulset.name"], "crane");
 
     // One that knows nothing of the sidecar's authority loses its first connection, and is copied from then on.
-    let authority = format!("--env=PROVIDERS={}", harbour.providers.ca_pem());
+    let authority = format!("--env=PROVIDERS={}", harbour.providers.ca_pem().replace('\n', "|"));
     let said = debug(harbour, &quay, &pod, "stranger", unseen, &[&authority]);
     assert_eq!(said, [json!({"error": "SSLCertVerificationError"}), json!({"status": 200})]);
     assert_eq!(recorded(harbour, &pod, unseen), 0);

@@ -52,7 +52,7 @@ fn now() -> f64 {
 impl Crew {
     fn board(harbour: &Harbour, name: &str, model: &str) -> Crew {
         let namespace = harbour.namespace(name, json!({}));
-        let reader = [&app(SLOW, "0", "0")[..], &["stream"]].concat();
+        let reader = [&app(SLOW, "0", "0.5")[..], &["stream", "fresh"]].concat();
         Crew::of(harbour, namespace.clone(), &two(&namespace, model, &reader))
     }
 
@@ -90,9 +90,11 @@ impl Crew {
         self.until(harbour, "a call after that", |calls| calls.iter().any(|call| call.began > seen));
     }
 
-    /// Waits until a stream is under way.
+    /// Waits until a stream has begun.
     fn reads(&self, harbour: &Harbour) {
-        harbour.next(&self.reading, &self.namespace, |said| said["begun"] == true);
+        let asked = now();
+        let begun = |said: &Value| said["begun"] == true && said["at"].as_f64() > Some(asked);
+        harbour.next(&self.reading, &self.namespace, begun);
     }
 
     /// How the stream that is under way ends.
