@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::harbour::{HARBOUR, app, deployment};
 
 /// Every call to OpenAI may be moved to Claude.
-const RULES: &str = "\
+pub(crate) const RULES: &str = "\
 version: 1
 mode: act
 backups:
@@ -21,7 +21,8 @@ rules:
 /// What a kubelet may take until a changed ConfigMap is in a pod: its sync period here, and what it keeps of it.
 const PROPAGATION: Duration = Duration::from_secs(25);
 
-fn rules(namespace: &str, name: &str, checked: bool, document: &str) -> Value {
+/// A ConfigMap with rules, which are `checked` at admission or not.
+pub(crate) fn rules(namespace: &str, name: &str, checked: bool, document: &str) -> Value {
     let labels = if checked { json!({"outrigger.dev/rules": "true"}) } else { json!({}) };
     json!({
         "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": namespace, "labels": labels},

@@ -26,7 +26,8 @@ pub(crate) const PROBE: &str = "probe";
 /// A model that takes some seconds over [`LONG`].
 pub(crate) const SLOW: &str = "gpt-4-turbo";
 /// Its answer.
-pub(crate) const LONG: &str = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen";
+pub(crate) const LONG: &str =
+    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen";
 /// Where the authority of the providers is in a sidecar.
 const AUTHORITY: &str = "providers.pem";
 

@@ -2,6 +2,7 @@
 
 use outrigger_contract::{mounts, trust_files, volumes};
 use outrigger_tests::DEADLINE;
+use outrigger_tests::otlp::Received;
 use serde_json::{Value, json};
 
 use crate::harbour::{APP, HARBOUR, Harbour, app, pod};
@@ -25,19 +26,27 @@ for _ in range(2):
 "#;
 
 /// How many calls for a model are recorded of a pod.
-fn recorded(harbour: &Harbour, pod: &str, model: &str) -> usize {
-    let received = harbour.telemetry.received();
+fn recorded(received: &Received, pod: &str, model: &str) -> usize {
     let mine = received.resources.iter().zip(&received.calls);
     mine.filter(|(of, call)| of["k8s.pod.name"] == pod && call["gen_ai.request.model"] == model).count()
 }
 
 /// Adds a container that makes its call twice, and says what came of it.
-fn debug(harbour: &Harbour, namespace: &str, pod: &str, name: &str, model: &str, more: &[&str]) -> Vec<Value> {
+fn debug(
+    harbour: &Harbour,
+    namespace: &str,
+    pod: &str,
+    name: &str,
+    model: &str,
+    more: &[&str],
+) -> Vec<Value> {
     let container = format!("--container={name}");
     let image = format!("--image={APP}");
     let begin = ["debug", "-n", namespace, pod, &container, &image, "--profile=general"];
     harbour.node.kubectl(&[&begin[..], more, &["--", "python3", "-c", CALL, model]].concat());
-    let jsonpath = format!("--for=jsonpath={{.status.ephemeralContainerStatuses[?(@.name==\"{name}\")].state.terminated.exitCode}}=0");
+    let jsonpath = format!(
+        "--for=jsonpath={{.status.ephemeralContainerStatuses[?(@.name==\"{name}\")].state.terminated.exitCode}}=0"
+    );
     harbour.node.wait(namespace, &[&jsonpath, "pod", pod]);
     let said = harbour.node.kubectl(&["logs", "-n", namespace, pod, "-c", name]);
     said.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
@@ -47,7 +56,8 @@ fn debug(harbour: &Harbour, namespace: &str, pod: &str, name: &str, model: &str,
 fn all_containers_of_a_stateful_set_are_watched_and_debug_containers_do_no_harm() {
     let harbour = &*HARBOUR;
     let quay = harbour.namespace("quay", json!({}));
-    let (models, unseen, seen) = (["gpt-4.1-2025-04-14", "gpt-5-nano"], "gpt-5-mini-2025-08-07", "gpt-5-nano-2025-08-07");
+    let (models, unseen, seen) =
+        (["gpt-4.1-2025-04-14", "gpt-5-nano"], "gpt-5-mini-2025-08-07", "gpt-5-nano-2025-08-07");
     let mut template = pod(&quay, "crane", &app(models[0], "0", "0.5"));
     let mut second = template["spec"]["containers"][0].clone();
     second["name"] = "second".into();
@@ -63,14 +73,13 @@ fn all_containers_of_a_stateful_set_are_watched_and_debug_containers_do_no_harm(
     });
     let (pod, _said) = harbour.start(&quay, &object);
     assert_eq!(pod, "crane-0");
-    let all_are_recorded = |what: &str, more: usize| {
-        let known = models.map(|model| recorded(harbour, &pod, model));
-        harbour.node.until(what, DEADLINE, || {
-            let now = models.map(|model| recorded(harbour, &pod, model));
-            (now[0] >= known[0] + more && now[1] >= known[1] + more).then_some(())
-        });
+    let all_are_recorded = |what: &str| {
+        let of = |received: &Received| models.map(|model| recorded(received, &pod, model));
+        let known = of(&harbour.telemetry.received());
+        let more = |received: &Received| of(received).iter().zip(known).all(|(now, known)| *now >= known + 2);
+        assert!(harbour.telemetry.wait_for(DEADLINE, more).is_some(), "{what}\n{}", harbour.node.told(&quay));
     };
-    all_are_recorded("both containers' calls are recorded", 2);
+    all_are_recorded("calls of both containers are not recorded");
     let received = harbour.telemetry.received();
     let of = received.resources.iter().find(|of| of["k8s.pod.name"] == "crane-0").expect("a record");
     assert_eq!(of["k8s.statefulset.name"], "crane");
@@ -79,7 +88,7 @@ fn all_containers_of_a_stateful_set_are_watched_and_debug_containers_do_no_harm(
     let authority = format!("--env=PROVIDERS={}", harbour.providers.ca_pem().replace('\n', "|"));
     let said = debug(harbour, &quay, &pod, "stranger", unseen, &[&authority]);
     assert_eq!(said, [json!({"error": "SSLCertVerificationError"}), json!({"status": 200})]);
-    assert_eq!(recorded(harbour, &pod, unseen), 0);
+    assert_eq!(recorded(&harbour.telemetry.received(), &pod, unseen), 0);
 
     // One that is given what the app's containers have is watched as they are.
     let folder = tempfile::tempdir().expect("a temporary directory");
@@ -92,15 +101,18 @@ fn all_containers_of_a_stateful_set_are_watched_and_debug_containers_do_no_harm(
     let custom = format!("--custom={}", path.display());
     let said = debug(harbour, &quay, &pod, "friend", seen, &[&custom]);
     assert_eq!(said, [json!({"status": 200}), json!({"status": 200})]);
-    harbour.node.until("its calls are recorded", DEADLINE, || {
-        (recorded(harbour, &pod, seen) == 2).then_some(())
-    });
+    let both = harbour.telemetry.wait_for(DEADLINE, |received| recorded(received, &pod, seen) == 2);
+    assert!(both.is_some(), "its calls are not recorded");
 
-    all_are_recorded("the app's calls are recorded as before", 2);
+    all_are_recorded("the app's calls are recorded no longer");
     let pod = harbour.node.get(&["pod", "-n", &quay, &pod]);
     let status = &pod["status"];
     let all = ["initContainerStatuses", "containerStatuses"].map(|of| status[of].as_array().expect("a list"));
     for container in all.into_iter().flatten() {
-        assert_eq!((&container["restartCount"], &container["ready"]), (&json!(0), &json!(true)), "{container}");
+        assert_eq!(
+            (&container["restartCount"], &container["ready"]),
+            (&json!(0), &json!(true)),
+            "{container}"
+        );
     }
 }

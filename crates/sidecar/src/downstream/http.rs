@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::rc::Rc;
+use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::body::{Body, Incoming};
@@ -11,6 +12,7 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::sync::Notify;
 
 use crate::downstream::framing::Framed;
 use crate::downstream::preface::Prefaced;
@@ -26,6 +28,15 @@ const H2_STREAMS: u32 = 256;
 const H2_STREAM_WINDOW: u32 = 4 * 1024 * 1024;
 const H2_CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 
+/// How long the drain leaves a connection that has asked nothing yet: its client is about to, and would see its first call fail.
+const FIRST_REQUEST: Duration = Duration::from_secs(1);
+
+/// Returns when a connection shall take no more requests: the drain has begun, and its first one was `asked` or does not come.
+async fn last_call(token: &mut Token, asked: &Notify) {
+    token.draining().await;
+    let _none = tokio::time::timeout(FIRST_REQUEST, asked.notified()).await;
+}
+
 /// Serves HTTP/1.1.
 pub(crate) async fn serve_h1<I>(connection: Rc<Connection>, io: I, mut token: Token) -> io::Result<()>
 where
@@ -35,6 +46,8 @@ where
     let io = Framed::new(io, move || answered.tunnel.borrow().is_some());
     let io = TokioIo::new(FlushNoted::new(io, Rc::clone(&connection.after)));
     let serving = Rc::clone(&connection);
+    let asked = Rc::new(Notify::new());
+    let heard = Rc::clone(&asked);
     let mut http = http1::Builder::new()
         .preserve_header_case(true)
         .auto_date_header(false)
@@ -42,11 +55,14 @@ where
         // Boxed because the connection must stay movable to be taken apart for a tunnel.
         .serve_connection(
             io,
-            service_fn(move |request| Box::pin(exchange::serve(Rc::clone(&serving), request))),
+            service_fn(move |request| {
+                heard.notify_one();
+                Box::pin(exchange::serve(Rc::clone(&serving), request))
+            }),
         );
     let ended = tokio::select! {
         ended = std::future::poll_fn(|cx| http.poll_without_shutdown(cx)) => ended,
-        () = token.draining() => {
+        () = last_call(&mut token, &asked) => {
             std::pin::Pin::new(&mut http).graceful_shutdown();
             std::future::poll_fn(|cx| http.poll_without_shutdown(cx)).await
         }
@@ -79,6 +95,12 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     LocalExecutor: Http2ServerConnExec<S::Future, B>,
 {
+    let asked = Rc::new(Notify::new());
+    let heard = Rc::clone(&asked);
+    let service = service_fn(move |request| {
+        heard.notify_one();
+        service.call(request)
+    });
     let http = http2::Builder::new(LocalExecutor)
         .timer(TokioTimer::new())
         .auto_date_header(false)
@@ -90,7 +112,7 @@ where
     tokio::pin!(http);
     let ended = tokio::select! {
         ended = http.as_mut() => ended,
-        () = token.draining() => {
+        () = last_call(&mut token, &asked) => {
             http.as_mut().graceful_shutdown();
             http.await
         }
@@ -128,5 +150,39 @@ mod tests {
                 assert!(served.await.unwrap().is_err());
             }
         }
+    }
+
+    #[tokio::test(flavor = "local", start_paused = true)]
+    async fn a_client_that_the_drain_meets_before_its_first_request_has_its_answer() {
+        let (app, side) = tokio::io::duplex(1024);
+        let (drain, token) = drain::new();
+        let service = service_fn(|_| async { Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new())) });
+        let served = tokio::task::spawn_local(speak_h2(side, service, token));
+        let drained = tokio::task::spawn_local(drain.finish(Duration::from_secs(30)));
+        tokio::time::sleep(FIRST_REQUEST / 2).await;
+        let io = TokioIo::new(app);
+        let (mut client, speaking) = hyper::client::conn::http2::handshake(LocalExecutor, io).await.unwrap();
+        tokio::task::spawn_local(speaking);
+        let answer = client.send_request(Request::new(Empty::<Bytes>::new())).await.unwrap();
+        assert_eq!(answer.status(), 200);
+        // Who of the two hangs up first says nothing.
+        let _ended = served.await.unwrap();
+        assert!(drained.await.unwrap());
+    }
+
+    #[tokio::test(flavor = "local", start_paused = true)]
+    async fn a_client_that_asks_nothing_holds_the_drain_up_no_longer_than_its_patience() {
+        let (app, side) = tokio::io::duplex(1024);
+        let (drain, token) = drain::new();
+        let service = service_fn(|_| async { Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new())) });
+        let served = tokio::task::spawn_local(speak_h2(side, service, token));
+        let io = TokioIo::new(app);
+        let (_client, speaking) =
+            hyper::client::conn::http2::handshake::<_, _, Empty<Bytes>>(LocalExecutor, io).await.unwrap();
+        tokio::task::spawn_local(speaking);
+        let begun = tokio::time::Instant::now();
+        assert!(drain.finish(Duration::from_secs(30)).await);
+        let _ended = served.await.unwrap();
+        assert!(begun.elapsed() <= FIRST_REQUEST + Duration::from_millis(1), "{:?}", begun.elapsed());
     }
 }
