@@ -385,6 +385,12 @@ pub(crate) const RETRIES_DENIED: Metric = own(
     &["rule", "provider", "model"],
     "Calls of which a retry was left out, since their rule's budget was used up.",
 );
+pub(crate) const LEFT_ALONE: Metric = own(
+    "outrigger.backups_left_alone",
+    "{call}",
+    &["rule", "backup"],
+    "Calls for which a backup was left out since it had failed of late: its own breaker is open.",
+);
 pub(crate) const EXCEEDED: Metric = own(
     "outrigger.exceeded_deadlines",
     "{call}",
@@ -507,6 +513,7 @@ pub const METRICS: &[Metric] = &[
     ATTEMPTS,
     ROUTED,
     RETRIES_DENIED,
+    LEFT_ALONE,
     EXCEEDED,
     SEEN,
     EXPORTED,

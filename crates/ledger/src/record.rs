@@ -249,6 +249,8 @@ pub struct Routed {
     pub serving: u32,
     /// Backups that were left out, each with the reason in plain words.
     pub passed_over: Vec<String>,
+    /// Those among them that were left alone since they had failed of late, by their names.
+    pub left_alone: Vec<Arc<str>>,
     /// What of the request was said less well, or left out, in the format of the backup that answered, or that was asked last.
     pub losses: Vec<String>,
     /// What of the backup's answer has no place in the app's format: `reasoning`, `citations`.
@@ -288,6 +290,7 @@ impl Routed {
             requested_provider,
             serving,
             passed_over: Vec::new(),
+            left_alone: Vec::new(),
             losses: Vec::new(),
             left_out: Vec::new(),
             exceeded: Vec::new(),

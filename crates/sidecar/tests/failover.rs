@@ -319,6 +319,25 @@ async fn a_backup_without_its_credential_is_passed_over_and_told() {
     assert!(over.len() == 1 && over[0].starts_with("eu: ") && over[0].contains("credentials/eu"), "{over:?}");
 }
 
+#[tokio::test]
+async fn a_backup_that_keeps_failing_is_left_alone_too_and_told() {
+    let scene = Scene::new("rules:\n  - { name: chat, match: {}, failover: { to: [eu] } }\n").await;
+    scene.says(HOST, [server_error()]);
+    scene.says(EU, [server_error()]);
+    for _ in 0..4 {
+        assert_eq!(scene.call().await.0, StatusCode::INTERNAL_SERVER_ERROR);
+    }
+    assert_eq!(scene.asked(), (4, 3), "with nowhere else to go its own place is asked all the same");
+    let records = scene.end().await;
+    let left_alone: Vec<Vec<&str>> = records
+        .iter()
+        .map(|record| record.routed.as_ref().unwrap().left_alone.iter().map(|name| &**name).collect())
+        .collect();
+    assert_eq!(left_alone, [vec![], vec![], vec![], vec!["eu"]]);
+    let over = &records[3].routed.as_ref().unwrap().passed_over;
+    assert_eq!(over[..], ["eu: it is left alone for a while, since it failed of late"]);
+}
+
 /// Half of all calls answer 500: every call is answered, and the primary bears no more than the budget.
 #[tokio::test]
 async fn thousands_of_calls_survive_a_partial_outage_within_the_budget() {

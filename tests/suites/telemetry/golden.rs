@@ -93,6 +93,7 @@ fn example() -> CallRecord {
     call.attempts = attempts;
     call.routed = Some(Box::new(Routed {
         passed_over: Vec::new(),
+        left_alone: Vec::new(),
         losses: Vec::new(),
         left_out: Vec::new(),
         exceeded: Vec::new(),

@@ -26,6 +26,7 @@ pub(crate) fn routed(serving: u32) -> Box<Routed> {
         requested_provider: "openai",
         serving,
         passed_over: vec!["azure-eu: its breaker is open".to_owned()],
+        left_alone: Vec::new(),
         losses: vec!["seed: a seed (dropped)".to_owned()],
         left_out: vec!["reasoning"],
         exceeded: vec!["firstToken"],

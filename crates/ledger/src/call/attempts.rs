@@ -10,6 +10,8 @@ use super::{Call, End};
 use crate::query::shown;
 use crate::{Routed, Times, Timestamp, cause};
 
+const RESTING: &str = "it is left alone for a while, since it failed of late";
+
 /// Another place than the one that the app addressed.
 pub struct Elsewhere<'a> {
     /// The backup's name in the rules.
@@ -79,6 +81,14 @@ impl Call {
     pub fn passed_over(&mut self, backup: &str, why: &str) {
         if let Some(routed) = &mut self.about.routed {
             routed.passed_over.push(format!("{backup}: {why}"));
+        }
+    }
+
+    /// A backup is left alone for a while.
+    pub fn left_alone(&mut self, backup: &Arc<str>) {
+        self.passed_over(backup, RESTING);
+        if let Some(routed) = &mut self.about.routed {
+            routed.left_alone.push(Arc::clone(backup));
         }
     }
 

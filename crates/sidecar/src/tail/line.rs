@@ -32,6 +32,11 @@ pub(super) fn text(call: &Value) -> String {
         let each: Vec<String> = attempts.iter().map(attempt).collect();
         part(format!("attempts: {}", each.join(", ")));
     }
+    let left_out = call["route"]["passed_over"].as_array().map_or(&[][..], Vec::as_slice);
+    if !left_out.is_empty() {
+        let each: Vec<&str> = left_out.iter().filter_map(Value::as_str).collect();
+        part(format!("left out: {}", each.join("; ")));
+    }
     part(format!("id={}", word(&call["id"])));
     if let Some(message) = call["cause"]["message"].as_str() {
         part(message.to_owned());
@@ -142,7 +147,7 @@ mod tests {
             "times": {"ended": "2026-11-26T14:02:11.566Z", "duration_ms": 1234.5, "first_content_ms": 410.0},
             "tokens": {"input_total": 61204, "output_total": 190, "estimate": null},
             "cost": "0.0021024", "cost_status": "exact",
-            "route": {"serving": 2, "requested_provider": "openai"},
+            "route": {"serving": 2, "requested_provider": "openai", "passed_over": ["eu: it is left alone for a while", "us: too dear"]},
             "attempts": [
                 {"number": 1, "provider": "openai", "backup": null, "status": 503, "class": "overloaded"},
                 {"number": 2, "provider": "anthropic", "backup": "claude", "status": 200, "class": null},
@@ -152,7 +157,7 @@ mod tests {
             text(&call),
             "14:02:11Z  openai gpt-5.1 → claude: anthropic claude-sonnet-5-5  answered 200      1.23 s  first token 0.41 s  \
              61,204 → 190 tokens  $0.002102  step=plan  user=u_81  attempts: openai 503 overloaded, claude 200  \
-             id=01c3fe8e0000000000000000000000aa"
+             left out: eu: it is left alone for a while; us: too dear  id=01c3fe8e0000000000000000000000aa"
         );
         call["attempts"] = json!([{"number": 1, "provider": "openai", "status": null, "class": "dns"}]);
         call["route"] = Value::Null;

@@ -15,7 +15,6 @@ use crate::failover::plan::{self, Asked, Known};
 use crate::failover::{Admitted, Place};
 use crate::tls::accept::Protocol;
 
-const RESTING: &str = "it is left alone for a while, since it failed of late";
 
 impl Run<'_> {
     pub(super) fn as_addressed(&self) -> Prepared {
@@ -148,7 +147,7 @@ impl Run<'_> {
                 Some(admitted) => return Some((turn, admitted)),
                 None => {
                     if let Turn::Backup(target) = &turn {
-                        self.watch.show(|call| call.passed_over(&target.name, RESTING));
+                        self.watch.show(|call| call.left_alone(&target.name));
                     }
                 }
             }
