@@ -15,7 +15,6 @@ use crate::failover::plan::{self, Asked, Known};
 use crate::failover::{Admitted, Place};
 use crate::tls::accept::Protocol;
 
-
 impl Run<'_> {
     pub(super) fn as_addressed(&self) -> Prepared {
         Prepared {

@@ -2,9 +2,12 @@
 //!
 //! A request is never sent twice: only one that hyper hands back unsent goes to another connection.
 
+mod open;
+mod own_h2;
+mod upgrade;
+
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::future::Future;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
@@ -13,34 +16,20 @@ use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::Body;
 use hyper::body::Incoming;
-use hyper::client::conn::{http1, http2};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::client::conn::http1;
 use outrigger_providers::FailureClass;
 use tokio::net::TcpStream;
-use tokio::sync::OnceCell;
-use tokio::time::Instant;
-use tokio_rustls::client::TlsStream;
 
+use self::open::stands;
 use crate::tls::accept::Protocol;
 use crate::upstream::dial::Dialer;
 use crate::upstream::pool::Pool;
 use crate::upstream::tls::{Connector, Offer};
 use crate::upstream::{DialError, Target};
 
-/// Largest head or chunk read at once; also the largest read of a body.
-const READ_BUFFER: usize = 128 * 1024;
-const H2_HEADER_LIST: u32 = 128 * 1024;
-/// Never equal: one stalled stream would then block its whole connection.
-const H2_STREAM_WINDOW: u32 = 4 * 1024 * 1024;
-const H2_CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
-const H2_PING: Duration = Duration::from_secs(20);
-/// How long the address that the app chose may keep those of the resolver waiting: the app cannot choose another, since its
-/// own connection stands.
-const ORIGINAL: Duration = Duration::from_secs(3);
-
-/// Boxed: it is moved through several futures, each of which would reserve its size.
-type Tls = Box<TlsStream<TcpStream>>;
-type TlsIo = TokioIo<Tls>;
+pub(crate) use self::open::LocalExecutor;
+pub(crate) use self::own_h2::OwnH2;
+pub(crate) use self::upgrade::UpgradedUpstream;
 
 /// What every request body here must be.
 pub(crate) trait RequestBody:
@@ -74,39 +63,6 @@ pub(crate) struct Sent<B> {
     pub(crate) response: Response<Incoming>,
     pub(crate) peer: Option<SocketAddr>,
     pub(crate) lease: Lease<B>,
-}
-
-/// The HTTP/2 connection that a connection of the app has to itself, once it needs one. Requests that come while it is
-/// being opened wait for it, and share its failure.
-pub(crate) struct OwnH2<B>(RefCell<Option<Opening<B>>>);
-
-type Opening<B> = Rc<OnceCell<Result<Held<B>, DialError>>>;
-type Held<B> = (http2::SendRequest<B>, Option<SocketAddr>);
-
-impl<B> Default for OwnH2<B> {
-    fn default() -> OwnH2<B> {
-        OwnH2(RefCell::default())
-    }
-}
-
-impl<B> OwnH2<B> {
-    /// The connection of the app has ended; the next one may have it.
-    pub(crate) fn put_back(&self, client: &Client<B>, target: &Target) {
-        if let Some(opening) = self.0.take()
-            && let Some(Ok((sender, peer))) = opening.get()
-        {
-            client.pool.put_h2(target, sender.clone(), *peer);
-        }
-    }
-
-    fn opening(&self) -> Opening<B> {
-        Rc::clone(self.0.borrow_mut().get_or_insert_default())
-    }
-
-    /// The next request opens another one, unless somebody has begun to.
-    fn forget(&self, opening: &Opening<B>) {
-        self.0.borrow_mut().take_if(|current| Rc::ptr_eq(current, opening));
-    }
 }
 
 /// The right to put a connection back once its exchange is complete. Dropped, the connection closes
@@ -158,7 +114,7 @@ impl<B: RequestBody> Client<B> {
     pub(crate) fn distrust(&self, target: &Target, protocol: Protocol, own: &OwnH2<B>) {
         self.pool.forget(target);
         if protocol == Protocol::H2 {
-            own.0.take();
+            own.give_up();
         }
     }
 
@@ -301,139 +257,6 @@ impl<B: RequestBody> Client<B> {
             }
         }
     }
-
-    async fn open_h2(&self, target: &Target, original: Option<SocketAddr>) -> Result<Held<B>, DialError> {
-        let (tls, peer, protocol) = self.open(target, original, Offer::H2).await?;
-        if protocol != Protocol::H2 {
-            return Err(DialError {
-                class: FailureClass::Tls,
-                text: format!("{target} does not speak HTTP/2, and the client offered nothing else"),
-            });
-        }
-        let sender = self.start_h2(tls).await.map_err(|error| broken(target, &error))?;
-        Ok((sender, peer))
-    }
-
-    /// A connection of its own for an upgrade; its raw form comes back once the response's head has been read.
-    pub(crate) async fn send_upgrade(
-        &self,
-        target: &Target,
-        original: Option<SocketAddr>,
-        request: Request<B>,
-    ) -> Result<(Response<Incoming>, Option<SocketAddr>, UpgradedUpstream), DialError> {
-        let (tls, peer, _) = Box::pin(self.open(target, original, Offer::H1)).await?;
-        let (mut sender, connection) =
-            h1_builder().handshake(TokioIo::new(tls)).await.map_err(|error| broken(target, &error))?;
-        let (hand_over, raw) = tokio::sync::oneshot::channel();
-        tokio::task::spawn_local(async move {
-            if let Ok(parts) = connection.without_shutdown().await {
-                // The receiver is gone when the response was no 101; the connection then closes here.
-                let _closed = hand_over.send((parts.io.into_inner(), parts.read_buf));
-            }
-        });
-        let response = sender.send_request(request).await.map_err(|error| broken(target, &error))?;
-        Ok((response, peer, UpgradedUpstream(raw)))
-    }
-
-    /// A verified connection. Where the app itself was going comes first: private endpoints and pinned routes live there.
-    /// An address that does not prove to be the host is left for what the name leads to.
-    async fn open(
-        &self,
-        target: &Target,
-        original: Option<SocketAddr>,
-        offer: Offer,
-    ) -> Result<(Tls, Option<SocketAddr>, Protocol), DialError> {
-        if let Some(address) = original.filter(|_| self.dialer.follows_the_app(&target.host)) {
-            let at_address = async {
-                let dialled = self.dialer.dial_address_within(address, ORIGINAL);
-                self.secure(dialled.await?, target, offer).await
-            };
-            match at_address.await {
-                Ok(open) => return Ok(open),
-                Err(error) => tracing::debug!(%address, host = %target.host, "{}", error.text),
-            }
-        }
-        let stream = self.dialer.dial(&target.host, target.port).await?;
-        self.secure(stream, target, offer).await
-    }
-
-    async fn secure(
-        &self,
-        stream: TcpStream,
-        target: &Target,
-        offer: Offer,
-    ) -> Result<(Tls, Option<SocketAddr>, Protocol), DialError> {
-        let peer = stream.peer_addr().ok();
-        let (tls, protocol) = self.connector.connect(stream, &target.host, offer).await?;
-        Ok((Box::new(tls), peer, protocol))
-    }
-
-    async fn start_h1(&self, tls: Tls) -> hyper::Result<http1::SendRequest<B>> {
-        let (sender, connection) = h1_builder().handshake::<TlsIo, B>(TokioIo::new(tls)).await?;
-        tokio::task::spawn_local(async move {
-            // Its error also reaches the exchange that is on it; an idle connection may end as it likes.
-            let _ended = connection.await;
-        });
-        Ok(sender)
-    }
-
-    async fn start_h2(&self, tls: Tls) -> hyper::Result<http2::SendRequest<B>> {
-        let mut builder = http2::Builder::new(LocalExecutor);
-        builder
-            .timer(TokioTimer::new())
-            .max_header_list_size(H2_HEADER_LIST)
-            .initial_stream_window_size(H2_STREAM_WINDOW)
-            .initial_connection_window_size(H2_CONNECTION_WINDOW)
-            .keep_alive_interval(H2_PING)
-            .keep_alive_timeout(H2_PING);
-        let (sender, connection) = builder.handshake::<TlsIo, B>(TokioIo::new(tls)).await?;
-        tokio::task::spawn_local(async move {
-            let _ended = connection.await;
-        });
-        Ok(sender)
-    }
-}
-
-/// The provider's side of an upgraded connection, once its response head is through.
-pub(crate) struct UpgradedUpstream(tokio::sync::oneshot::Receiver<(Tls, bytes::Bytes)>);
-
-impl UpgradedUpstream {
-    /// The raw connection and what had been read behind the head.
-    pub(crate) async fn raw(self) -> Option<(Tls, bytes::Bytes)> {
-        self.0.await.ok()
-    }
-}
-
-/// Notes when it is dropped how long it was held: a connection that is given up was waited for too.
-struct Timed<'a> {
-    took: &'a Cell<Duration>,
-    began: Instant,
-}
-
-impl Drop for Timed<'_> {
-    fn drop(&mut self) {
-        self.took.set(self.took.get().max(self.began.elapsed()));
-    }
-}
-
-/// A connection, if it stands in time.
-async fn stands<T>(
-    way: Towards<'_>,
-    target: &Target,
-    opening: impl Future<Output = Result<T, DialError>>,
-) -> Result<T, DialError> {
-    let _timed = way.took.map(|took| Timed { took, began: Instant::now() });
-    let Some(within) = way.within else { return opening.await };
-    tokio::time::timeout(within, opening).await.unwrap_or_else(|_| {
-        let text = format!("no connection to {target} stood within the {within:?} that the rule gives it");
-        Err(DialError { class: FailureClass::Timeout, text })
-    })
-}
-
-fn h1_builder() -> http1::Builder {
-    let mut builder = http1::Builder::new();
-    builder.preserve_header_case(true).max_buf_size(READ_BUFFER);
-    builder
 }
 
 /// Whether an answer's end can be seen in one place only. Another coding than chunked would be lost on the way to the app.
@@ -475,20 +298,6 @@ fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
         cause = deeper;
     }
     cause.to_string()
-}
-
-/// Runs hyper's HTTP/2 tasks on the thread of their connection.
-#[derive(Clone, Copy)]
-pub(crate) struct LocalExecutor;
-
-impl<F> hyper::rt::Executor<F> for LocalExecutor
-where
-    F: Future + 'static,
-    F::Output: 'static,
-{
-    fn execute(&self, future: F) {
-        tokio::task::spawn_local(future);
-    }
 }
 
 /// The client as the exchanges share it.
