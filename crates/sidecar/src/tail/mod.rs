@@ -48,6 +48,18 @@ pub enum Form {
     Json,
 }
 
+impl Asked {
+    /// The same on the command line of another `tail`.
+    #[must_use]
+    pub fn words(&self) -> Vec<String> {
+        let Asked { failed, call, output } = self;
+        let failed = failed.then(|| "--failed".to_owned());
+        let call = call.iter().flat_map(|id| ["--call".to_owned(), id.clone()]);
+        let output = (*output == Form::Json).then_some(["--output", "json"].map(str::to_owned));
+        failed.into_iter().chain(call).chain(output.into_iter().flatten()).collect()
+    }
+}
+
 fn id(text: &str) -> Result<String, String> {
     if text.is_empty() || text.len() > ID || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(format!("an id is {ID} hexadecimal digits, or the first of them"));
