@@ -81,7 +81,6 @@ pub(crate) struct Metrics {
     attempts: Sum,
     routed: Sum,
     retries_denied: Sum,
-    left_alone: Sum,
     exceeded: Sum,
     money: Money,
     without_user: Money,
@@ -182,7 +181,6 @@ impl Metrics {
             attempts: counter(&meter, &super::ATTEMPTS),
             routed: counter(&meter, &super::ROUTED),
             retries_denied: counter(&meter, &super::RETRIES_DENIED),
-            left_alone: counter(&meter, &super::LEFT_ALONE),
             exceeded: counter(&meter, &super::EXCEEDED),
             money: Money::new(&meter, &super::COST),
             without_user: Money::new(&meter, &super::COST_WITHOUT_USER),
@@ -312,12 +310,6 @@ impl Metrics {
     /// By what the app asked for, wherever the answer came from: that is whose trouble it tells.
     fn observe_route(&mut self, call: &CallRecord) {
         let (Some(routed), Some(fate)) = (&call.routed, call.fate()) else { return };
-        for resting in &routed.left_alone {
-            let mut labels = self.series.labels(2);
-            labels.push("rule", self.rules.word(&routed.rule));
-            labels.push("backup", self.rules.word(resting));
-            self.left_alone.add(1, &labels, &mut self.series);
-        }
         let backup = call.serving().and_then(|serving| serving.backup.as_ref());
         let backup = backup.map(|backup| self.rules.word(backup));
         let series = &mut self.series;

@@ -301,8 +301,6 @@ fn calls_that_rules_decide_are_told_by_what_the_app_asked_for() {
     // Its place was left alone.
     let mut left_alone = moved.clone();
     left_alone.attempts.remove(0);
-    // So was another backup.
-    left_alone.routed.as_mut().unwrap().left_alone = vec!["azure-us".into()];
     // All failed.
     let mut exhausted = failed();
     exhausted.attempts = vec![before];
@@ -330,8 +328,6 @@ fn calls_that_rules_decide_are_told_by_what_the_app_asked_for() {
     expected.sort_by(|a, b| a.0.cmp(&b.0));
     assert_eq!(told, expected);
     assert_eq!(*only(&points, "outrigger.retries_denied"), (words(&asked), 1.0, 1));
-    let resting = [("rule", "chat"), ("backup", "azure-us")];
-    assert_eq!(*only(&points, "outrigger.backups_left_alone"), (words(&resting), 1.0, 1));
 }
 
 #[test]
@@ -405,7 +401,6 @@ fn every_row_is_sent_and_no_point_carries_a_label_that_its_row_lacks() {
     partial.reported_cost = partial.cost.total;
     partial.identity = Identity::default();
     partial.routed = Some(routed(1));
-    partial.routed.as_mut().unwrap().left_alone = vec!["azure-us".into()];
     let retried = Retried { call: partial.id, span: partial.span, failed: true, by: JoinedBy::SameRequest };
     partial.logical = Logical { attempt: 2, retried: Some(retried), ..partial.logical };
     let mut embeddings = answered();

@@ -39,7 +39,6 @@ pub(crate) const METRICS: &[Metric] = &[
     ATTEMPTS,
     ROUTED,
     RETRIES_DENIED,
-    LEFT_ALONE,
     EXCEEDED,
     SEEN,
     EXPORTED,

@@ -102,12 +102,6 @@ pub(crate) const RETRIES_DENIED: Metric = own(
     &["rule", "provider", "model"],
     "Calls of which a retry was left out, since their rule's budget was used up.",
 );
-pub(crate) const LEFT_ALONE: Metric = own(
-    "outrigger.backups_left_alone",
-    "{call}",
-    &["rule", "backup"],
-    "Calls for which a backup was left out since it had failed of late: its own breaker is open.",
-);
 pub(crate) const EXCEEDED: Metric = own(
     "outrigger.exceeded_deadlines",
     "{call}",
