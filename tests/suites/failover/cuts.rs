@@ -13,10 +13,20 @@ const RULE: &str = "  - name: cut
     failover: { to: [second] }
 ";
 
+/// The same, and nobody is waited for for long.
+const HURRIED: &str = "  - name: silence
+    match: {}
+    deadlines: { firstToken: 1s, betweenTokens: 1s, total: 20s }
+    breaker: { consecutive: 100, minCalls: 10000 }
+    failover: { to: [second] }
+";
+
 const BREAKS: &str = "connection breaks, at every frame and within it";
 const ENDS: &str = "stream ends early, at every frame and within it";
 const GARBAGE: &str = "invalid JSON, at every frame";
 const ERROR: &str = "error event, at every frame";
+const SILENCE: &str =
+    "silence, at every frame of Chat's and at the first, a middle and the last one of the others'";
 
 /// More than the events of any family's stream.
 const POSITIONS: usize = 15;
@@ -27,36 +37,74 @@ struct Family {
     calls: &'static [&'static str],
     model: &'static str,
     path: &'static str,
+    /// After how many events its streams fall silent.
+    silent: &'static [usize],
+}
+
+/// Streams that are asked for, and where they die.
+struct Course {
+    what: &'static str,
+    rule: &'static str,
+    /// Of a family's calls so many.
+    calls: usize,
+    at: fn(&Family) -> Vec<usize>,
+}
+
+impl Course {
+    /// Every call, at every frame.
+    fn whole(what: &'static str) -> Course {
+        Course { what, rule: RULE, calls: 2, at: |_| (0..POSITIONS).collect() }
+    }
+
+    fn calls(&self) -> impl Iterator<Item = (&'static Family, &'static str)> {
+        FAMILIES
+            .iter()
+            .flat_map(|family| family.calls.iter().take(self.calls).map(move |call| (family, *call)))
+    }
 }
 
 static FAMILIES: [Family; 4] = [
-    Family { calls: &["chat_stream", "chat_stream_helper"], model: ASKED, path: "/v1/chat/completions" },
-    Family { calls: &["responses_stream", "responses_stream_helper"], model: ASKED, path: "/v1/responses" },
+    Family {
+        calls: &["chat_stream", "chat_stream_helper"],
+        model: ASKED,
+        path: "/v1/chat/completions",
+        silent: &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
+    },
+    Family {
+        calls: &["responses_stream", "responses_stream_helper"],
+        model: ASKED,
+        path: "/v1/responses",
+        silent: &[0, 6, 12],
+    },
     Family {
         calls: &["messages_stream", "messages_stream_helper"],
         model: "claude-sonnet-5-5",
         path: "/v1/messages",
+        silent: &[0, 5, 10],
     },
     Family {
         calls: &["gemini_stream"],
         model: "gemini-3.5-flash",
         path: "/v1/models/gemini-3.5-flash:streamGenerateContent",
+        silent: &[0, 3, 5],
     },
 ];
 
-/// The n-th stream of every call dies after n events.
-fn dying(how: impl Fn(usize) -> Answer) -> Vec<Rule> {
-    let rule = |family: &Family, nth: usize| Rule {
-        model: Some(family.model.to_owned()),
-        path: Some(family.path.to_owned()),
-        nth: Some(u64::try_from(nth + 1).expect("few calls")),
-        answer: how(nth % POSITIONS),
-        ..Rule::default()
-    };
-    let rule = &rule;
-    let rules =
-        |family: &'static Family| (0..POSITIONS * family.calls.len()).map(move |nth| rule(family, nth));
-    FAMILIES.iter().flat_map(rules).collect()
+/// The n-th stream of a family dies at the n-th of its positions.
+fn dying(course: &Course, how: impl Fn(usize) -> Answer) -> Vec<Rule> {
+    let (how, mut rules) = (&how, Vec::new());
+    for family in &FAMILIES {
+        let at = (course.at)(family);
+        let streams = (0..family.calls.len().min(course.calls)).flat_map(|_| at.iter().copied());
+        rules.extend(streams.enumerate().map(|(nth, at)| Rule {
+            model: Some(family.model.to_owned()),
+            path: Some(family.path.to_owned()),
+            nth: Some(u64::try_from(nth + 1).expect("few calls")),
+            answer: how(at),
+            ..Rule::default()
+        }));
+    }
+    rules
 }
 
 /// What an SDK raises: at an event that tells an error, at a break, at what it cannot read.
@@ -73,32 +121,48 @@ fn raised(sdk: Sdk, call: &str) -> &'static [&'static str] {
     }
 }
 
-/// Streams that die so. What is seen of one that dies before its first event, and after its last.
-fn die(what: &str, how: impl Fn(usize) -> Answer) {
-    let mut wrong = Vec::new();
-    for sdk in Sdk::ALL {
-        let simulator = simulator(dying(&how), Config::default());
-        let folder = folder(&document(RULE));
-        let names: Vec<&str> = FAMILIES.iter().flat_map(|family| family.calls).copied().collect();
-        let calls: Vec<&str> = names.iter().flat_map(|name| [*name; POSITIONS]).collect();
-        let (seen, ended) = sdk.run(before(&simulator, folder.path()), &calls);
-        keys_stayed_at_home(&simulator, &[HOSTS[1]], what);
-        for (name, series) in names.iter().zip(seen.chunks(POSITIONS)) {
-            let honest = series.iter().all(|seen| match seen {
-                Seen::Answer(text) => text == TEXT,
-                Seen::Error { class, .. } => raised(sdk, name).contains(&&**class),
-            });
-            // Some SDKs pass over what they do not know.
-            let died = what == GARBAGE || !series.iter().all(Seen::is_right);
-            if !honest || !died || !series[0].is_right() {
-                wrong.push(format!("{what}, {sdk:?}, {name}: {series:?}"));
-            }
-        }
-        if !wrong.is_empty() {
-            wrong.push(ended.errors);
+/// Streams that die so.
+fn die(course: &Course, how: impl Fn(usize) -> Answer + Sync) {
+    let wrong = std::thread::scope(|scope| {
+        let each = Sdk::ALL.map(|sdk| {
+            scope.spawn({
+                let how = &how;
+                move || wrong_before(sdk, course, how)
+            })
+        });
+        each.into_iter().flat_map(|each| each.join().expect("an SDK's calls")).collect::<Vec<_>>()
+    });
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What is not as it should be of streams that die. What is seen of one that dies before its first event, and after its last.
+fn wrong_before(sdk: Sdk, course: &Course, how: impl Fn(usize) -> Answer) -> Vec<String> {
+    let what = course.what;
+    let simulator = simulator(dying(course, how), Config::default());
+    let folder = folder(&document(course.rule));
+    let calls: Vec<&str> = course
+        .calls()
+        .flat_map(|(family, call)| (course.at)(family).into_iter().map(move |_| call))
+        .collect();
+    let (seen, ended) = sdk.run(before(&simulator, folder.path()), &calls);
+    keys_stayed_at_home(&simulator, &[HOSTS[1]], what);
+    let (mut wrong, mut seen) = (Vec::new(), seen.into_iter());
+    for (family, call) in course.calls() {
+        let series: Vec<Seen> = seen.by_ref().take((course.at)(family).len()).collect();
+        let honest = series.iter().all(|seen| match seen {
+            Seen::Answer(text) => text == TEXT,
+            Seen::Error { class, .. } => raised(sdk, call).contains(&&**class),
+        });
+        // Some SDKs pass over what they do not know.
+        let died = what == GARBAGE || !series.iter().all(Seen::is_right);
+        if !honest || !died || !series[0].is_right() {
+            wrong.push(format!("{what}, {sdk:?}, {call}: {series:?}"));
         }
     }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    if !wrong.is_empty() {
+        wrong.push(ended.errors);
+    }
+    wrong
 }
 
 fn cut(at: usize, cut: Cut, cut_within: bool) -> Answer {
@@ -107,7 +171,7 @@ fn cut(at: usize, cut: Cut, cut_within: bool) -> Answer {
 
 /// The rows of the table that these stand for.
 pub(super) fn rows() -> Vec<Row> {
-    let names = [BREAKS, ENDS, GARBAGE, ERROR];
+    let names = [BREAKS, ENDS, GARBAGE, ERROR, SILENCE];
     let seen = |name| {
         // Of Anthropic's SDKs, which pass over it.
         let more = if name == GARBAGE { " or a right answer" } else { "" };
@@ -118,30 +182,36 @@ pub(super) fn rows() -> Vec<Row> {
 
 #[test]
 fn a_stream_that_breaks_off_is_whole_or_an_error() {
-    die(BREAKS, |at| cut(at, Cut::Broken, false));
+    die(&Course::whole(BREAKS), |at| cut(at, Cut::Broken, false));
 }
 
 #[test]
 fn a_stream_that_breaks_off_within_an_event_is_whole_or_an_error() {
-    die(BREAKS, |at| cut(at, Cut::Broken, true));
+    die(&Course::whole(BREAKS), |at| cut(at, Cut::Broken, true));
 }
 
 #[test]
 fn a_stream_that_ends_without_its_end_is_whole_or_an_error() {
-    die(ENDS, |at| cut(at, Cut::Clean, false));
+    die(&Course::whole(ENDS), |at| cut(at, Cut::Clean, false));
 }
 
 #[test]
 fn a_stream_that_ends_within_an_event_is_whole_or_an_error() {
-    die(ENDS, |at| cut(at, Cut::Clean, true));
+    die(&Course::whole(ENDS), |at| cut(at, Cut::Clean, true));
 }
 
 #[test]
 fn a_frame_that_is_no_event_never_makes_an_answer_look_complete() {
-    die(GARBAGE, |at| Answer { garbage_after: Some(at), ..right() });
+    die(&Course::whole(GARBAGE), |at| Answer { garbage_after: Some(at), ..right() });
 }
 
 #[test]
 fn an_error_in_mid_stream_is_an_error() {
-    die(ERROR, |at| Answer { error_after: Some(at), ..right() });
+    die(&Course::whole(ERROR), |at| Answer { error_after: Some(at), ..right() });
+}
+
+#[test]
+fn a_stream_that_falls_silent_is_whole_or_an_error() {
+    let course = Course { what: SILENCE, rule: HURRIED, calls: 1, at: |family| family.silent.to_vec() };
+    die(&course, |at| Answer { silent_after: Some(at), ..right() });
 }
