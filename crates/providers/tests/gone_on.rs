@@ -195,10 +195,33 @@ fn an_error_in_a_stream_is_held_back_and_named() {
             let (has, mut shown) = shown(&app, &all, step);
             assert_eq!(has, begun, "{}", app.name);
             assert!(shown.failed().is_some(), "{}", app.name);
-            assert!(shown.begun().is_ok(), "{}", app.name);
+            let so_far = text(&read(&app, &has).0);
+            for from in formats().into_iter().take(5) {
+                let (_, second) = (from.write)(&plain(&TEXT[so_far.len()..], 3));
+                let (all, whole, _) = gone_on(&app, &has, &mut shown, &from, &second, 11).unwrap();
+                let (answer, ended, _) = read(&app, &all);
+                assert!(whole && ended && text(&answer) == TEXT, "{} by {}", app.name, from.name);
+            }
             assert_eq!(shown.rest(), error, "{}: it is the app's after all", app.name);
         }
     }
+}
+
+/// A response that failed tells again what was said.
+#[test]
+fn an_error_beside_all_that_was_said_is_an_error() {
+    let responses = &apps()[2];
+    let (_, body) = (responses.write)(&plain(TEXT, 5));
+    let begun = told(responses, &body, |text| text.len() > 9);
+    let so_far = text(&read(responses, begun).0);
+    let content = json!([{"type": "output_text", "text": so_far, "annotations": []}]);
+    let item = json!({"type": "message", "id": "msg", "role": "assistant", "status": "incomplete", "content": content});
+    let error = json!({"code": "server_error", "message": "no"});
+    let failed = json!({"type": "response.failed", "response": {"id": "r", "model": "m", "status": "failed", "output": [item], "error": error}});
+    let all = [begun, format!("event: response.failed\ndata: {failed}\n\n").as_bytes()].concat();
+    let (has, mut shown) = shown(responses, &all, 30);
+    assert_eq!(has, begun);
+    assert_eq!((shown.failed(), shown.begun().is_ok()), (Some(FailureClass::ServerError), true));
 }
 
 #[test]

@@ -29,12 +29,12 @@ const SILENCE: &str =
     "silence, at every frame of Chat's and at the first, a middle and the last one of the others'";
 
 /// More than the events of any family's stream.
-const POSITIONS: usize = 15;
+pub(super) const POSITIONS: usize = 15;
 
 /// How a family of SDKs asks for a stream.
-struct Family {
+pub(super) struct Family {
     /// The calls: read plainly, and by a helper where there is one.
-    calls: &'static [&'static str],
+    pub(super) calls: &'static [&'static str],
     model: &'static str,
     path: &'static str,
     /// After how many events its streams fall silent.
@@ -42,7 +42,7 @@ struct Family {
 }
 
 /// Streams that are asked for, and where they die.
-struct Course {
+pub(super) struct Course {
     what: &'static str,
     rule: &'static str,
     /// Of a family's calls so many.
@@ -52,7 +52,7 @@ struct Course {
 
 impl Course {
     /// Every call, at every frame.
-    fn whole(what: &'static str) -> Course {
+    pub(super) fn whole(what: &'static str) -> Course {
         Course { what, rule: RULE, calls: 2, at: |_| (0..POSITIONS).collect() }
     }
 
@@ -63,7 +63,7 @@ impl Course {
     }
 }
 
-static FAMILIES: [Family; 4] = [
+pub(super) static FAMILIES: [Family; 4] = [
     Family {
         calls: &["chat_stream", "chat_stream_helper"],
         model: ASKED,
@@ -91,7 +91,7 @@ static FAMILIES: [Family; 4] = [
 ];
 
 /// The n-th stream of a family dies at the n-th of its positions.
-fn dying(course: &Course, how: impl Fn(usize) -> Answer) -> Vec<Rule> {
+pub(super) fn dying(course: &Course, how: impl Fn(usize) -> Answer) -> Vec<Rule> {
     let (how, mut rules) = (&how, Vec::new());
     for family in &FAMILIES {
         let at = (course.at)(family);
@@ -108,7 +108,7 @@ fn dying(course: &Course, how: impl Fn(usize) -> Answer) -> Vec<Rule> {
 }
 
 /// What an SDK raises: at an event that tells an error, at a break, at what it cannot read.
-fn raised(sdk: Sdk, call: &str) -> &'static [&'static str] {
+pub(super) fn raised(sdk: Sdk, call: &str) -> &'static [&'static str] {
     let is_helper = call.ends_with("helper");
     match (sdk, call.split('_').next()) {
         (Sdk::Python, Some("messages")) => &["APIStatusError", "RemoteProtocolError"],

@@ -8,6 +8,7 @@
 )]
 
 mod catalogue;
+mod continued;
 mod cuts;
 mod outage;
 mod reload;

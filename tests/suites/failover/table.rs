@@ -43,6 +43,7 @@ fn the_readme_has_every_scene_with_its_verdict() {
         super::catalogue::rows,
         super::sockets::rows,
         super::cuts::rows,
+        super::continued::rows,
         super::outage::rows,
         super::reload::rows,
     ];

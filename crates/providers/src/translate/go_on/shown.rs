@@ -7,7 +7,7 @@ use http::{HeaderMap, StatusCode};
 use outrigger_pricing::TokenUsage;
 use serde_json::{Map, Value};
 
-use crate::canonical::{Begun, Body, Event, Piece, StreamReader};
+use crate::canonical::{Asked, Begun, Body, Event, Piece, StreamReader};
 use crate::framing::{self, Events, SseSplitter};
 use crate::media::{Media, media};
 use crate::{Dialect, FailureClass, ResponseMeter};
@@ -17,6 +17,7 @@ const LONGEST: usize = 1024 * 1024;
 
 /// What the app has been shown, as far as it is known.
 pub struct Shown {
+    dialect: &'static dyn Dialect,
     reader: Box<dyn StreamReader>,
     /// What the provider reported, and how it failed.
     meter: Option<Box<dyn ResponseMeter>>,
@@ -94,6 +95,7 @@ impl Shown {
             return Err("it is encoded");
         }
         Ok(Shown {
+            dialect,
             reader: reader.stream(),
             meter: Some(dialect.response_meter(StatusCode::OK, headers)),
             splitter: SseSplitter::default(),
@@ -180,6 +182,7 @@ impl Shown {
             Told::Lost(why) => Err(why),
             Told::Whole => Err("its text had been told whole"),
             Told::Text | Told::Failed(_) if self.open.is_none() => Err("nothing of its text had been told"),
+            Told::Text | Told::Failed(_) if !self.is_resumable() => Err("its text had been told whole"),
             Told::Text | Told::Failed(_) => {
                 if let Some(mut meter) = self.meter.take() {
                     self.usage = meter.finish().usage;
@@ -187,6 +190,12 @@ impl Shown {
                 Ok((&self.begun, self.usage))
             }
         }
+    }
+
+    /// Whether more of the text can be said where it stands.
+    fn is_resumable(&self) -> bool {
+        let writer = self.dialect.answers();
+        writer.and_then(|writer| writer.resumed(&Asked::default(), &self.begun)).is_some()
     }
 
     const fn is_followed(&self) -> bool {
@@ -244,8 +253,15 @@ impl Shown {
         if self.reader.event(name, value.clone(), &mut events).is_err() {
             return self.lose("a part of it could not be read");
         }
+        // What stands beside an error, as in Responses all that was said, ends nothing.
+        let failed = events.iter().position(|event| matches!(event, Event::Failed(_)));
+        events.drain(..failed.unwrap_or(0));
         for event in events {
             self.event(event);
+        }
+        // An error is no part of what was told.
+        if matches!(self.told, Told::Failed(_)) {
+            return;
         }
         if self.begun.text.len() > length {
             self.begun.grown.clone_from(&value);
