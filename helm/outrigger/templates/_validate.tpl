@@ -66,7 +66,7 @@
 {{- if and $values.certificates.certManager.issuerRef (ne $values.certificates.mode "certManager") -}}
 {{- fail (printf "`certificates.certManager.issuerRef` is set, and `certificates.mode` is %s; set `certificates.mode` to certManager, or leave it out" $values.certificates.mode) -}}
 {{- end -}}
-{{- if has $values.test.namespace (append $values.injection.excludedNamespaces .Release.Namespace) -}}
+{{- if has $values.test.namespace $values.injection.excludedNamespaces -}}
 {{- fail (printf "`test.namespace` is %s, which is excluded from injection; name another one" $values.test.namespace) -}}
 {{- end -}}
 {{- with $values.certificates.self -}}

@@ -12,7 +12,8 @@ fn a_private_endpoint_is_reached_through_the_sidecar_and_priced_as_its_provider(
     for (name, host, model) in
         [("berth", PRIVATE, "gpt-4.1-2025-04-14"), ("quay", GATEWAY, "gpt-4.1-mini-2025-04-14")]
     {
-        let mut object = pod(&basin, name, &app(model, "1", "0"));
+        // A container that ended would be started again, and ask again.
+        let mut object = pod(&basin, name, &[&app(model, "1", "0")[..], &["stay"]].concat());
         let environment = object["spec"]["containers"][0]["env"].as_array_mut().expect("a list");
         environment.push(json!({"name": "OPENAI_BASE_URL", "value": format!("https://{host}/v1")}));
         let (pod, said) = harbour.start(&basin, &object);
