@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use outrigger_injector::{Manifests, Mode, Options, Status, check_authorities, manifests};
-use outrigger_providers::services;
 use serde_json::json;
 
 use crate::input;
 use crate::output::{self, Output};
+use crate::rules::provider;
 
 /// Manifests.
 #[derive(clap::Args)]
@@ -41,10 +41,6 @@ pub(crate) struct Arguments {
 
 fn mode(word: &str) -> Result<Mode, String> {
     Mode::parse(word).ok_or_else(|| format!("the modes are {}", Mode::ALL.map(Mode::as_str).join(", ")))
-}
-
-fn provider(word: &str) -> Result<String, String> {
-    services::by_word(word).map(|service| service.id.to_owned())
 }
 
 /// Prints nothing unless everything could be read: what is printed is piped on.

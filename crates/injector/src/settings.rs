@@ -56,6 +56,9 @@ impl Default for Settings {
     }
 }
 
+/// Seconds.
+const DAY: u64 = 86_400;
+
 /// How long certificates of the injector's own last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -72,7 +75,14 @@ pub struct Lasting {
 
 impl Default for Lasting {
     fn default() -> Lasting {
-        Lasting { life_days: 90, renew_before_days: 30, settle_seconds: 60, overlap_seconds: 600 }
+        let Rotation { life, renew_before, settle, overlap, .. } = Rotation::default();
+        let days = |time: Duration| time.as_secs() / DAY;
+        Lasting {
+            life_days: days(life),
+            renew_before_days: days(renew_before),
+            settle_seconds: settle.as_secs(),
+            overlap_seconds: overlap.as_secs(),
+        }
     }
 }
 
@@ -83,7 +93,7 @@ impl Lasting {
     /// What it comes to.
     #[must_use]
     pub fn rotation(self) -> Rotation {
-        let days = |days: u64| Duration::from_secs(days * 86_400);
+        let days = |days: u64| Duration::from_secs(days * DAY);
         Rotation {
             life: days(self.life_days),
             renew_before: days(self.renew_before_days),
@@ -102,7 +112,7 @@ impl Lasting {
                 Lasting::MOST_DAYS
             ));
         }
-        let most = renew_before_days * 86_400;
+        let most = renew_before_days * DAY;
         // Every replica has looked twice before an authority goes.
         let least = 2 * Rotation::default().every.as_secs();
         if settle_seconds == 0

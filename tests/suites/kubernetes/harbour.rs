@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{LazyLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use outrigger_contract::{annotations, mounts, volumes};
 use outrigger_simulator::{Answer, Config, ErrorKind, Rule, Script, Simulator};
 use outrigger_tests::node::Node;
@@ -241,6 +243,11 @@ pub(crate) fn load_images(node: &Node, names: &[&str]) {
     for name in names {
         node.import(&folder.path().join(format!("{name}.tar")));
     }
+}
+
+/// Sends a signal to a process of a pod.
+pub(crate) fn send(signal: Signal, process: u32) {
+    kill(Pid::from_raw(i32::try_from(process).expect("a process id")), signal).expect("it runs");
 }
 
 /// A pod of an app; its template for a workload is `["spec"]` and `["metadata"]["labels"]`.

@@ -1,14 +1,13 @@
 //! The release over its life: what its replicas write, an upgrade that cannot run, and what is left when it goes.
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use outrigger_contract::VERSION;
 use outrigger_tests::http::get;
 use outrigger_tests::{DEADLINE, file, setting};
 use serde_json::{Value, json};
 
 use crate::admission::{admitted, is_injected};
-use crate::harbour::{HARBOUR, Harbour, RELEASE, app, deployment, pod};
+use crate::harbour::{HARBOUR, Harbour, RELEASE, app, deployment, pod, send};
 
 /// The image of the sidecar that a new pod gets; `None` where it gets none.
 fn image(harbour: &Harbour, namespace: &str) -> Option<String> {
@@ -84,8 +83,7 @@ fn a_release_that_goes_takes_along_what_its_replicas_wrote_and_no_running_pod() 
     // Its containers start anew without anybody's help.
     let python = format!("python{}", setting("PYTHON_DEBIAN"));
     for (program, container) in [("outrigger-sidecar", "outrigger"), (&*python, "app")] {
-        let process = harbour.process(&haven, &stayer, program);
-        kill(Pid::from_raw(i32::try_from(process).expect("a process id")), Signal::SIGKILL).expect("it runs");
+        send(Signal::SIGKILL, harbour.process(&haven, &stayer, program));
         harbour.node.until("it has started again", DEADLINE, || {
             let status = &harbour.node.get(&["pod", "-n", &haven, &stayer])["status"];
             let lists = [&status["initContainerStatuses"], &status["containerStatuses"]];

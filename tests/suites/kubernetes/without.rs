@@ -2,8 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use outrigger_contract::{annotations, containers, redirection, volumes};
 use outrigger_tests::DEADLINE;
 use outrigger_tests::otlp::Received;
@@ -11,7 +10,7 @@ use outrigger_tests::process::Program;
 use serde_json::{Value, json};
 
 use crate::failover::{RULES, rules};
-use crate::harbour::{HARBOUR, Harbour, LONG, SLOW, app, deployment};
+use crate::harbour::{HARBOUR, Harbour, LONG, SLOW, app, deployment, send};
 use crate::table;
 
 /// How long a call may take that nothing holds up, in seconds; one that fails at once fails within it. The machine is busy.
@@ -100,7 +99,7 @@ impl Crew {
     fn signal(&self, harbour: &Harbour, signal: Signal) -> f64 {
         let sidecar = harbour.process(&self.namespace, &self.pod, "outrigger-sidecar");
         let sent = now();
-        kill(Pid::from_raw(i32::try_from(sidecar).expect("a process id")), signal).expect("it runs");
+        send(signal, sidecar);
         sent
     }
 

@@ -56,7 +56,7 @@ struct Subject {
 }
 
 /// The id of a provider.
-fn provider(word: &str) -> Result<String, String> {
+pub(crate) fn provider(word: &str) -> Result<String, String> {
     services::by_word(word).map(|service| service.id.to_owned())
 }
 

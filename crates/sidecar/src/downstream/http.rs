@@ -126,6 +126,8 @@ mod tests {
 
     use bytes::Bytes;
     use http_body_util::Empty;
+    use tokio::io::DuplexStream;
+    use tokio::task::JoinHandle;
 
     use super::*;
     use crate::downstream::preface::PATIENCE;
@@ -134,13 +136,18 @@ mod tests {
     /// And an empty SETTINGS frame.
     const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 
+    /// An app's side of a connection whose requests have empty answers, and what serves it.
+    fn served() -> (DuplexStream, drain::Drain, JoinHandle<io::Result<()>>) {
+        let (app, side) = tokio::io::duplex(1024);
+        let (drain, token) = drain::new();
+        let service = service_fn(|_| async { Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new())) });
+        (app, drain, tokio::task::spawn_local(speak_h2(side, service, token)))
+    }
+
     #[tokio::test(flavor = "local", start_paused = true)]
     async fn who_does_not_begin_is_given_up_and_who_has_begun_may_be_idle() {
         for (said, is_given_up) in [(&b""[..], true), (&PREFACE[..23], true), (PREFACE, false)] {
-            let (mut app, side) = tokio::io::duplex(1024);
-            let (_drain, token) = drain::new();
-            let service = service_fn(|_| async { Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new())) });
-            let served = tokio::task::spawn_local(speak_h2(side, service, token));
+            let (mut app, _drain, served) = served();
             app.write_all(said).await.unwrap();
             tokio::time::sleep(PATIENCE - Duration::from_secs(1)).await;
             assert!(!served.is_finished());
@@ -154,10 +161,7 @@ mod tests {
 
     #[tokio::test(flavor = "local", start_paused = true)]
     async fn a_client_that_the_drain_meets_before_its_first_request_has_its_answer() {
-        let (app, side) = tokio::io::duplex(1024);
-        let (drain, token) = drain::new();
-        let service = service_fn(|_| async { Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new())) });
-        let served = tokio::task::spawn_local(speak_h2(side, service, token));
+        let (app, drain, served) = served();
         let drained = tokio::task::spawn_local(drain.finish(Duration::from_secs(30)));
         tokio::time::sleep(FIRST_REQUEST / 2).await;
         let io = TokioIo::new(app);
@@ -172,10 +176,7 @@ mod tests {
 
     #[tokio::test(flavor = "local", start_paused = true)]
     async fn a_client_that_asks_nothing_holds_the_drain_up_no_longer_than_its_patience() {
-        let (app, side) = tokio::io::duplex(1024);
-        let (drain, token) = drain::new();
-        let service = service_fn(|_| async { Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new())) });
-        let served = tokio::task::spawn_local(speak_h2(side, service, token));
+        let (app, drain, served) = served();
         let io = TokioIo::new(app);
         let (_client, speaking) =
             hyper::client::conn::http2::handshake::<_, _, Empty<Bytes>>(LocalExecutor, io).await.unwrap();

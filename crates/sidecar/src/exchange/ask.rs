@@ -43,21 +43,21 @@ pub(super) async fn ask(
     watch: Option<&Rc<Watch>>,
     request_sent: Rc<Cell<bool>>,
 ) -> Result<Came, DialError> {
-    match asked {
+    let (sent, answered) = match asked {
         None => {
             let sent = send(connection, route, protocol, request, watch).await?;
-            Ok(Came { sent, ahead: Ahead::new(), held: None, strip: None, anew: None, request_sent })
+            (sent, Answered::Otherwise(Ahead::new()))
         }
         Some(asked) => {
             let asking = ask_for_usage(connection, route, protocol, request, asked, watch, &request_sent);
-            let (sent, answered) = Box::pin(asking).await?;
-            let (ahead, strip) = match answered {
-                Answered::Stream(strip) => (Ahead::new(), Some(strip)),
-                Answered::Otherwise(ahead) => (ahead, None),
-            };
-            Ok(Came { sent, ahead, held: None, strip, anew: None, request_sent })
+            Box::pin(asking).await?
         }
-    }
+    };
+    let (ahead, strip) = match answered {
+        Answered::Stream(strip) => (Ahead::new(), Some(strip)),
+        Answered::Otherwise(ahead) => (ahead, None),
+    };
+    Ok(Came { sent, ahead, held: None, strip, anew: None, request_sent })
 }
 
 async fn ask_for_usage(
