@@ -11,6 +11,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::Result;
+use crate::prose::prose;
 use crate::provider::{head_and_length, header, now};
 use crate::tls::HOST;
 
@@ -126,7 +127,7 @@ pub(crate) fn request(query: &str, size: usize, stream: bool) -> Vec<u8> {
         r#"{{"model":"gpt-5-mini","stream":{stream},"stream_options":{{"include_usage":true}},"messages":[{{"role":"user","content":""#
     );
     let end = r#""}]}"#;
-    let body = format!("{start}{}{end}", "x".repeat(size.saturating_sub(start.len() + end.len())));
+    let body = format!("{start}{}{end}", prose(size.saturating_sub(start.len() + end.len())));
     format!(
         "POST /v1/chat/completions{query} HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer sk-bench-0123456789abcdef\r\n\
          Content-Type: application/json\r\nAccept: application/json\r\nUser-Agent: bench\r\nContent-Length: {}\r\n\r\n{body}",

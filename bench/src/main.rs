@@ -5,6 +5,7 @@
 mod client;
 mod instructions;
 mod peers;
+mod prose;
 mod provider;
 mod report;
 mod sink;
@@ -45,6 +46,9 @@ struct Arguments {
     /// Streams held open at once for the memory figure.
     #[arg(long, default_value_t = 1000)]
     held: usize,
+    /// Measure only the loads whose names have this in them.
+    #[arg(long, default_value = "")]
+    only: String,
     /// Measure only what rules cost: the sidecar with some against the same one without.
     #[arg(long)]
     rules: bool,
@@ -102,7 +106,7 @@ async fn run(arguments: &Arguments) -> Result<()> {
         report.started(peer)?;
     }
     for round in 0..arguments.rounds {
-        for workload in Workload::ALL {
+        for workload in Workload::ALL.into_iter().filter(|load| load.name().contains(&arguments.only)) {
             let mut order: Vec<usize> =
                 (0..peers.len()).filter(|at| workload.covers(peers[*at].kind)).collect();
             if order.is_empty() {
@@ -120,7 +124,8 @@ async fn run(arguments: &Arguments) -> Result<()> {
         }
         report::say(&format!("round {} of {} done", round + 1, arguments.rounds));
     }
-    for kind in [Kind::Nginx, Kind::Outrigger].into_iter().filter(|_| !arguments.rules) {
+    let holds = !arguments.rules && arguments.only.is_empty();
+    for kind in [Kind::Nginx, Kind::Outrigger].into_iter().filter(|_| holds) {
         // A fresh process: memory that an earlier load left behind is another question.
         let peer = Peer::start(kind, &setup, &arguments.sidecar, &arguments.nginx).await?;
         report.held(kind, workloads::hold(&peer, arguments.held).await?);

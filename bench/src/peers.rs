@@ -29,6 +29,8 @@ pub(crate) enum Kind {
     OutriggerDark,
     /// The sidecar whose endpoint refuses connections.
     OutriggerDown,
+    /// Another one like that: what its ratio is off by is noise.
+    OutriggerTwin,
     /// The sidecar with telemetry on and ten rules, of which none matches once the model has been read.
     OutriggerOther,
     /// The sidecar with telemetry on and a rule that decides every call, with deadlines and a backup.
@@ -60,12 +62,13 @@ impl Kind {
     ];
 
     /// What rules cost is told by these.
-    pub(crate) const RULES: [Kind; 3] = [Kind::Outrigger, Kind::OutriggerOther, Kind::OutriggerRule];
+    pub(crate) const RULES: [Kind; 4] =
+        [Kind::Outrigger, Kind::OutriggerTwin, Kind::OutriggerOther, Kind::OutriggerRule];
 
     /// The peer that its ratios are to.
     pub(crate) const fn compared_with(self) -> Kind {
         match self {
-            Kind::OutriggerOther | Kind::OutriggerRule => Kind::Outrigger,
+            Kind::OutriggerTwin | Kind::OutriggerOther | Kind::OutriggerRule => Kind::Outrigger,
             _ => Kind::Nginx,
         }
     }
@@ -77,6 +80,7 @@ impl Kind {
             Kind::Outrigger => "outrigger",
             Kind::OutriggerDark => "outrigger, no telemetry",
             Kind::OutriggerDown => "outrigger, collector down",
+            Kind::OutriggerTwin => "outrigger, once more",
             Kind::OutriggerOther => "outrigger, no rule matches",
             Kind::OutriggerRule => "outrigger, a rule decides",
         }
@@ -223,7 +227,7 @@ async fn start_sidecar(kind: Kind, setup: &Setup<'_>, sidecar: &Path) -> Result<
         command.arg(format!("--credentials={}", folder.display()));
     }
     match kind {
-        Kind::Outrigger | Kind::OutriggerOther | Kind::OutriggerRule => {
+        Kind::Outrigger | Kind::OutriggerTwin | Kind::OutriggerOther | Kind::OutriggerRule => {
             command.arg(format!("--otlp=http://{}", setup.sink));
         }
         Kind::OutriggerDown => {

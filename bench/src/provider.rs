@@ -11,6 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 use crate::Result;
+use crate::prose::prose;
 use crate::tls::Authority;
 
 /// The clock that events carry and the client reads; both live in this process.
@@ -25,6 +26,9 @@ pub(crate) fn now() -> u64 {
 const EVENT: usize = 295;
 /// A unary answer's length.
 const ANSWER: usize = 1024;
+
+/// How long an answer takes that is thought about: some fiftieth of what a quick model takes.
+const THINKING: Duration = Duration::from_millis(5);
 
 const FAILURE: &[u8] =
     b"HTTP/1.1 500 Internal Server Error\r\nContent-Type: application/json\r\nContent-Length: 60\r\n\r\n\
@@ -68,9 +72,18 @@ async fn serve(acceptor: TlsAcceptor, stream: TcpStream) -> std::io::Result<()> 
         }
         let stream_of = parameters(&buffer[..head]);
         let fails = query(&buffer[..head]) == Some("fails");
+        let thinks = query(&buffer[..head]) == Some("thinks");
         buffer.drain(..head + length);
         match stream_of {
             None if fails => tls.write_all(FAILURE).await?,
+            None if thinks => {
+                let until = Instant::now() + THINKING;
+                // A timer's tick would round off what is to be measured; nobody else needs this core meanwhile.
+                while Instant::now() < until {
+                    std::hint::spin_loop();
+                }
+                tls.write_all(&answer).await?;
+            }
             None => tls.write_all(&answer).await?,
             Some((events, pause)) => send_events(&mut tls, events, pause).await?,
         }
@@ -108,7 +121,7 @@ fn parameters(head: &[u8]) -> Option<(u64, Duration)> {
 fn unary_answer() -> Vec<u8> {
     let start = r#"{"id":"chatcmpl-1","object":"chat.completion","created":1,"model":"gpt-5-mini","choices":[{"index":0,"message":{"role":"assistant","content":""#;
     let end = r#"","refusal":null},"finish_reason":"stop"}],"usage":{"prompt_tokens":100,"completion_tokens":50,"total_tokens":150}}"#;
-    let body = format!("{start}{}{end}", "x".repeat(ANSWER - start.len() - end.len()));
+    let body = format!("{start}{}{end}", prose(ANSWER - start.len() - end.len()));
     format!(
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()

@@ -75,6 +75,9 @@ impl Report {
         ));
         let mut workloads = serde_json::Map::new();
         for workload in Workload::ALL {
+            if !self.measured.iter().any(|(_, what, ..)| *what == workload) {
+                continue;
+            }
             say(&format!(
                 "{:<34}{:>26}{:>10}{:>22}{:>10}{:>22}",
                 workload.name(),

@@ -18,6 +18,8 @@ pub(crate) enum Workload {
     Unary,
     /// The same on one connection: latency.
     OneConnection,
+    /// The same, answered after 5 ms: what is left of a latency beside a provider's own.
+    Thinking,
     /// 100 KiB in, 1 KiB out, 8 connections.
     Large,
     /// A new connection and a full handshake per request.
@@ -46,9 +48,10 @@ pub(crate) struct Figures {
 const PACED_EVENTS: u64 = 200;
 
 impl Workload {
-    pub(crate) const ALL: [Workload; 7] = [
+    pub(crate) const ALL: [Workload; 8] = [
         Workload::Unary,
         Workload::OneConnection,
+        Workload::Thinking,
         Workload::Large,
         Workload::Fresh,
         Workload::Paced,
@@ -60,6 +63,7 @@ impl Workload {
         match self {
             Workload::Unary => "unary 1 KiB, 16 connections",
             Workload::OneConnection => "unary 1 KiB, one connection",
+            Workload::Thinking => "the same, answered after 5 ms",
             Workload::Large => "unary 100 KiB in, 8 connections",
             Workload::Fresh => "new TLS connection per request",
             Workload::Paced => "12 streams, 1 event per ms each",
@@ -83,6 +87,7 @@ impl Workload {
         match self {
             Workload::Unary => (16, request("", 1024, false)),
             Workload::OneConnection | Workload::Fresh => (1, request("", 1024, false)),
+            Workload::Thinking => (1, request("?thinks", 1024, false)),
             Workload::Moved => (1, request("?fails", 1024, false)),
             Workload::Large => (8, request("", 100 * 1024, false)),
             Workload::Paced => (12, request(&format!("?events={PACED_EVENTS}&micros=1000"), 1024, true)),
