@@ -1,5 +1,5 @@
 """Asks a model at a steady pace, each call on a connection and a thread of its own, so that a call which waits holds up no other. Says of
-each call when it began and ended, and its answer or what went wrong: a line of JSON each.
+each call when it began and ended, and its answer or what went wrong: a line of JSON each. The variables that OpenAI's SDK follows lead it too.
 
     python3 pulse.py MODEL COUNT SECONDS [BYTES]
 
@@ -8,14 +8,18 @@ COUNT calls (0: for ever), one every SECONDS, with a prompt of so many BYTES. Th
 
 import http.client
 import json
+import os
 import ssl
 import sys
 import threading
 import time
+import urllib.error
+import urllib.request
 
 model, count, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
 prompt = "x" * int(sys.argv[4]) if len(sys.argv) > 4 else "Where is the harbour?"
-body = json.dumps({"model": model, "messages": [{"role": "user", "content": prompt}]})
+body = json.dumps({"model": model, "messages": [{"role": "user", "content": prompt}]}).encode()
+address = os.environ.get("OPENAI_BASE_URL", "https://api.openai.com/v1") + "/chat/completions"
 headers = {"Authorization": "Bearer sk-harbour-0123456789", "Content-Type": "application/json"}
 trust = ssl.create_default_context()
 speaking = threading.Lock()
@@ -23,19 +27,13 @@ speaking = threading.Lock()
 
 def ask():
     said = {"began": time.time()}
-    connection = http.client.HTTPSConnection("api.openai.com", timeout=60, context=trust)
     try:
-        connection.request("POST", "/v1/chat/completions", body, headers)
-        answer = connection.getresponse()
-        content = answer.read()
-        if answer.status == 200:
-            said["text"] = json.loads(content)["choices"][0]["message"]["content"]
-        else:
-            said.update(error="Status", status=answer.status)
+        with urllib.request.urlopen(urllib.request.Request(address, body, headers), timeout=60, context=trust) as answer:
+            said["text"] = json.load(answer)["choices"][0]["message"]["content"]
+    except urllib.error.HTTPError as error:
+        said.update(error="Status", status=error.code)
     except (OSError, http.client.HTTPException) as error:
         said.update(error=type(error).__name__, told=str(error))
-    finally:
-        connection.close()
     with speaking:
         print(json.dumps({**said, "ended": time.time()}), flush=True)
 

@@ -9,10 +9,12 @@
 mod admission;
 mod calls;
 mod chart;
+mod crew;
 mod failover;
 mod harbour;
 mod images;
 mod instruments;
+mod led;
 mod life;
 mod node;
 mod private;
