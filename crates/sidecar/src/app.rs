@@ -12,7 +12,7 @@ use outrigger_exporter::{About, CountsReader};
 use outrigger_ledger::{IdentityRules, Recorder};
 use outrigger_pricing::PriceBook;
 use outrigger_providers::services;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::diagnostician::Verdicts;
 use crate::downstream::classify::Classifier;
@@ -30,7 +30,7 @@ use crate::policy::{Policies, Source, Watching};
 use crate::prices;
 use crate::seen::{Counters, Seen};
 use crate::settings::deployments;
-use crate::status::{self, Listeners, Observer};
+use crate::status::{self, Listeners, Observer, QUESTIONS, Question};
 use crate::tls::accept::TlsAcceptor;
 use crate::tls::custody::{self, Custody};
 use crate::tls::leaf::Leaves;
@@ -243,6 +243,7 @@ impl Bound {
         let (stop, stopped) = oneshot::channel();
         let (started, start) = std::sync::mpsc::sync_channel(1);
         let learned = Arc::new(Learned::default());
+        let (questions, asked) = mpsc::channel(QUESTIONS);
         let observer = Arc::new(Observer {
             counters: Arc::clone(&counters),
             learned: Arc::clone(&learned),
@@ -259,6 +260,7 @@ impl Bound {
             verdicts: self.verdicts.clone(),
             policies: Arc::clone(&self.policies),
             alive: AtomicBool::new(true),
+            questions,
             draining: AtomicBool::new(false),
         });
         let living = Living(Arc::clone(&observer));
@@ -272,7 +274,9 @@ impl Bound {
                     .enable_all()
                     .build_local(tokio::runtime::LocalOptions::default());
                 match runtime {
-                    Ok(runtime) => runtime.block_on(self.run(recorder, seen, learned, started, stopped)),
+                    Ok(runtime) => {
+                        runtime.block_on(self.run(recorder, seen, learned, started, (stopped, asked)))
+                    }
                     Err(error) => {
                         let _heard = started.send(Err(error));
                     }
@@ -292,7 +296,7 @@ impl Bound {
         counters: Arc<Counters>,
         learned: Arc<Learned>,
         started: SyncSender<std::io::Result<()>>,
-        stopped: oneshot::Receiver<Duration>,
+        (stopped, mut asked): (oneshot::Receiver<Duration>, mpsc::Receiver<Question>),
     ) {
         let deployments = Arc::new(deployments::table(&self.settings.deployments));
         let records =
@@ -363,6 +367,12 @@ impl Bound {
             loop {
                 tick.tick().await;
                 client.sweep();
+            }
+        });
+        tokio::task::spawn_local(async move {
+            while let Some(question) = asked.recv().await {
+                // Who asked may have left.
+                let _heard = question.send(());
             }
         });
         let silence = Rc::clone(&records);

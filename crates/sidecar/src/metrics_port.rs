@@ -119,8 +119,8 @@ async fn answer_one(
     scrape: Option<Arc<Scrape>>,
 ) -> hyper::Result<()> {
     let service = service_fn(|request: Request<Incoming>| {
-        let response = answer(&request, &observer, scrape.as_deref());
-        async { Ok::<_, Infallible>(response) }
+        let (observer, scrape) = (Arc::clone(&observer), scrape.clone());
+        async move { Ok::<_, Infallible>(answer(&request, &observer, scrape.as_deref()).await) }
     });
     http1::Builder::new()
         // So that the time for a connection is the time for a request.
@@ -130,7 +130,11 @@ async fn answer_one(
         .await
 }
 
-fn answer<B>(request: &Request<B>, observer: &Observer, scrape: Option<&Scrape>) -> Response<Full<Bytes>> {
+async fn answer<B>(
+    request: &Request<B>,
+    observer: &Observer,
+    scrape: Option<&Scrape>,
+) -> Response<Full<Bytes>> {
     if request.method() != Method::GET && request.method() != Method::HEAD {
         let mut refused = text(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered here\n");
         refused.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
@@ -148,10 +152,11 @@ fn answer<B>(request: &Request<B>, observer: &Observer, scrape: Option<&Scrape>)
             StatusCode::NOT_FOUND,
             "no metrics are offered: OTEL_METRICS_EXPORTER does not list prometheus, or OTEL_SDK_DISABLED is true\n",
         ),
-        ("/healthz", _) if observer.is_alive() => text(StatusCode::OK, "alive\n"),
-        ("/healthz", _) => {
-            text(StatusCode::SERVICE_UNAVAILABLE, "the traffic thread has ended; restart the container\n")
-        }
+        ("/healthz", _) if observer.is_turning().await => text(StatusCode::OK, "alive\n"),
+        ("/healthz", _) => text(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the traffic thread has ended or is stuck; restart the container\n",
+        ),
         ("/readyz", _) if observer.is_ready() => text(StatusCode::OK, "ready\n"),
         ("/readyz", _) => text(StatusCode::SERVICE_UNAVAILABLE, "draining: no new connections are taken\n"),
         _ => text(StatusCode::NOT_FOUND, "there are /metrics, /healthz and /readyz\n"),

@@ -5,12 +5,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use outrigger_contract::trust_files;
 use outrigger_exporter::{Count, CountsReader, SpoolStatus};
 use outrigger_providers::services;
 use serde::{Deserialize, Serialize};
+use tokio::sync::{mpsc, oneshot};
 
 use crate::Settings;
 use crate::diagnostician::Verdicts;
@@ -265,12 +266,30 @@ pub struct Observer {
     pub(crate) policies: Arc<Policies>,
     /// Whether the traffic thread runs.
     pub(crate) alive: AtomicBool,
+    /// Answered by the traffic thread between two connections' turns.
+    pub(crate) questions: mpsc::Sender<Question>,
     /// Whether the end was ordered.
     pub(crate) draining: AtomicBool,
 }
 
+/// Whether the traffic thread still takes turns.
+pub(crate) type Question = oneshot::Sender<()>;
+
+/// So many may ask at once.
+pub(crate) const QUESTIONS: usize = 16;
+
+/// How long a turn may be waited for. Turns take microseconds; a kubelet waits for five seconds.
+const TURN: Duration = Duration::from_secs(3);
+
 impl Observer {
-    /// Whether traffic can still pass.
+    /// Whether traffic passes: the traffic thread is there, and not stuck.
+    pub async fn is_turning(&self) -> bool {
+        let (question, answered) = oneshot::channel();
+        self.questions.try_send(question).is_ok()
+            && tokio::time::timeout(TURN, answered).await.is_ok_and(|answer| answer.is_ok())
+    }
+
+    /// Whether the traffic thread is there.
     #[must_use]
     pub fn is_alive(&self) -> bool {
         self.alive.load(Ordering::Acquire)

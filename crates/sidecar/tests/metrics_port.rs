@@ -6,14 +6,15 @@ mod support;
 
 use std::net::SocketAddr;
 
-use http::Response;
-use http_body_util::{Either, Full};
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Either, Full};
 use outrigger_exporter::Exporter;
 use outrigger_sidecar::{MetricsPort, Settings};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use support::{Bench, within};
+use support::{Bench, HOST, within};
 
 async fn bench() -> Bench {
     Bench::before(Settings::default(), |_| async { Response::new(Either::Left(Full::default())) }).await
@@ -69,6 +70,26 @@ async fn a_scraper_gets_metrics_in_the_form_it_asks_for_and_a_kubelet_its_probes
     assert!(!state.is_alive());
     assert!(ask(address, "GET /readyz HTTP/1.1").await.starts_with("HTTP/1.1 503"));
     assert!(ask(address, "GET /healthz HTTP/1.1").await.starts_with("HTTP/1.1 503"));
+}
+
+#[tokio::test]
+#[expect(clippy::await_holding_lock, reason = "another thread shall wait for it")]
+async fn a_kubelet_hears_that_the_traffic_thread_is_stuck() {
+    let bench = bench().await;
+    let address = port(&bench, None);
+    let alive = async || ask(address, "GET /healthz HTTP/1.1").await.starts_with("HTTP/1.1 200");
+    let stuck = bench.stuck();
+    let mut app = bench.h1::<Full<Bytes>>(HOST).await;
+    let call = Request::post("/v1/chat/completions").header("host", HOST).body(Full::from("{}")).unwrap();
+    tokio::spawn(async move {
+        let answer = app.send_request(call).await.unwrap();
+        answer.into_body().collect().await.unwrap();
+    });
+    within(async { while alive().await {} }).await;
+    drop(stuck);
+    assert!(alive().await);
+    within(bench.recorded(1)).await;
+    let _ended = bench.end().await;
 }
 
 #[tokio::test]

@@ -272,6 +272,12 @@ impl Bench {
         self.running.observer()
     }
 
+    /// While this is held, the traffic thread is stuck with the next record.
+    #[allow(dead_code, reason = "one test program has it stuck")]
+    pub(crate) fn stuck(&self) -> impl Sized {
+        self.records.records.lock().unwrap()
+    }
+
     /// Waits for so many records.
     #[allow(dead_code, reason = "not every test program waits")]
     pub(crate) async fn recorded(&self, count: usize) {
