@@ -73,7 +73,6 @@ async fn a_scraper_gets_metrics_in_the_form_it_asks_for_and_a_kubelet_its_probes
 }
 
 #[tokio::test]
-#[expect(clippy::await_holding_lock, reason = "another thread shall wait for it")]
 async fn a_kubelet_hears_that_the_traffic_thread_is_stuck() {
     let bench = bench().await;
     let address = port(&bench, None);
