@@ -216,6 +216,63 @@ fn a_host_that_does_not_take_all_of_chat_completions_is_asked_what_it_takes() {
     assert!(called.to_string().contains("tools, which the model does not call"), "{called}");
 }
 
+/// Each says one thing that some service is known not to take.
+#[test]
+fn only_what_another_provider_takes_goes_there_as_it_is() {
+    let user = json!({"role": "user", "content": "When?"});
+    let model = |more: Value| {
+        let mut message = json!({"role": "assistant", "content": "At six."});
+        message.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        chat(json!({"messages": [user, message, user]}))
+    };
+    let system = json!({"role": "system", "content": "Brief."});
+    let tool = json!({"type": "function", "function": {"name": "tide", "parameters": {"type": "object", "properties": {}}}});
+    let call =
+        json!({"id": "abcdefghi", "type": "function", "function": {"name": "tide", "arguments": "{}"}});
+    let called = json!({"role": "assistant", "content": "", "tool_calls": [call]});
+    let answered = json!({"role": "tool", "tool_call_id": "abcdefghi", "content": "six"});
+    let looped = chat(json!({"tools": [tool], "messages": [user, called, answered]}));
+    for (to, body, as_it_is) in [
+        ("mistral", chat(json!({})), true),
+        ("mistral", model(json!({})), true),
+        ("mistral", looped.clone(), true),
+        ("deepseek", looped.clone(), false),
+        ("mistral", model(json!({"refusal": null})), false),
+        ("mistral", model(json!({"annotations": []})), false),
+        ("mistral", chat(json!({"messages": [{"role": "user", "name": "ann", "content": "When?"}]})), false),
+        ("mistral", chat(json!({"top_k": 4})), false),
+        ("together", chat(json!({"top_k": 4})), true),
+        ("perplexity", chat(json!({"messages": [system, user]})), true),
+        ("perplexity", chat(json!({"messages": [user, system]})), false),
+        ("perplexity", chat(json!({"messages": [user, user]})), false),
+        ("mistral", chat(json!({"messages": [user, user]})), true),
+        ("azure", model(json!({"refusal": null, "annotations": []})), true),
+    ] {
+        let outgoing = elsewhere(CHAT, to, "large", &body).unwrap();
+        assert_eq!(!outgoing.rewritten, as_it_is, "{to}: {body}");
+    }
+    let offered = elsewhere(CHAT, "perplexity", "sonar", &chat(json!({"tools": [tool]}))).unwrap_err();
+    assert!(offered.to_string().contains("tools, which the model does not call"), "{offered}");
+}
+
+#[test]
+fn a_provider_gets_what_it_was_asked_in_its_own_words() {
+    let text = r#"{"model":"mistral-large-4", "safe_prompt":true,"random_seed":7, "messages":[{"role":"user","content":"When?"}],"tool_choice":"any","x":null}"#;
+    let addressed = Addressed::default();
+    let (service, dialect) = (service("mistral"), dialect("openai_chat"));
+    let app = App {
+        service,
+        dialect,
+        operation: Operation::Chat,
+        addressed: &addressed,
+        path: "/v1/chat/completions",
+        query: None,
+    };
+    let place = Place::at(service, dialect, "mistral-small-4").unwrap();
+    let outgoing = request(&app, text.as_bytes(), &place).unwrap();
+    assert_eq!(outgoing.body, text.replace("large", "small").into_bytes());
+}
+
 fn anything() -> impl Strategy<Value = Value> {
     let words = prop::sample::select(vec![
         "text",

@@ -14,8 +14,8 @@ use outrigger_providers::FailureClass;
 use outrigger_sidecar::Settings;
 use serde_json::{Value, json};
 
-use scene::{BACKUPS_KEY, Ending, PATH, Says, Scene, server_error};
-use support::{CLAUDE, HOST};
+use scene::{BACKUPS_KEY, CLAUDE, Ending, PATH, Says, Scene, server_error};
+use support::HOST;
 
 const RULES: &str = "version: 1\nmode: act\nbackups:\n  claude: { provider: anthropic, model: claude-sonnet-4-5, credential: { file: eu } }\n\
                      rules:\n  - { name: chat, match: {}, failover: { to: [claude] } }\n";

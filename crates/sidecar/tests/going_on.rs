@@ -15,8 +15,8 @@ use outrigger_providers::FailureClass;
 use outrigger_sidecar::{HangUp, Settings};
 use serde_json::Value;
 
-use scene::{BACKUP, Ending, PATH, Says, Scene, server_error};
-use support::{CLAUDE, EU, HOST, within};
+use scene::{BACKUP, CLAUDE, Ending, PATH, Says, Scene, server_error};
+use support::{EU, HOST, within};
 
 const STREAM: &str = r#"{"model":"gpt-4.1","stream":true,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"When is the ebb?"}]}"#;
 const RULES: &str = "rules:\n  - { name: chat, match: {}, deadlines: { betweenTokens: 300ms }, failover: { to: [eu], continueCutStreams: true } }\n";

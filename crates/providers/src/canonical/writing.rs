@@ -14,9 +14,10 @@ pub trait RequestWriter: Sync {
     /// The body of a request that was fitted to this manner. The model is the one that the body is to name; formats that name it in
     /// the path leave it out.
     fn write(&self, request: &Request, manner: &Manner) -> Value;
-    /// Whether a request of this format is taken as it is, where others of it are read.
-    fn takes_as_it_is(&self, request: &Request) -> bool {
-        let _unused = request;
+    /// Whether a request of this format is taken as it is, where others of it are read. `kin`: the same provider was asked in these
+    /// words.
+    fn takes_as_it_is(&self, request: &Request, body: &[u8], kin: bool) -> bool {
+        let _unused = (request, body, kin);
         true
     }
     /// A turn of plain text in the conversation, by `user` or `assistant`.

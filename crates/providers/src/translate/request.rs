@@ -57,14 +57,27 @@ impl<'a> Place<'a> {
     pub fn at(service: &'static Service, app: &dyn Dialect, model: &'a str) -> Option<Place<'a>> {
         let spoken: Vec<&str> = head::spoken(service, Some(model)).collect();
         let name = spoken.iter().find(|name| **name == app.name()).or_else(|| spoken.first())?;
-        let dialect = crate::dialects::ALL.into_iter().find(|dialect| dialect.name() == *name)?;
+        Place::speaking(service, name, model)
+    }
+
+    /// The place of the service that the app asked, for a model that was asked for there: it is spoken to in the same format, whatever
+    /// the model is called. `None` where that service is not known to speak it.
+    #[must_use]
+    pub fn kin(service: &'static Service, app: &dyn Dialect, model: &'a str) -> Option<Place<'a>> {
+        let name = head::spoken(service, None).find(|name| *name == app.name())?;
+        Place::speaking(service, name, model)
+    }
+
+    fn speaking(service: &'static Service, name: &str, model: &'a str) -> Option<Place<'a>> {
+        let dialect = crate::dialects::ALL.into_iter().find(|dialect| dialect.name() == name)?;
         let (deployment, region, project, facts) = (None, None, None, None);
         let place = Place { service, dialect, model, deployment, region, project, facts };
         // The service's own row of the format knows what it does differently.
-        let (_, path) = service.speaks.iter().find(|(format, _)| format == name).copied().unwrap_or_default();
+        let (_, path) =
+            service.speaks.iter().find(|(format, _)| *format == name).copied().unwrap_or_default();
         let path = path.replace("{method}", "").replace(['{', '}'], "");
         let own = (service.recognise)(&Method::POST, &path).dialect;
-        let dialect = if own.name() == *name { own } else { dialect };
+        let dialect = if own.name() == name { own } else { dialect };
         Some(Place { dialect, ..place })
     }
 }
@@ -112,6 +125,12 @@ impl fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
+/// Whether a call is one that [`request`] can say at another place: a turn of a conversation, in a format that is read and written.
+#[must_use]
+pub fn is_said_anew(dialect: &'static dyn Dialect, operation: Operation) -> bool {
+    head::is_conversation(operation) && dialect.canonical().is_some() && dialect.requests().is_some()
+}
+
 /// Says a request of the app's as another place is to be asked it. The body is decoded and whole.
 ///
 /// # Errors
@@ -139,7 +158,7 @@ pub fn request(from: &App<'_>, body: &[u8], to: &Place<'_>) -> Result<Outgoing, 
         if !kept.reasons.is_empty() {
             return Err(Refused { reasons: kept.reasons });
         }
-        if writer.takes_as_it_is(&request) {
+        if writer.takes_as_it_is(&request, body, kin) {
             return as_it_is(body, head);
         }
     }

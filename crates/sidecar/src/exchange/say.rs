@@ -1,4 +1,4 @@
-//! A call in a backup's wire format, and its answer in the app's. Per attempt at a backup that does not speak the app's format.
+//! A call as a backup is to have it, in its wire format, and its answer in the app's. Per attempt at a backup.
 
 use bytes::Bytes;
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, USER_AGENT};
@@ -7,9 +7,8 @@ use http_body::Frame;
 use http_body_util::BodyExt;
 use outrigger_ledger::is_stream;
 use outrigger_providers::canonical::Asked;
-use outrigger_providers::translate::{self, App, End, Outgoing, Stream};
+use outrigger_providers::translate::{self, App, End, Outgoing, Place, Stream};
 use outrigger_providers::{Dialect, FailureClass};
-use outrigger_rules::Target;
 use tokio::time::Instant;
 
 use crate::exchange::body::bytes_of;
@@ -32,22 +31,15 @@ pub(super) struct Saying {
 
 /// The request in the backup's words, and how its answer is to be said; without the latter it is in the app's format already. Why it
 /// cannot be said there, in plain words.
-pub(super) fn request(
+pub(super) fn request<'a>(
     wanted: &Wanted<'_>,
     body: &Bytes,
-    target: &Target,
-    known: Known<'_>,
+    mut place: Place<'a>,
+    known: Known<'a>,
     call: String,
 ) -> Result<(Outgoing, Option<Saying>), String> {
     let Wanted { route, recognised, facts, .. } = *wanted;
-    let model = target.model.as_deref().or(facts.model.as_deref());
-    let model = model.ok_or("neither the backup nor the call names a model")?;
-    let place = translate::Place::at(target.provider, recognised.dialect, model);
-    let mut place = place.ok_or("it speaks no format that this one is translated to")?;
-    place.deployment = target.deployment.as_deref();
-    place.region = target.region.as_deref();
-    place.project = target.project.as_deref();
-    place.facts = known.book.facts(target.provider.id, model, known.now);
+    place.facts = known.book.facts(place.service.id, place.model, known.now);
     let (host, path) = (&route.target.host, route.path_and_query.path());
     let app = App {
         service: route.service,

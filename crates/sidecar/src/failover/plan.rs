@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use outrigger_pricing::PriceBook;
-use outrigger_providers::translate::Place;
-use outrigger_providers::{Endpoint, FailureClass, Operation, Recognised, RequestFacts, Service, Wanted};
+use outrigger_providers::translate::{self, Place};
+use outrigger_providers::{Endpoint, FailureClass, Recognised, RequestFacts, Service, Wanted};
 use outrigger_rules::{Failover, Gate, Target, Translation};
 
 /// What is asked, and where the app addressed it.
@@ -53,14 +53,30 @@ fn answering<'a>(asked: &Asked<'a>, target: &'a Target) -> Option<&'a str> {
     target.model.as_deref().or(asked.facts.model.as_deref())
 }
 
-/// Where a backup answers what is asked in the app's own format; `None` where it has to be translated.
-pub(crate) fn endpoint(asked: &Asked<'_>, target: &Target) -> Option<Endpoint> {
-    let (format, model) = (asked.recognised.dialect.name(), answering(asked, target));
-    let own = target.provider.id == asked.service.id;
-    if !own && model.is_some_and(|model| !(target.provider.serves)(format, model)) {
-        return None;
+/// How a backup is asked.
+pub(crate) enum Way<'a> {
+    /// In the app's own bytes, but for the model: what no translation reads.
+    AsItIs(Endpoint),
+    /// As its place is to have it, which may be the app's own bytes too.
+    Said(Place<'a>),
+}
+
+/// How a backup is asked, as far as its place tells; what the call says is seen when it is said there. Why it cannot be asked, in
+/// plain words.
+pub(crate) fn way<'a>(asked: &Asked<'a>, target: &'a Target) -> Result<Way<'a>, String> {
+    let (id, format) = (target.provider.id, asked.recognised.dialect.name());
+    let (model, own) = (answering(asked, target), target.provider.id == asked.service.id);
+    let is_read = translate::is_said_anew(asked.recognised.dialect, asked.recognised.operation);
+    if let Some(model) = model.filter(|_| is_read && asked.readable) {
+        let dialect = asked.recognised.dialect;
+        let kin = (own && target.model.is_none()).then(|| Place::kin(target.provider, dialect, model));
+        let place = kin.flatten().or_else(|| Place::at(target.provider, dialect, model));
+        let place = place.ok_or_else(|| format!("{id} speaks no format that {format} is translated to"))?;
+        let (deployment, region) = (target.deployment.as_deref(), target.region.as_deref());
+        return Ok(Way::Said(Place { deployment, region, project: target.project.as_deref(), ..place }));
     }
-    target.provider.endpoint(&Wanted {
+    let served = own || model.is_none_or(|model| (target.provider.serves)(format, model));
+    let endpoint = target.provider.endpoint(&Wanted {
         dialect: format,
         from: asked.service,
         path: asked.path,
@@ -70,7 +86,23 @@ pub(crate) fn endpoint(asked: &Asked<'_>, target: &Target) -> Option<Endpoint> {
         region: target.region.as_deref(),
         project: target.project.as_deref(),
         stream: asked.facts.stream,
-    })
+    });
+    match endpoint.filter(|_| served) {
+        Some(endpoint) => {
+            let named = endpoint.model.as_deref();
+            if !asked.readable && named.is_some() && named != asked.facts.model.as_deref() {
+                return Err(
+                    "the request's body is encoded, so another model cannot be named in it".to_owned()
+                );
+            }
+            Ok(Way::AsItIs(endpoint))
+        }
+        None if !is_read => Err(format!("{id} does not speak {format}")),
+        None if !asked.readable => {
+            Err("the request's body is encoded, so it cannot be translated".to_owned())
+        }
+        None => Err("neither the backup nor the call names a model".to_owned()),
+    }
 }
 
 fn refusal(
@@ -85,33 +117,10 @@ fn refusal(
     if let Some(kept) = kept_state(asked.facts) {
         return Some(format!("the request refers to what {from} keeps ({kept})"));
     }
-    let unsaid = match endpoint(asked, target) {
-        None => untranslatable(asked, target),
-        Some(endpoint) => {
-            let renamed = endpoint.model.as_deref().is_some_and(|named| Some(named) != model);
-            let encoded = "the request's body is encoded, so another model cannot be named in it";
-            (renamed && !asked.readable).then(|| encoded.to_owned())
-        }
-    };
-    unsaid
+    way(asked, target)
+        .err()
         .or_else(|| Translation.refusal(from, operation, model, target))
         .or_else(|| limited(failover, asked, class, target, known))
-}
-
-/// Why a call cannot be asked in another format, as far as its place tells; what it says is seen when it is translated.
-fn untranslatable(asked: &Asked<'_>, target: &Target) -> Option<String> {
-    let (id, format) = (target.provider.id, asked.recognised.dialect.name());
-    if !matches!(asked.recognised.operation, Operation::Chat | Operation::GenerateContent) {
-        return Some(format!("{id} does not speak {format}"));
-    }
-    if !asked.readable {
-        return Some("the request's body is encoded, so it cannot be translated".to_owned());
-    }
-    let Some(model) = answering(asked, target) else {
-        return Some("neither the backup nor the call names a model".to_owned());
-    };
-    let place = Place::at(target.provider, asked.recognised.dialect, model);
-    place.is_none().then(|| format!("{id} speaks no format that {format} is translated to"))
 }
 
 /// What the rule asks of a place.

@@ -17,6 +17,7 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use outrigger_ledger::{CallRecord, Recorder};
+use outrigger_providers::services;
 use outrigger_sidecar::{Running, Seen, Settings, UpstreamOverride, bind};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::pem::PemObject;
@@ -34,10 +35,8 @@ pub(crate) const LISTED: &str = "llm.harbour.example";
 pub(crate) const BEDROCK: &str = "bedrock-runtime.us-east-1.amazonaws.com";
 /// Another host of OpenAI's.
 pub(crate) const EU: &str = "eu.api.openai.com";
-/// Anthropic's.
-pub(crate) const CLAUDE: &str = "api.anthropic.com";
-/// All that the server answers for.
-const HOSTS: [&str; 5] = [HOST, LISTED, BEDROCK, EU, CLAUDE];
+/// A customer's host at Azure.
+pub(crate) const AZURE: &str = "team-a.openai.azure.com";
 /// An answer with it is not sent: the connection breaks in its place.
 pub(crate) const RESET: &str = "x-reset";
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -73,6 +72,15 @@ pub(crate) struct Bench {
     _directory: tempfile::TempDir,
 }
 
+/// All that the server answers for: these, and one of every provider's.
+fn hosts() -> Vec<String> {
+    let of_providers = services::ALL.iter().filter_map(|service| service.hosts.first().copied());
+    let mut hosts: Vec<&str> = [LISTED, BEDROCK, EU, AZURE].into_iter().chain(of_providers).collect();
+    hosts.sort_unstable();
+    hosts.dedup();
+    hosts.into_iter().map(str::to_owned).collect()
+}
+
 /// TLS for these hosts with both HTTP versions, and the authority behind it, PEM.
 pub(crate) fn certified(hosts: impl Into<Vec<String>>) -> (TlsAcceptor, String) {
     let mut authority = CertificateParams::default();
@@ -97,7 +105,7 @@ where
     A: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
 {
-    let (acceptor, authority) = certified(HOSTS.map(str::to_owned));
+    let (acceptor, authority) = certified(hosts());
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -155,7 +163,7 @@ impl Bench {
         F: Future<Output = Response<Body>> + Send + 'static,
     {
         let (address, authority) = server(answer).await;
-        Bench::with(records, (address, &authority, &HOSTS.map(str::to_owned)), settings)
+        Bench::with(records, (address, &authority, &hosts()), settings)
     }
 
     /// Before whoever is at this address, with a certificate of this authority, for these hosts.

@@ -19,6 +19,8 @@ use tokio::sync::watch;
 
 use crate::support::{Bench, Body, EU, HOST, RESET, within};
 
+/// Anthropic's host.
+pub(crate) const CLAUDE: &str = "api.anthropic.com";
 pub(crate) const PATH: &str = "/v1/chat/completions";
 pub(crate) const PLAIN: &str = r#"{"model": "gpt-5.1", "messages":[{"role":"user","content":"Ebb?"}]}"#;
 pub(crate) const APPS_KEY: &str = "sk-proj-of-the-app-0123456789x7Qa";

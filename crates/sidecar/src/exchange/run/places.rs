@@ -11,7 +11,7 @@ use outrigger_rules::Target;
 use super::{Run, Turn, Wanted};
 use crate::exchange::attempt::{self, Prepared};
 use crate::exchange::say;
-use crate::failover::plan::{self, Asked, Known};
+use crate::failover::plan::{self, Asked, Known, Way};
 use crate::failover::{Admitted, Place};
 use crate::tls::accept::Protocol;
 
@@ -41,14 +41,14 @@ impl Run<'_> {
     /// The request as a backup is to have it, with what pays for it.
     async fn for_backup(&self, target: &Target) -> Result<Prepared, String> {
         let (head, own) = (self.wanted.head, &self.body);
-        let mut prepared = match plan::endpoint(&self.asked(), target) {
-            Some(endpoint) => {
+        let mut prepared = match plan::way(&self.asked(), target)? {
+            Way::AsItIs(endpoint) => {
                 self.watch.show(|call| call.says_less(Vec::new()));
                 attempt::for_backup(target, &endpoint, head, own)?
             }
-            None => {
+            Way::Said(place) => {
                 let (body, call) = (own.clone().bytes(), self.watch.id.to_string());
-                let (said, saying) = say::request(&self.wanted, &body, target, self.known(), call)?;
+                let (said, saying) = say::request(&self.wanted, &body, place, self.known(), call)?;
                 let losses = said.losses.iter().map(ToString::to_string).collect();
                 self.watch.show(|call| call.says_less(losses));
                 attempt::in_other_words(target, said, saying, head, own)?

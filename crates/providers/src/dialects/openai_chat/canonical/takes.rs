@@ -105,33 +105,57 @@ impl Takes {
 
 impl Takes {
     /// Whether a request asks for nothing that is not taken, so that its own bytes can be sent.
-    pub(super) fn all(&self, request: &Request) -> bool {
+    pub(super) fn all(&self, request: &Request, body: &[u8]) -> bool {
         if self.newest_bound && self.parallel && self.strict && self.allowed_tools && self.lists {
             return true;
         }
         let sampling = &request.sampling;
         let known = |name: &String| name == "stream_options" && self.usage;
-        let is_list = |message: &Message| message.role != Role::User && message.parts.len() > 1;
-        let fits = |part: &Part| match &part.body {
-            Body::Text(_) => part.rest.is_empty(),
-            Body::ToolCall(call) => !call.free && call.id.as_deref().is_some_and(|id| self.ids.fits(id)),
-            Body::ToolAnswer { id, .. } => id.as_deref().is_some_and(|id| self.ids.fits(id)),
-            _ => false,
-        };
-        let mut messages = request.messages.iter();
-        request.rest.keys().all(known)
-            && messages.all(|it| it.role != Role::Developer && !is_list(it) && it.parts.iter().all(fits))
+        // A member that is null asks for nothing, and is refused all the same where it is not known.
+        !body.windows(4).any(|word| word == b"null")
+            && request.rest.keys().all(known)
+            && request.messages.iter().all(|message| self.says(message))
+            && (self.system_anywhere || are_in_turns(&request.messages))
             && sampling.max_tokens.is_none()
             && sampling.seed.is_none()
             && sampling.frequency_penalty.is_none()
             && sampling.presence_penalty.is_none()
             && sampling.choices.is_none()
+            && (self.top_k || sampling.top_k.is_none())
             && sampling.stop.len() <= self.stops
             && request.format.is_none()
             && request.effort == crate::canonical::Effort::default()
             && request.verbosity.is_none()
             && request.parallel_tools.is_none()
             && matches!(request.tool_choice, None | Some(ToolChoice::Auto | ToolChoice::None))
+            && (self.tools || request.tools.is_empty() && request.tool_choice.is_none())
             && request.tools.iter().all(|tool| tool.strict.is_none() && tool.kind == ToolKind::Function)
     }
+
+    /// Whether a message is taken as it is.
+    fn says(&self, message: &Message) -> bool {
+        let called = self.tools && !self.wants_thoughts;
+        let fits = |id: &Option<String>| called && id.as_deref().is_some_and(|id| self.ids.fits(id));
+        let is_said = |part: &Part| {
+            part.rest.is_empty()
+                && match &part.body {
+                    Body::Text(_) => true,
+                    Body::ToolCall(call) => !call.free && fits(&call.id),
+                    Body::ToolAnswer { id, name, .. } => name.is_none() && fits(id),
+                    _ => false,
+                }
+        };
+        message.role != Role::Developer
+            && message.name.is_none()
+            && message.rest.is_empty()
+            && (message.role == Role::User || message.parts.len() <= 1)
+            && message.parts.iter().all(is_said)
+    }
+}
+
+/// Whether instructions come first, and then the user and the model by turns.
+fn are_in_turns(messages: &[Message]) -> bool {
+    let talk = messages.iter().skip_while(|message| message.role == Role::System);
+    let mut turns = [Role::User, Role::Assistant].into_iter().cycle();
+    talk.map(|message| &message.role).all(|role| turns.next().as_ref() == Some(role))
 }

@@ -76,8 +76,8 @@ impl RequestWriter for OpenAiChat {
         }
     }
 
-    fn takes_as_it_is(&self, request: &Request) -> bool {
-        self.takes.all(request)
+    fn takes_as_it_is(&self, request: &Request, body: &[u8], kin: bool) -> bool {
+        kin || self.takes.all(request, body)
     }
 
     fn write(&self, request: &Request, _manner: &Manner) -> Value {

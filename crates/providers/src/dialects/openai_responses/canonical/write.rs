@@ -71,7 +71,7 @@ impl RequestWriter for OpenAiResponses {
     }
 
     /// Thoughts are sealed for one account, or kept by it: another refuses them, so they are left out.
-    fn takes_as_it_is(&self, request: &Request) -> bool {
+    fn takes_as_it_is(&self, request: &Request, _body: &[u8], _kin: bool) -> bool {
         let mut parts = request.messages.iter().flat_map(|message| &message.parts);
         !parts.any(|part| matches!(part.body, Body::Reasoning(_)))
     }
