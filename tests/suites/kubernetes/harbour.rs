@@ -135,13 +135,7 @@ impl Harbour {
 
     /// What Helm says; `Err` where it fails.
     pub(crate) fn ask_helm(&self, arguments: &[&str]) -> Result<String, String> {
-        let mut command = Command::new(PathBuf::from(setting("OUTRIGGER_TEST_HELM")).join("helm3"));
-        command.args(arguments).env("KUBECONFIG", self.node.kubeconfig());
-        clean(&mut command);
-        let output = command.output().expect("helm can be run");
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        let errors = String::from_utf8_lossy(&output.stderr);
-        if output.status.success() { Ok(said) } else { Err(format!("{said}{errors}")) }
+        ask_helm("helm3", &self.node, arguments)
     }
 
     /// A namespace whose pods are injected, and whose sidecars trust the providers here. `labels` are further ones.
@@ -229,6 +223,17 @@ impl Harbour {
         let line = line.unwrap_or_else(|| panic!("the app never said it\n{}", self.node.told(namespace)));
         serde_json::from_str(&line).expect("JSON")
     }
+}
+
+/// What Helm of one version says of a node; `Err` where it fails.
+pub(crate) fn ask_helm(version: &str, node: &Node, arguments: &[&str]) -> Result<String, String> {
+    let mut command = Command::new(PathBuf::from(setting("OUTRIGGER_TEST_HELM")).join(version));
+    command.args(arguments).env("KUBECONFIG", node.kubeconfig());
+    clean(&mut command);
+    let output = command.output().expect("helm can be run");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    if output.status.success() { Ok(said) } else { Err(format!("{said}{errors}")) }
 }
 
 /// Builds images of ours and brings them onto a node.

@@ -12,6 +12,7 @@ mod chart;
 mod crew;
 mod failover;
 mod harbour;
+mod helm4;
 mod images;
 mod instruments;
 mod led;
