@@ -16,6 +16,7 @@ mod wire;
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
+use outrigger_sidecar::Settings;
 use rustls::pki_types::pem::PemObject;
 use serde_json::Value;
 use tokio::net::TcpStream;
@@ -222,7 +223,7 @@ async fn default_traffic_changes_by_the_rows_of_the_page_alone_and_each_row_is_m
     let hosts: BTreeSet<String> = all.iter().map(|one| one.host.clone()).collect();
     let hosts: Vec<String> = hosts.into_iter().collect();
     let (address, authority, script) = provider(hosts.clone()).await;
-    let bench = Bench::at((address, &authority, &hosts));
+    let bench = Bench::at((address, &authority, &hosts), Settings::default());
     let mut met = BTreeSet::new();
     for one in &all {
         let (got, answer) = exchange(&bench, &script, one).await;

@@ -168,8 +168,8 @@ impl Bench {
 
     /// Before whoever is at this address, with a certificate of this authority, for these hosts.
     #[allow(dead_code, reason = "not every test program has a server of its own")]
-    pub(crate) fn at(provider: (SocketAddr, &str, &[String])) -> Bench {
-        Bench::with(Kept::default(), provider, Settings::default())
+    pub(crate) fn at(provider: (SocketAddr, &str, &[String]), settings: Settings) -> Bench {
+        Bench::with(Kept::default(), provider, settings)
     }
 
     fn with(
