@@ -127,7 +127,8 @@ pub mod environment {
     pub const CONTAINER_NAME: &str = "OUTRIGGER_CONTAINER_NAME";
     /// Where each container has its keys from, names only, as JSON:
     /// `{"app": {"OPENAI_API_KEY": {"secret": "openai", "key": "api-key"}, "*": {"secret": "keys"}}}`. A place is a `secret` or a
-    /// `configMap` with its `key`, or `"value"` for one that is written in the pod; `*` is a whole Secret that `envFrom` brings in.
+    /// `configMap` with its `key`, or `"value"` for one that is written in the pod; `*` is a whole Secret that `envFrom` brings in, and a list of
+    /// them where it brings in several.
     pub const KEY_NAMES: &str = "OUTRIGGER_KEY_NAMES";
     /// Set in every pod of a cluster, by the kubelet.
     pub const IN_CLUSTER: &str = "KUBERNETES_SERVICE_HOST";

@@ -22,11 +22,15 @@ pub(crate) fn names(pod: &Value) -> Option<String> {
     let mut count = 0;
     for place in pod::places(pod).filter(|place| !is_infrastructure(place.name())) {
         let mut of_container = Map::new();
-        for from in list(place.container, "envFrom") {
-            let secret = text(&from["secretRef"], "name");
-            if !secret.is_empty() {
-                of_container.insert("*".to_owned(), json!({"secret": secret}));
-            }
+        let from = list(place.container, "envFrom").iter().map(|from| text(&from["secretRef"], "name"));
+        let mut whole: Vec<&str> = from.filter(|secret| !secret.is_empty()).collect();
+        whole.sort_unstable();
+        whole.dedup();
+        count += whole.len().saturating_sub(1);
+        let mut whole: Vec<Value> = whole.into_iter().map(|secret| json!({"secret": secret})).collect();
+        if let Some(one) = whole.pop() {
+            let all = if whole.is_empty() { one } else { whole.into_iter().chain([one]).collect() };
+            of_container.insert("*".to_owned(), all);
         }
         for entry in list(place.container, "env") {
             let name = text(entry, "name");
@@ -67,17 +71,18 @@ mod tests {
         let pod = json!({"spec": {
             "initContainers": [{"name": "istio-proxy", "env": [{"name": "X_API_KEY", "value": "no"}]}],
             "containers": [
-                {"name": "app", "envFrom": [{"secretRef": {"name": "all"}}, {"configMapRef": {"name": "c"}}], "env": [
+                {"name": "app", "envFrom": [{"secretRef": {"name": "all"}}, {"configMapRef": {"name": "c"}}, {"secretRef": {"name": "all"}}], "env": [
                     {"name": "OPENAI_API_KEY", "valueFrom": {"secretKeyRef": {"name": "openai", "key": "api-key"}}},
                     {"name": "MY_API_KEY", "value": "sk-planted"}, {"name": "PATH", "value": "/bin"},
                     {"name": "$(X)_API_KEY", "value": "x"}]},
+                {"name": "two", "envFrom": [{"secretRef": {"name": "more"}}, {"secretRef": {"name": "all"}}]},
                 {"name": "quiet"},
             ],
         }});
         let names: Value = serde_json::from_str(&names(&pod).unwrap()).unwrap();
         let expected = json!({"app": {
             "*": {"secret": "all"}, "MY_API_KEY": "value", "OPENAI_API_KEY": {"secret": "openai", "key": "api-key"},
-        }});
+        }, "two": {"*": [{"secret": "all"}, {"secret": "more"}]}});
         assert_eq!(names, expected);
         assert_eq!(super::names(&json!({"spec": {"containers": [{"name": "app"}]}})), None);
     }

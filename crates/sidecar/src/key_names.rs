@@ -31,6 +31,14 @@ enum Place {
     Unknown(IgnoredAny),
 }
 
+/// Several Secrets may be brought in whole.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Places {
+    More(Vec<Place>),
+    One(Place),
+}
+
 /// What the variables of the sidecar tell. What cannot be understood is said, and what is usual is told instead.
 pub fn read(get: impl Fn(&str) -> Option<String>) -> KeySources {
     let Some(text) = get(KEY_NAMES).filter(|text| !text.trim().is_empty()) else {
@@ -47,7 +55,7 @@ pub fn read(get: impl Fn(&str) -> Option<String>) -> KeySources {
 
 fn parse(text: &str) -> Result<KeySources, String> {
     // Not in the parser's words, which repeat what it read: where names are awaited there may be a secret.
-    let containers: BTreeMap<String, BTreeMap<String, Place>> = serde_json::from_str(text).map_err(|error| {
+    let containers: BTreeMap<String, BTreeMap<String, Places>> = serde_json::from_str(text).map_err(|error| {
         format!(
             "{KEY_NAMES} cannot be understood from line {}, column {} on; the injector writes it, as JSON: containers, their variables, \
              and what fills these; verdicts on keys name the usual variables",
@@ -56,9 +64,17 @@ fn parse(text: &str) -> Result<KeySources, String> {
         )
     })?;
     let named = containers.into_iter().flat_map(|(container, variables)| {
-        variables.into_iter().filter_map(move |(variable, place)| {
-            let filled_by = filled_by(place)?;
-            Some(Injected { container: container.clone(), variable, filled_by })
+        variables.into_iter().flat_map(move |(variable, places)| {
+            let places = match places {
+                Places::More(places) => places,
+                Places::One(place) => vec![place],
+            };
+            let container = container.clone();
+            places.into_iter().filter_map(filled_by).map(move |filled_by| Injected {
+                container: container.clone(),
+                variable: variable.clone(),
+                filled_by,
+            })
         })
     });
     Ok(KeySources::of_injector(named.take(KEPT)))
@@ -80,17 +96,21 @@ mod tests {
 
     #[test]
     fn every_place_is_read_and_what_cannot_be_a_name_is_left_out() {
-        let text = r#"{"app": {"*": {"secret": "more"}, "GROQ_API_KEY": "value", "XAI_API_KEY": {"configMap": "c", "key": "xai"},
+        let text = r#"{"app": {"*": [{"secret": "more"}, {"secret": "most"}], "GROQ_API_KEY": "value", "XAI_API_KEY": {"configMap": "c", "key": "xai"},
             "OPENAI_API_KEY": {"secret": "llm-keys", "key": "openai"}, "TWO\nLINES": "value", "LATER": {"vault": 1}, "ODD": "sk-x"},
-            "": {"NOWHERE": "value"}}"#;
+            "": {"NOWHERE": "value"}, "second": {"*": {"secret": "one"}}}"#;
         let KeySources::Injected(read) = read(|name| (name == KEY_NAMES).then(|| text.to_owned())) else {
             panic!("it is understood");
         };
-        assert!(read.iter().all(|one| one.container == "app"));
-        let told: Vec<_> = read.into_iter().map(|one| (one.variable, one.filled_by)).collect();
+        let (app, second): (Vec<_>, Vec<_>) = read.into_iter().partition(|one| one.container == "app");
+        let whole = FilledBy::WholeSecret("one".to_owned());
+        let (container, variable) = ("second".to_owned(), "*".to_owned());
+        assert_eq!(second, [Injected { container, variable, filled_by: whole }]);
+        let told: Vec<_> = app.into_iter().map(|one| (one.variable, one.filled_by)).collect();
         let secret = FilledBy::Secret("llm-keys".to_owned(), "openai".to_owned());
         let expected = [
             ("*", FilledBy::WholeSecret("more".to_owned())),
+            ("*", FilledBy::WholeSecret("most".to_owned())),
             ("GROQ_API_KEY", FilledBy::Pod),
             ("OPENAI_API_KEY", secret),
             ("XAI_API_KEY", FilledBy::ConfigMap("c".to_owned(), "xai".to_owned())),
