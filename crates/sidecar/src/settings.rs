@@ -341,7 +341,7 @@ fn is_host(text: &str) -> bool {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct UpstreamOverride {
-    /// The name, lower case.
+    /// The name, lower case, without a dot at its end.
     pub host: String,
     /// Where it is reached.
     pub address: SocketAddr,
@@ -360,7 +360,8 @@ impl FromStr for UpstreamOverride {
         if !is_host(host) {
             return Err(format!("`{host}` in `{text}` is not a host name"));
         }
-        Ok(UpstreamOverride { host: host.to_ascii_lowercase(), address })
+        let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+        Ok(UpstreamOverride { host, address })
     }
 }
 
@@ -379,7 +380,7 @@ mod tests {
     #[test]
     fn an_override_names_what_is_wrong_with_it() {
         assert_eq!(
-            "API.openai.com=127.0.0.1:8443".parse(),
+            "API.openai.com.=127.0.0.1:8443".parse(),
             Ok(UpstreamOverride {
                 host: "api.openai.com".to_owned(),
                 address: SocketAddr::from((Ipv4Addr::LOCALHOST, 8443))
