@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use outrigger_injector::{Manifests, Mode, Options, Status, check_authorities, manifests};
+use outrigger_injector::{
+    Manifests, Mode, Options, Settings, Status, check_authorities, check_endpoint, manifests,
+};
 use serde_json::json;
 
 use crate::input;
@@ -16,9 +18,12 @@ pub(crate) struct Arguments {
     /// Manifests with any number of documents; - for standard input. Repeat it for more.
     #[arg(short, long = "filename", value_name = "FILE", required = true)]
     filenames: Vec<PathBuf>,
-    /// How calls are led to the sidecar: transparent, base-url or proxy; a pod's annotation may choose another.
-    #[arg(long, default_value = "transparent", value_parser = mode)]
-    mode: Mode,
+    /// Settings of the injector, of which `pods` is followed: what every pod gets. What is said beside it wins.
+    #[arg(long, value_name = "FILE")]
+    settings: Option<PathBuf>,
+    /// How calls are led to the sidecar: transparent (the default), base-url or proxy; a pod's annotation may choose another.
+    #[arg(long, value_parser = mode)]
+    mode: Option<Mode>,
     /// Image of the sidecar and the redirection; pin it by its digest.
     #[arg(long)]
     image: Option<String>,
@@ -45,21 +50,13 @@ fn mode(word: &str) -> Result<Mode, String> {
 
 /// Prints nothing unless everything could be read: what is printed is piped on.
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    let mut options =
-        Options { mode: arguments.mode, otlp_endpoint: arguments.otlp.clone(), ..Options::default() };
-    if let Some(image) = &arguments.image {
-        options.image.clone_from(image);
-    }
-    if !arguments.allowed_providers.is_empty() {
-        options.allowed_providers = Some(arguments.allowed_providers.clone());
-    }
-    match authorities(&arguments.extra_cas) {
-        Ok(authorities) => options.extra_cas = authorities,
+    let options = match options(arguments) {
+        Ok(options) => options,
         Err(fault) => {
             output::note(&fault);
             return ExitCode::FAILURE;
         }
-    }
+    };
     let mut all = Vec::new();
     for file in &arguments.filenames {
         let read = input::read(file).and_then(|text| {
@@ -85,15 +82,49 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// What every pod gets: of the settings, and over it of the command line.
+fn options(arguments: &Arguments) -> Result<Options, String> {
+    let mut options = match &arguments.settings {
+        None => Options::default(),
+        Some(file) => {
+            let settings = Settings::read(&input::read(file)?);
+            settings.map_err(|fault| format!("{}: {fault}", file.display()))?.pods
+        }
+    };
+    if let Some(mode) = arguments.mode {
+        options.mode = mode;
+    }
+    if let Some(image) = &arguments.image {
+        options.image.clone_from(image);
+    }
+    if let Some(endpoint) = &arguments.otlp {
+        check_endpoint(endpoint).map_err(|fault| format!("--otlp {fault}"))?;
+        options.otlp_endpoint = Some(endpoint.clone());
+    }
+    if !arguments.allowed_providers.is_empty() {
+        options.allowed_providers = Some(arguments.allowed_providers.clone());
+    }
+    if let Some(authorities) = authorities(&arguments.extra_cas)? {
+        options.extra_cas = Some(authorities);
+    }
+    options.check()?;
+    Ok(options)
+}
+
 /// The files as one text; `None` without any.
 fn authorities(files: &[PathBuf]) -> Result<Option<String>, String> {
     let of_file = |file: &Path| {
         let text = input::read(file)?;
-        check_authorities(&text).map_err(|fault| format!("{} {fault}", file.display()))?;
+        check_authorities(&text).map_err(|fault| format!("--extra-ca: {} {fault}", file.display()))?;
         Ok(text.trim().to_owned() + "\n")
     };
     let texts: Result<Vec<String>, String> = files.iter().map(|file| of_file(file)).collect();
-    Ok(Some(texts?.concat()).filter(|text| !text.is_empty()))
+    let all = texts?.concat();
+    if all.is_empty() {
+        return Ok(None);
+    }
+    check_authorities(&all).map_err(|fault| format!("--extra-ca {fault}"))?;
+    Ok(Some(all))
 }
 
 /// Several files become one stream of documents.

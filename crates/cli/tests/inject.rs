@@ -123,3 +123,64 @@ fn authorities_of_ones_own_are_given_to_every_sidecar() {
         assert!(ended.errors.contains(part), "{}", ended.errors);
     }
 }
+
+#[test]
+fn settings_of_the_injector_say_what_every_pod_gets_and_the_command_line_wins() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("injector.yaml");
+    let path = file.to_str().unwrap();
+    let text = "listen: 127.0.0.1:1\npods:\n  mode: base-url\n  image: x@sha256:0\n  failure_policy: closed\n  \
+                resources: {memory_limit: 256Mi}\n  environment: {OUTRIGGER_HOSTS: llm.example.internal}\n";
+    std::fs::write(&file, text).unwrap();
+    let of = |more: &[&str]| {
+        let words = [&["inject", "-f", "-", "--output", "json", "--settings", path][..], more].concat();
+        let ended = outrigger(&words, DEPLOYMENT);
+        assert_eq!(ended.status, Some(0), "{}", ended.errors);
+        let json: Value = serde_json::from_str(&ended.output).unwrap();
+        json["items"][0]["spec"]["template"]["spec"]["initContainers"].clone()
+    };
+    let all = of(&[]);
+    let [sidecar] = &all.as_array().unwrap()[..] else { panic!("{all}") };
+    assert_eq!(
+        (&sidecar["image"], &sidecar["resources"]["limits"]["memory"]),
+        (&"x@sha256:0".into(), &"256Mi".into())
+    );
+    for variable in [("OUTRIGGER_FAILURE_POLICY", "closed"), ("OUTRIGGER_HOSTS", "llm.example.internal")] {
+        let has = |one: &Value| (&one["name"], &one["value"]) == (&variable.0.into(), &variable.1.into());
+        assert!(sidecar["env"].as_array().unwrap().iter().any(has), "{variable:?}: {sidecar}");
+    }
+    let all = of(&["--mode", "transparent", "--image", "y"]);
+    let images: Vec<_> = all.as_array().unwrap().iter().map(|one| &one["image"]).collect();
+    assert_eq!(images, ["y", "y"]);
+
+    std::fs::write(&file, "pods: {resources: {memory_limit: '128'}}").unwrap();
+    let ended = outrigger(&["inject", "-f", "-", "--settings", path], DEPLOYMENT);
+    assert_eq!((ended.status, ended.output.as_str()), (Some(1), ""));
+    assert!(ended.errors.contains("injector.yaml: `pods.resources.memory_limit` is 128"), "{}", ended.errors);
+    // What the command line adds is looked at together with the rest.
+    std::fs::write(&file, "pods: {environment: {OTEL_EXPORTER_OTLP_ENDPOINT: 'http://a:4317'}}").unwrap();
+    let ended = outrigger(&["inject", "-f", "-", "--settings", path, "--otlp", "http://b:4317"], DEPLOYMENT);
+    assert!(ended.status == Some(1) && ended.errors.contains("say the same thing twice"), "{}", ended.errors);
+}
+
+#[test]
+fn what_no_sidecar_could_use_is_refused_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let pem = Simulator::start(Config::default()).unwrap().ca_pem().to_owned();
+    let half = folder.path().join("half.pem");
+    std::fs::write(&half, pem.repeat(64 * 1024 / pem.len())).unwrap();
+    let half = half.to_str().unwrap();
+    let ended = outrigger(&["inject", "-f", "-", "--extra-ca", half], DEPLOYMENT);
+    assert_eq!(ended.status, Some(0), "{}", ended.errors);
+    for (words, part) in [
+        (["--extra-ca", half, "--extra-ca", half], "--extra-ca has 1"),
+        (
+            ["--otlp", "https://me:planted@otlp.example", "--mode", "proxy"],
+            "send them as OTEL_EXPORTER_OTLP_HEADERS",
+        ),
+    ] {
+        let ended = outrigger(&[&["inject", "-f", "-"][..], &words].concat(), DEPLOYMENT);
+        assert_eq!((ended.status, ended.output.as_str()), (Some(1), ""));
+        assert!(ended.errors.contains(part) && !ended.errors.contains("planted"), "{}", ended.errors);
+    }
+}

@@ -47,7 +47,8 @@ pub(crate) const ALL: [Known; 9] = [
     ),
     asked(
         annotations::RESOURCES,
-        "`cpu`, `memory`, `memory-limit` and `cpu-limit`, such as `cpu=20m,memory-limit=256Mi`",
+        "`cpu` (1m to 16), `memory` (1Mi to 16Gi), `memory-limit` (16Mi to 16Gi) and `cpu-limit` (50m to 16), such as \
+         `cpu=20m,memory-limit=256Mi`",
         "what the sidecar asks for and may take",
     ),
     asked(

@@ -9,15 +9,17 @@ use crate::keys;
 use crate::options::{FailurePolicy, Mode, Options};
 use crate::owner::{self, Context};
 use crate::pod::{self, is_mesh, list};
-use crate::quantity::nanos;
+use crate::resources::{self, Resources};
 use crate::wishes::Wishes;
 
 /// Where the API server's token would be mounted, unless something lies there already.
 const TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
-/// A pod whose quality of service is guaranteed wants limits of CPU too; less would hold up its calls.
-const GUARANTEED_CPU: &str = "100m";
 /// What the redirection takes while it runs.
 const REDIRECT_MEMORY: [&str; 2] = ["16Mi", "64Mi"];
+/// Logs, the trust files and a report: what is on disk beside the spool, in MiB.
+const DISK_MIB: u64 = 64;
+/// A list, of which each side has a part.
+const ATTRIBUTES: &str = "OTEL_RESOURCE_ATTRIBUTES";
 
 /// Whether the token must be hidden: it is mounted in every container, those that are added included.
 pub(crate) fn masks_token(pod: &Value) -> bool {
@@ -64,10 +66,8 @@ pub(crate) fn sidecar(
         let named = json!({"name": containers::SIDECAR, "containerPort": port, "protocol": "TCP"});
         merge(&mut container, json!({"ports": [named]}));
     }
-    let asked = &wishes.resources;
-    let resources =
-        resources(pod, &asked.cpu, &asked.memory, &asked.memory_limit, asked.cpu_limit.as_deref());
-    merge(&mut container, resources);
+    let disk = options.spool_mib.saturating_mul(2).saturating_add(DISK_MIB);
+    merge(&mut container, resources::given(pod, &wishes.resources, disk));
     // What a kubelet asks over the pod's network goes through a mesh's own proxy, which may not run yet or may want its
     // certificate. A probe that fails there would stop the pod; without one the containers behind start as soon as this runs.
     let asked = probed_port(options).filter(|_| !pod::places(pod).any(|place| is_mesh(place.name())));
@@ -130,8 +130,9 @@ pub(crate) fn redirect(pod: &Value, options: &Options) -> Value {
             "seccompProfile": {"type": "RuntimeDefault"},
         },
     });
-    let [memory, limit] = REDIRECT_MEMORY;
-    merge(&mut container, resources(pod, &options.resources.cpu, memory, limit, None));
+    let [memory, memory_limit] = REDIRECT_MEMORY.map(str::to_owned);
+    let asked = Resources { cpu: options.resources.cpu.clone(), memory, memory_limit, cpu_limit: None };
+    merge(&mut container, resources::given(pod, &asked, DISK_MIB));
     container
 }
 
@@ -177,13 +178,25 @@ fn variables(pod: &Value, mode: Mode, wishes: &Wishes, options: &Options, contex
     if let Some(endpoint) = &options.otlp_endpoint {
         set("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint);
     }
-    let attributes: Vec<String> =
-        owner::attributes(pod, context).iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let attributes = attributes(pod, options, context);
     if !attributes.is_empty() {
-        set("OTEL_RESOURCE_ATTRIBUTES", &attributes.join(","));
+        variables.push(variable(ATTRIBUTES, &attributes));
     }
-    variables.extend(options.environment.iter().map(|(name, value)| variable(name, value)));
+    let further = options.environment.iter().filter(|(name, _)| *name != ATTRIBUTES);
+    variables.extend(further.map(|(name, value)| variable(name, value)));
     variables
+}
+
+/// Whose pod it is, and what the operator says of all of them, which wins.
+fn attributes(pod: &Value, options: &Options, context: &Context) -> String {
+    let theirs = options.environment.get(ATTRIBUTES).map(|text| text.trim()).filter(|text| !text.is_empty());
+    let is_theirs = |key: &str| {
+        let mut pairs = theirs.into_iter().flat_map(|text| text.split(','));
+        pairs.any(|pair| pair.split('=').next().is_some_and(|name| name.trim() == key))
+    };
+    let ours = owner::attributes(pod, context).into_iter().filter(|(key, _)| !is_theirs(key));
+    let all = ours.map(|(key, value)| format!("{key}={value}")).chain(theirs.map(str::to_owned));
+    all.collect::<Vec<String>>().join(",")
 }
 
 fn variable(name: &str, value: &str) -> Value {
@@ -192,42 +205,6 @@ fn variable(name: &str, value: &str) -> Value {
 
 fn no_token(pod: &Value) -> Option<Value> {
     masks_token(pod).then(|| json!({"name": volumes::NO_TOKEN, "mountPath": TOKEN, "readOnly": true}))
-}
-
-/// What a container asks for and may take. A pod that is guaranteed stays so, and one that has resources as a whole is
-/// left to them: the parts may not ask for more.
-fn resources(pod: &Value, cpu: &str, memory: &str, memory_limit: &str, cpu_limit: Option<&str>) -> Value {
-    if pod["spec"]["resources"].as_object().is_some_and(|whole| !whole.is_empty()) {
-        return json!({});
-    }
-    if is_guaranteed(pod) {
-        let cpu =
-            [Some(GUARANTEED_CPU), Some(cpu), cpu_limit].into_iter().flatten().max_by_key(|cpu| nanos(cpu));
-        let all = json!({"cpu": cpu, "memory": memory_limit});
-        return json!({"resources": {"requests": all, "limits": all}});
-    }
-    let mut limits = json!({"memory": memory_limit});
-    if let Some(cpu) = cpu_limit {
-        merge(&mut limits, json!({"cpu": cpu}));
-    }
-    json!({"resources": {"requests": {"cpu": cpu, "memory": memory}, "limits": limits}})
-}
-
-/// Whether every container may take exactly what it asks for.
-fn is_guaranteed(pod: &Value) -> bool {
-    let amount = |of: &Value| match of {
-        Value::String(text) => nanos(text),
-        Value::Number(number) => nanos(&number.to_string()),
-        _ => None,
-    };
-    pod::places(pod).all(|place| {
-        let resources = &place.container["resources"];
-        ["cpu", "memory"].into_iter().all(|one| {
-            let (limit, request) = (&resources["limits"][one], &resources["requests"][one]);
-            amount(limit)
-                .is_some_and(|limit| limit > 0 && (request.is_null() || amount(request) == Some(limit)))
-        })
-    })
 }
 
 fn merge(into: &mut Value, more: Value) {

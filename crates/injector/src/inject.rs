@@ -244,15 +244,25 @@ fn topped_up(pod: &Value, options: &Options) -> Outcome {
     };
     let mut patcher = Patcher::new(pod.clone());
     let mut warnings = lead(&mut patcher, mode, &wishes);
-    let (pod, patch) = patcher.finish();
-    if patch.is_empty() {
-        // Said when it was injected.
-        warnings.clear();
+    let annotations = &pod["metadata"]["annotations"];
+    let told = text(annotations, REASON);
+    // The others were said when it was injected.
+    warnings.retain(|warning| !told.contains(warning.as_str()));
+    let all: Vec<&str> = [told]
+        .into_iter()
+        .filter(|told| !told.is_empty())
+        .chain(warnings.iter().map(String::as_str))
+        .collect();
+    let reason = sentences(&all);
+    // Where there was no room for what is written back there is none for more.
+    if text(annotations, STATUS) == "injected" {
+        write_back(&mut patcher, &[(REASON, &reason)]);
     }
+    let (pod, patch) = patcher.finish();
     Outcome {
         patch,
         status: Status::Kept,
-        reason: sentences(&warnings),
+        reason,
         warnings,
         sends_to: text(&pod["metadata"]["annotations"], SENDS_TO).to_owned(),
         pod,
@@ -292,15 +302,20 @@ fn lead(patcher: &mut Patcher, mode: Mode, wishes: &Wishes) -> Vec<String> {
 }
 
 fn annotate(patcher: &mut Patcher, status: &str, reason: &str, sends_to: &str) {
+    write_back(patcher, &[(STATUS, status), (REASON, reason), (SENDS_TO, sends_to)]);
+}
+
+/// Writes annotations, if there is room for them.
+fn write_back(patcher: &mut Patcher, annotations: &[(&str, &str)]) {
     if !patcher.document()["metadata"].is_object() {
         patcher.set("", "metadata", json!({}));
     }
     let there = &patcher.document()["metadata"]["annotations"];
     // An empty one is written only over what another pod's life left there.
-    let members: Map<String, Value> = [(STATUS, status), (REASON, reason), (SENDS_TO, sends_to)]
-        .into_iter()
+    let members: Map<String, Value> = annotations
+        .iter()
         .filter(|(key, value)| !value.is_empty() || !there[*key].is_null())
-        .map(|(key, value)| (key.to_owned(), json!(value)))
+        .map(|(key, value)| ((*key).to_owned(), json!(value)))
         .collect();
     let bytes = |all: &Map<String, Value>| -> usize {
         all.iter().map(|(key, value)| key.len() + value.as_str().unwrap_or_default().len()).sum()
@@ -311,8 +326,8 @@ fn annotate(patcher: &mut Patcher, status: &str, reason: &str, sends_to: &str) {
     patcher.set_all("/metadata", "annotations", members);
 }
 
-fn sentences(warnings: &[String]) -> String {
-    let all = warnings.join("; ");
+fn sentences<T: AsRef<str>>(warnings: &[T]) -> String {
+    let all = warnings.iter().map(AsRef::as_ref).collect::<Vec<&str>>().join("; ");
     if all.chars().count() <= LONGEST_REASON {
         return all;
     }
@@ -333,14 +348,7 @@ fn sends_to(wishes: &Wishes, options: &Options) -> String {
         .environment
         .get("OTEL_EXPORTER_OTLP_ENDPOINT")
         .or(options.otlp_endpoint.as_ref())
-        .map_or_else(|| "the sidecar's own default".to_owned(), |endpoint| without_credentials(endpoint));
+        .map_or("the sidecar's own default", String::as_str);
     let _infallible = write!(told, "; telemetry: {endpoint}");
     told
-}
-
-fn without_credentials(url: &str) -> String {
-    match url.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?.1))) {
-        Some((scheme, rest)) => format!("{scheme}://{rest}"),
-        None => url.to_owned(),
-    }
 }

@@ -2,6 +2,12 @@
 
 use serde::Deserialize;
 
+use crate::resources::Resources;
+
+mod check;
+
+pub use check::{check_authorities, check_endpoint};
+
 /// How a container's calls are led to the sidecar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -50,31 +56,6 @@ pub enum FailurePolicy {
     Open,
     /// It does not.
     Closed,
-}
-
-/// What the sidecar asks for and may take, as Kubernetes writes quantities.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Resources {
-    /// Requested CPU.
-    pub cpu: String,
-    /// Requested memory.
-    pub memory: String,
-    /// The most memory; the volume of the issuing key counts too.
-    pub memory_limit: String,
-    /// The most CPU; without it as much as there is.
-    pub cpu_limit: Option<String>,
-}
-
-impl Default for Resources {
-    fn default() -> Resources {
-        Resources {
-            cpu: "10m".to_owned(),
-            memory: "24Mi".to_owned(),
-            memory_limit: "128Mi".to_owned(),
-            cpu_limit: None,
-        }
-    }
 }
 
 /// What an operator decides for every pod. A pod's annotations choose among features; they never choose an image, an

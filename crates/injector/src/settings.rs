@@ -6,17 +6,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use outrigger_contract::ports;
-use outrigger_providers::services;
-use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use serde::Deserialize;
 
 use crate::certificates::{Names, Rotation};
 use crate::manifest;
 use crate::options::Options;
-use crate::quantity::nanos;
-use crate::wishes::is_host;
 
 /// The injector's settings.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -155,80 +149,8 @@ impl Settings {
             }
         }
         self.rotation.check()?;
-        let pods = &self.pods;
-        if pods.image.trim().is_empty() {
-            return Err("`pods.image` is empty; name the sidecar's image".to_owned());
-        }
-        for word in pods.allowed_providers.iter().flatten() {
-            if let Err(known) = services::by_word(word) {
-                return Err(format!("`{word}` in `pods.allowed_providers` is not a provider; {known}"));
-            }
-        }
-        if let Some(wrong) = pods.passthrough_hosts.iter().find(|host| !is_host(host)) {
-            return Err(format!(
-                "`{wrong}` in `pods.passthrough_hosts` is not a host name; write exact names, without scheme, port or wildcard"
-            ));
-        }
-        if let Some(text) = &pods.extra_cas {
-            check_authorities(text).map_err(|fault| format!("`pods.extra_cas` {fault}"))?;
-        }
-        let resources = &pods.resources;
-        let cpu_limit = resources.cpu_limit.as_ref();
-        let amounts = [&resources.cpu, &resources.memory, &resources.memory_limit];
-        if let Some(wrong) =
-            amounts.into_iter().chain(cpu_limit).find(|amount| nanos(amount).is_none_or(|amount| amount == 0))
-        {
-            return Err(format!(
-                "`{wrong}` in `pods.resources` is not a quantity; write such as 10m or 128Mi"
-            ));
-        }
-        if nanos(&resources.memory) > nanos(&resources.memory_limit) {
-            return Err(format!(
-                "`pods.resources.memory` {} is more than `memory_limit` {}; lower one or raise the other",
-                resources.memory, resources.memory_limit
-            ));
-        }
-        if let Some(limit) = cpu_limit.filter(|limit| nanos(&resources.cpu) > nanos(limit)) {
-            return Err(format!(
-                "`pods.resources.cpu` {} is more than `cpu_limit` {limit}; lower one or raise the other",
-                resources.cpu
-            ));
-        }
-        if !(1..=65_536).contains(&pods.spool_mib) {
-            return Err(format!("`pods.spool_mib` is {}; give it 1 to 65536", pods.spool_mib));
-        }
-        let is_variable = |name: &str| {
-            let fine = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-            !name.is_empty()
-                && name.bytes().all(fine)
-                && !name.starts_with(|first: char| first.is_ascii_digit())
-        };
-        let names = pods.environment.keys().chain(pods.redirect_environment.keys());
-        if let Some(wrong) = names.into_iter().find(|name| !is_variable(name)) {
-            return Err(format!(
-                "`{wrong}` is no name of a variable; write such as OTEL_EXPORTER_OTLP_HEADERS"
-            ));
-        }
-        Ok(())
+        self.pods.check()
     }
-}
-
-/// Whether a text can be [`Options::extra_cas`].
-///
-/// # Errors
-/// What is wrong with it, as the end of a sentence that begins with its place.
-pub fn check_authorities(pem: &str) -> Result<(), &'static str> {
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
-    let are_good = |found: Vec<_>| {
-        let mut roots = RootCertStore::empty();
-        !found.is_empty() && found.into_iter().all(|one| roots.add(one).is_ok())
-    };
-    if found.is_ok_and(are_good) {
-        return Ok(());
-    }
-    Err(
-        "holds no certificate, or one that cannot be read; give PEM, with its lines -----BEGIN CERTIFICATE-----",
-    )
 }
 
 #[cfg(test)]
@@ -269,6 +191,37 @@ mod tests {
             ("pods: {extra_cas: none}", ["pods.extra_cas", "give PEM"]),
             ("pods: {resources: {cpu: lots}}", ["lots", "10m"]),
             ("pods: {resources: {memory: 1Gi}}", ["1Gi", "128Mi"]),
+            (
+                "pods: {resources: {memory_limit: '128'}}",
+                ["`pods.resources.memory_limit` is 128", "16Mi to 16Gi"],
+            ),
+            ("pods: {resources: {cpu: 1E}}", ["`pods.resources.cpu` is 1E", "1m to 16"]),
+            (
+                "pods: {otlp_endpoint: 'https://me:secret@otlp.example'}",
+                ["pods.otlp_endpoint", "OTLP_HEADERS"],
+            ),
+            (
+                "pods: {environment: {OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'https://me:secret@otlp.example'}}",
+                ["OTLP_TRACES_ENDPOINT", "OTLP_HEADERS"],
+            ),
+            (
+                "pods: {otlp_endpoint: 'http://a:4317', environment: {OTEL_EXPORTER_OTLP_ENDPOINT: 'http://b:4317'}}",
+                ["say the same thing twice", "keep to"],
+            ),
+            (
+                "pods: {environment: {OUTRIGGER_SPOOL_BYTES: '1000000000'}}",
+                ["OUTRIGGER_SPOOL_BYTES", "set `pods.spool_mib`"],
+            ),
+            (
+                "pods: {environment: {OUTRIGGER_FAILURE_POLICY: open}}",
+                ["OUTRIGGER_FAILURE_POLICY", "set `pods.failure_policy`"],
+            ),
+            (
+                "pods: {environment: {OUTRIGGER_PASSTHROUGH_HOSTS: a.example}}",
+                ["OUTRIGGER_PASSTHROUGH_HOSTS", "set `pods.passthrough_hosts`"],
+            ),
+            ("pods: {environment: {OUTRIGGER_POD_NAME: x}}", ["OUTRIGGER_POD_NAME", "leave it out"]),
+            ("pods: {environment: {OUTRIGGER_KEY_NAMES: x}}", ["OUTRIGGER_KEY_NAMES", "leave it out"]),
             ("pods: {resources: {cpu: '2', cpu_limit: '1'}}", ["cpu_limit", "lower"]),
             (
                 "certificates: {namespace: n, secret: s, lease: l, service: v, typo: x}",
@@ -289,6 +242,10 @@ mod tests {
         ] {
             let fault = Settings::read(text).unwrap_err();
             assert!(parts.iter().all(|part| fault.contains(part)), "{text}: {fault}");
+            assert!(!fault.contains("secret@"), "{fault}");
         }
+        let long = format!("pods: {{environment: {{OTEL_X: {}}}}}", "x".repeat(100_000));
+        let fault = Settings::read(&long).unwrap_err();
+        assert!(fault.contains("OTEL_X has 100000 bytes"), "{fault}");
     }
 }

@@ -7,8 +7,8 @@ use outrigger_contract::volumes;
 use serde_json::Value;
 
 use crate::annotations::{ALL, Known};
-use crate::options::{Mode, Options, Resources};
-use crate::quantity::nanos;
+use crate::options::{Mode, Options};
+use crate::resources::{Fault, Range, Resources};
 
 /// More hosts than this are no list that a person wrote.
 const MOST_HOSTS: usize = 256;
@@ -131,9 +131,6 @@ fn resources(text: &str, base: &Resources) -> Result<Resources, String> {
     for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
         let (key, amount) =
             part.split_once('=').map(|(key, amount)| (key.trim(), amount.trim())).ok_or_else(String::new)?;
-        if nanos(amount).is_none_or(|nanos| nanos == 0) {
-            return Err(format!("`{}` is not a quantity", shortened(amount)));
-        }
         match key {
             "cpu" => amount.clone_into(&mut asked.cpu),
             "memory" => amount.clone_into(&mut asked.memory),
@@ -142,14 +139,17 @@ fn resources(text: &str, base: &Resources) -> Result<Resources, String> {
             _ => return Err(format!("`{}` is not known", shortened(key))),
         }
     }
-    // The API server refuses a pod that asks for more than it may take.
-    if nanos(&asked.memory) > nanos(&asked.memory_limit) {
-        return Err(format!("memory {} is more than its limit {}", asked.memory, asked.memory_limit));
+    match asked.fault() {
+        None => Ok(asked),
+        Some(Fault::NoQuantity { amount, .. }) => Err(format!("`{}` is not a quantity", shortened(amount))),
+        Some(Fault::OutOfRange { name, amount, range }) => {
+            let (name, Range { least, most }) = (name.replace('_', "-"), range);
+            Err(format!("{name} {amount} is not from {least} to {most}"))
+        }
+        Some(Fault::AboveLimit { name, amount, limit }) => {
+            Err(format!("{name} {amount} is more than its limit {limit}"))
+        }
     }
-    if let Some(limit) = asked.cpu_limit.as_ref().filter(|limit| nanos(&asked.cpu) > nanos(limit)) {
-        return Err(format!("cpu {} is more than its limit {limit}", asked.cpu));
-    }
-    Ok(asked)
 }
 
 /// A name that a ConfigMap can have.
@@ -255,6 +255,10 @@ mod tests {
             ("resources", "cpu=much", "`much` is not a quantity"),
             ("resources", "memory=1Gi", "more than its limit 128Mi"),
             ("resources", "cpu=2,cpu-limit=1", "more than its limit 1"),
+            ("resources", "memory=24,memory-limit=128", "memory 24 is not from 1Mi to 16Gi"),
+            ("resources", "memory-limit=128", "memory-limit 128 is not from 16Mi to 16Gi"),
+            ("resources", "cpu=1E", "cpu 1E is not from 1m to 16"),
+            ("resources", "cpu-limit=1m", "cpu-limit 1m is not from 50m to 16; write `cpu`"),
             ("resources", "gpu=1", "`gpu` is not known"),
             ("resources", "10m", "`cpu=20m,memory-limit=256Mi`"),
             ("trust-jva", "true", "is outrigger.dev/trust-java meant?"),

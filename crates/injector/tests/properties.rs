@@ -80,7 +80,9 @@ proptest! {
         if second.status == Status::Kept {
             let at = format!("/spec/containers/{}/", list(&grown["spec"], "containers").len() - 1);
             for operation in &second.patch {
-                prop_assert!(text(operation, "path").starts_with(&at), "{}", operation);
+                let path = text(operation, "path");
+                let is_told = path == "/metadata/annotations/outrigger.dev~1reason";
+                prop_assert!(path.starts_with(&at) || is_told, "{}", operation);
             }
         }
     }
@@ -90,6 +92,25 @@ proptest! {
         let outcome = patch(&pod, &Context::default(), &Options::default());
         prop_assert_eq!(applied(&pod, &outcome.patch), outcome.pod);
     }
+}
+
+#[test]
+fn what_is_said_of_a_container_that_comes_later_is_written_back_too() {
+    let of = |pod: &Value| patch(pod, &Context::default(), &Options::default());
+    let annotations = json!({"outrigger.dev/mode": "porxy"});
+    let first =
+        of(&json!({"metadata": {"annotations": annotations}, "spec": {"containers": [{"name": "app"}]}}));
+    let mut grown = first.pod.clone();
+    let later = json!({"name": "later", "env": [{"name": "HTTPS_PROXY", "value": "http://proxy:3128"}]});
+    grown["spec"]["containers"].as_array_mut().unwrap().push(later);
+    let second = of(&grown);
+    let [warning] = &second.warnings[..] else { panic!("{:?}", second.warnings) };
+    assert!(warning.starts_with("container later: HTTPS_PROXY"), "{warning}");
+    let told = format!("{}; {warning}", first.reason);
+    assert_eq!(second.reason, told);
+    assert_eq!(second.pod["metadata"]["annotations"]["outrigger.dev/reason"], told);
+    let third = of(&second.pod);
+    assert_eq!((third.patch, third.warnings, third.reason), (Vec::new(), Vec::new(), told));
 }
 
 #[test]

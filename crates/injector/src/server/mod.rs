@@ -2,6 +2,7 @@
 
 mod counts;
 mod files;
+mod listener;
 mod shown;
 
 use std::io;
@@ -133,13 +134,13 @@ impl Webhook {
             }
             Certificate::Kept(keeping) => LookedAfter::Kept(keeping),
         };
-        let open = |address: SocketAddr, purpose, setting| async move {
+        let open = |address: SocketAddr, purpose, setting| {
             let fault = |source| ServeError::Listen { address, purpose, setting, source };
-            TcpListener::bind(address).await.map_err(fault)
+            listener::open(address).map_err(fault)
         };
         Ok(Webhook {
-            listener: open(service.listen, "the webhook", "listen").await?,
-            metrics: open(service.metrics, "metrics and probes", "metrics").await?,
+            listener: open(service.listen, "the webhook", "listen")?,
+            metrics: open(service.metrics, "metrics and probes", "metrics")?,
             looked_after,
             shared: Arc::new(Shared {
                 options: service.options,

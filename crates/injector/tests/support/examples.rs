@@ -116,16 +116,31 @@ pub(crate) fn everything_decided() -> Example {
     let mut example = example(pod, Mode::Transparent);
     let options = &mut example.options;
     options.failure_policy = FailurePolicy::Closed;
-    options.otlp_endpoint = Some("https://me:secret@otlp.example".to_owned());
+    options.otlp_endpoint = Some("https://otlp.example:4318/base".to_owned());
     options.allowed_providers = Some(vec!["anthropic".to_owned(), "bedrock".to_owned()]);
     options.passthrough_hosts = vec!["api.groq.com".to_owned()];
     options.spool_mib = 64;
     options.environment.insert("OUTRIGGER_METRICS".to_owned(), "[::]:9095".to_owned());
     options.environment.insert("OUTRIGGER_RULES".to_owned(), "/elsewhere".to_owned());
+    options.environment.insert(
+        "OTEL_RESOURCE_ATTRIBUTES".to_owned(),
+        "deployment.environment.name=prod,k8s.replicaset.name=of-theirs".to_owned(),
+    );
     options
         .redirect_environment
         .insert("OUTRIGGER_REDIRECT_EXCLUDE_CIDRS".to_owned(), "10.0.0.0/8".to_owned());
     example
+}
+
+/// Under quotas: every container has limits, and one answers for what it has on disk.
+pub(crate) fn limited() -> Example {
+    let resources = |limits: Value| json!({"requests": {"cpu": "100m", "memory": "64Mi"}, "limits": limits});
+    let pod = of_deployment(json!({"containers": [
+        {"name": "app", "image": "shop:1",
+         "resources": resources(json!({"cpu": 1, "memory": "1Gi", "ephemeral-storage": "100Mi"}))},
+        {"name": "exporter", "image": "a:1", "resources": resources(json!({"cpu": "200m", "memory": "128Mi"}))},
+    ]}));
+    example(pod, Mode::Transparent)
 }
 
 pub(crate) fn template() -> Example {
@@ -206,6 +221,7 @@ pub(crate) fn injected() -> Vec<(&'static str, Example)> {
         ("of a CronJob", of_cron_job()),
         ("environment from elsewhere", environment_from_elsewhere()),
         ("guaranteed", guaranteed()),
+        ("limited", limited()),
         ("a mesh before", a_mesh_before()),
         ("Istio", istio()),
         ("Linkerd", linkerd()),

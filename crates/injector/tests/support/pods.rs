@@ -1,6 +1,6 @@
 //! Valid pods of every kind that a patch meets: what an API server takes before it must take after. The suite `kubernetes` asks a real one.
 
-use outrigger_injector::{Mode, Options};
+use outrigger_injector::{FailurePolicy, Mode, Options, Resources};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use serde_json::{Map, Value, json};
@@ -135,6 +135,8 @@ pub(crate) fn pod() -> impl Strategy<Value = Value> {
         "memory=100m",
         "memory=0.5,memory-limit=1e0",
         "memory-limit=9999999Ei,memory=1Ei",
+        "memory=24,memory-limit=128",
+        "memory=1e6,memory-limit=16Mi,cpu-limit=50m",
         "memory-limit=+.5Gi",
         "cpu-limit=2,cpu=2.",
     ];
@@ -221,5 +223,63 @@ pub(crate) fn pod() -> impl Strategy<Value = Value> {
 
 /// What an operator may have decided.
 pub(crate) fn options() -> impl Strategy<Value = Options> {
-    select(Mode::ALL.to_vec()).prop_map(|mode| Options { mode, ..Options::default() })
+    let resources = vec![
+        ("10m", "24Mi", "128Mi", None),
+        ("16", "16Gi", "16Gi", Some("16")),
+        ("0.001", "1Mi", "16Mi", Some("50m")),
+        ("300m", "64M", "0.5Gi", None),
+    ];
+    let resources = select(resources).prop_map(|(cpu, memory, memory_limit, cpu_limit)| Resources {
+        cpu: cpu.to_owned(),
+        memory: memory.to_owned(),
+        memory_limit: memory_limit.to_owned(),
+        cpu_limit: cpu_limit.map(str::to_owned),
+    });
+    let variables = vec![
+        ("OTEL_RESOURCE_ATTRIBUTES", "team=a,k8s.deployment.name=b"),
+        ("OTEL_RESOURCE_ATTRIBUTES", ""),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://otlp.example"),
+        ("OUTRIGGER_METRICS", "off"),
+        ("OUTRIGGER_METRICS", "[::]:9095"),
+        ("OUTRIGGER_LOG_CALLS", "$(HOME)"),
+        ("OUTRIGGER_HOSTS", "llm.example.internal"),
+    ];
+    let environment = prop::option::of(select(variables)).prop_map(|variable| {
+        variable.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    });
+    let redirect = prop::bool::ANY.prop_map(|has| {
+        has.then(|| ("OUTRIGGER_REDIRECT_FAILURE_POLICY".to_owned(), "open".to_owned())).into_iter().collect()
+    });
+    let allowed = prop::option::of(subsequence(vec!["anthropic".to_owned(), "bedrock".to_owned()], 0..3));
+    // No pod shows it to who would read it.
+    let pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
+    let authorities = prop::option::of(prop_oneof![Just(1_usize), Just(1_500)])
+        .prop_map(move |count| count.map(|count| pem.repeat(count)));
+    let hosts = prop::option::of(Just("api.groq.com".to_owned())).prop_map(Vec::from_iter);
+    (
+        (select(Mode::ALL.to_vec()), select(vec![FailurePolicy::Open, FailurePolicy::Closed]), resources),
+        (environment, redirect, allowed, authorities, hosts, select(vec![1_u64, 128, 65_536])),
+    )
+        .prop_map(|((mode, failure_policy, resources), more)| {
+            let (
+                environment,
+                redirect_environment,
+                allowed_providers,
+                extra_cas,
+                passthrough_hosts,
+                spool_mib,
+            ) = more;
+            Options {
+                mode,
+                failure_policy,
+                resources,
+                environment,
+                redirect_environment,
+                allowed_providers,
+                extra_cas,
+                passthrough_hosts,
+                spool_mib,
+                ..Options::default()
+            }
+        })
 }
