@@ -45,6 +45,14 @@ capabilities: { drop: [ALL] }
 seccompProfile: { type: RuntimeDefault }
 {{- end -}}
 
+{{- /* A host's name as names are compared. */ -}}
+{{- define "outrigger.host" -}}{{ lower (trimSuffix "." .) }}{{- end -}}
+
+{{- /* A quantity as text: a whole number of values is read as one with a fraction. */ -}}
+{{- define "outrigger.quantity" -}}
+{{- if and (kindIs "float64" .) (eq . (floor .)) }}{{ printf "%d" (int64 .) }}{{ else }}{{ toString . }}{{ end -}}
+{{- end -}}
+
 {{- /* The injector's settings, docs/injection.md. */ -}}
 {{- define "outrigger.settings" -}}
 {{- $values := .Values -}}
@@ -52,16 +60,19 @@ seccompProfile: { type: RuntimeDefault }
 {{- $upstreams := list -}}
 {{- $names := list -}}
 {{- range $values.hosts -}}
-{{- $names = append $names .name -}}
-{{- if .upstream }}{{ $upstreams = append $upstreams (printf "%s=%s" .name .upstream) }}{{ end -}}
+{{- $name := include "outrigger.host" .name -}}
+{{- $names = append $names $name -}}
+{{- if .upstream }}{{ $upstreams = append $upstreams (printf "%s=%s" $name .upstream) }}{{ end -}}
 {{- end -}}
 {{- if $names }}{{ $_ := set $environment "OUTRIGGER_HOSTS" (join "," $names) }}{{ end -}}
 {{- if $upstreams }}{{ $_ := set $environment "OUTRIGGER_UPSTREAMS" (join "," $upstreams) }}{{ end -}}
 {{- range $name, $value := $values.sidecar.environment }}{{ $_ := set $environment $name (toString $value) }}{{ end -}}
 {{- $redirect := dict -}}
 {{- range $name, $value := $values.sidecar.redirectEnvironment }}{{ $_ := set $redirect $name (toString $value) }}{{ end -}}
-{{- $resources := dict "cpu" (toString $values.sidecar.resources.cpu) "memory" (toString $values.sidecar.resources.memory) "memory_limit" (toString $values.sidecar.resources.memoryLimit) -}}
-{{- with $values.sidecar.resources.cpuLimit }}{{ $_ := set $resources "cpu_limit" (toString .) }}{{ end -}}
+{{- $resources := dict -}}
+{{- range $name, $key := dict "cpu" "cpu" "memory" "memory" "memoryLimit" "memory_limit" "cpuLimit" "cpu_limit" -}}
+{{- with include "outrigger.quantity" (get $values.sidecar.resources $name) }}{{ $_ := set $resources $key . }}{{ end -}}
+{{- end -}}
 {{- $pods := dict
   "mode" $values.mode
   "image" (include "outrigger.image" (dict "root" . "image" $values.image.sidecar))

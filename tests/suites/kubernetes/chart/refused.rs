@@ -1,6 +1,7 @@
 //! What the chart refuses, and with which words; what its schema knows.
 
 use std::collections::BTreeSet;
+use std::io::Write as _;
 
 use outrigger_providers::services;
 use outrigger_tests::file;
@@ -58,6 +59,41 @@ fn what_contradicts_itself_fails_with_a_sentence() {
             &["allowedProviders={anthropic}", "sidecar.environment.OUTRIGGER_ALLOWED_PROVIDERS=openai"],
             "keep to `allowedProviders`",
         ),
+        (&["sidecar.environment.OUTRIGGER_SPOOL_BYTES=1"], "keep to `sidecar.spoolMiB`"),
+        (&["sidecar.environment.OUTRIGGER_FAILURE_POLICY=closed"], "keep to `sidecar.failurePolicy`"),
+        (&["sidecar.environment.OUTRIGGER_PASSTHROUGH_HOSTS=a.example"], "keep to `passthroughHosts`"),
+        (&["sidecar.environment.OUTRIGGER_EXTRA_CAS_PEM=x"], "keep to `extraCAs`"),
+        (
+            &["sidecar.environment.OUTRIGGER_POD_NAME=x"],
+            "OUTRIGGER_POD_NAME in `sidecar.environment` is filled for each pod",
+        ),
+        (
+            &["sidecar.otlpEndpoint=https://me:planted@otlp.example"],
+            "`sidecar.otlpEndpoint` has credentials in its URL",
+        ),
+        (
+            &["sidecar.environment.OTEL_EXPORTER_OTLP_ENDPOINT=https://me:planted@otlp.example"],
+            "`OTEL_EXPORTER_OTLP_ENDPOINT` has credentials in its URL",
+        ),
+        (&["sidecar.resources.memoryLimit=128"], "`sidecar.resources.memoryLimit` is 128, with which"),
+        (&["sidecar.resources.memory=24"], "give it 1Mi to 16Gi"),
+        (&["sidecar.resources.cpu=17"], "give it 1m to 16"),
+        (&["sidecar.resources.cpuLimit=20m"], "give it 50m to 16"),
+        (&["hosts[0].name=a.example", "passthroughHosts={A.example.}"], "take it out of one of them"),
+        (&["test.namespace=outrigger-system"], "`test.namespace` is outrigger-system, the release's own"),
+        (
+            &["rules.document=version: 1", "rules.namespaces={outrigger-system}"],
+            "`rules.namespaces` names outrigger-system, the release's own",
+        ),
+        (&["rules.document=rules.yaml", "rules.namespaces={shop}"], "is no YAML of keys and values"),
+        (
+            &["rules.document=version: 1\n  mode: [", "rules.namespaces={shop}"],
+            "is no YAML of keys and values",
+        ),
+        (
+            &["monitoring.podMonitor.enabled=true", "sidecar.environment.OUTRIGGER_METRICS=off"],
+            "so there is nothing to scrape",
+        ),
         (
             &[
                 "sidecar.otlpEndpoint=http://a:4317",
@@ -94,7 +130,27 @@ fn what_contradicts_itself_fails_with_a_sentence() {
         for major in MAJORS {
             let fault = template(major, if is_typed { &typed } else { &words }).expect_err(sentence);
             assert!(fault.contains(sentence), "{values:?}: {fault}");
+            assert!(!fault.contains("planted"), "{values:?}: {fault}");
         }
+    }
+}
+
+#[test]
+fn authorities_must_fit_into_a_variable() {
+    let authorities = |bytes: usize| {
+        let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
+        let text = format!("-----BEGIN CERTIFICATE-----{}", "x".repeat(bytes - 27));
+        file.write_all(text.as_bytes()).expect("a temporary file");
+        file
+    };
+    for major in MAJORS {
+        let of = |file: &tempfile::NamedTempFile| {
+            let file = format!("extraCAs={}", file.path().display());
+            template(major, &["--set-file", &file])
+        };
+        assert!(of(&authorities(98_303)).is_ok());
+        let fault = of(&authorities(98_304)).expect_err("no program starts with it");
+        assert!(fault.contains("`extraCAs` has 98304 bytes of the 98303"), "{fault}");
     }
 }
 
