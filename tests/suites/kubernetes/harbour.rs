@@ -156,6 +156,7 @@ impl Harbour {
             json!({
                 "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "app", "namespace": name},
                 "data": {
+                    "mesh.py": include_str!("../../clients/python/mesh.py"),
                     "pod.py": include_str!("../../clients/python/pod.py"),
                     "pulse.py": include_str!("../../clients/python/pulse.py"),
                 },

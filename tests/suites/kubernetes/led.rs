@@ -4,7 +4,7 @@
 use nix::sys::signal::Signal;
 use outrigger_contract::{annotations, ports};
 use outrigger_tests::DEADLINE;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::crew::{AT_ONCE, Call, Crew, reader, two};
 use crate::harbour::{HARBOUR, Harbour};
@@ -13,11 +13,12 @@ use crate::table;
 /// So many calls come while one waits for longer than anything takes that nothing holds up.
 const WAITING: usize = 45;
 
-fn restricted(harbour: &Harbour, name: &str, mode: &str, model: &str) -> Crew {
-    let namespace = harbour.namespace(name, json!({"pod-security.kubernetes.io/enforce": "restricted"}));
+/// A crew in a namespace of this Pod Security, where nothing may redirect.
+fn secured(harbour: &Harbour, name: &str, level: &str, annotations: Value, model: &str) -> Crew {
+    let namespace = harbour.namespace(name, json!({"pod-security.kubernetes.io/enforce": level}));
     let mut object = two(&namespace, model, &reader());
     let template = &mut object["spec"]["template"];
-    template["metadata"]["annotations"] = json!({annotations::MODE: mode});
+    template["metadata"]["annotations"] = annotations;
     template["spec"]["securityContext"] =
         json!({"runAsNonRoot": true, "runAsUser": 1000, "seccompProfile": {"type": "RuntimeDefault"}});
     for container in template["spec"]["containers"].as_array_mut().expect("a list") {
@@ -85,13 +86,14 @@ fn hung_restarting_dead(harbour: &Harbour, crew: &mut Crew, mode: &str, port: u1
 #[test]
 fn calls_that_base_urls_lead_depend_on_the_sidecar() {
     let harbour = &*HARBOUR;
-    let mut crew = restricted(harbour, "dock", "base-url", "gpt-4o-2024-08-06");
+    let mut crew = secured(harbour, "dock", "restricted", json!({}), "gpt-4o-2024-08-06");
     hung_restarting_dead(harbour, &mut crew, "base URL", ports::BASE_URL);
 }
 
 #[test]
 fn calls_that_a_proxy_leads_depend_on_the_sidecar() {
     let harbour = &*HARBOUR;
-    let mut crew = restricted(harbour, "canal", "proxy", "gpt-4o-2024-11-20");
+    let mut crew =
+        secured(harbour, "canal", "baseline", json!({annotations::MODE: "proxy"}), "gpt-4o-2024-11-20");
     hung_restarting_dead(harbour, &mut crew, "proxy", ports::CONNECT);
 }

@@ -17,6 +17,7 @@ mod images;
 mod instruments;
 mod led;
 mod life;
+mod mesh;
 mod node;
 mod private;
 mod quickstart;
