@@ -181,6 +181,28 @@ async fn when_all_fail_the_app_gets_its_own_providers_answer_and_is_calmed() {
 }
 
 #[tokio::test]
+async fn an_sdk_is_calmed_after_one_attempt_too_where_the_rule_has_nothing_left() {
+    let retry = "rules:\n  - { name: chat, match: {}, retry: { attempts: 2, backoff: { initial: 1ms, max: 1ms } } }\n";
+    let moved = "rules:\n  - { name: chat, match: {}, failover: { to: [eu] } }\n";
+    let overloaded = Says::Status(503, &[("retry-after", "3600")], String::new());
+    // An hour is longer than anybody waits; the backup cannot be paid.
+    for rules in [retry, moved] {
+        let scene = Scene::new(rules).await;
+        std::fs::remove_file(scene.folder.path().join("credentials/eu")).unwrap();
+        scene.says(HOST, [overloaded.clone()]);
+        let (status, headers, _) = scene.call().await;
+        assert_eq!((status, scene.asked()), (StatusCode::SERVICE_UNAVAILABLE, (1, 0)), "{rules}");
+        assert_eq!([&headers["x-should-retry"], &headers["retry-after"]], ["false", "60"], "{rules}");
+        assert!(!headers.contains_key("x-outrigger-attempts"), "it went where the app sent it, once");
+    }
+    // What no rule does anything about is the app's own.
+    let scene = Scene::new("rules:\n  - { name: chat, match: {}, retry: { when: [timeout] } }\n").await;
+    scene.says(HOST, [overloaded]);
+    let (_, headers, _) = scene.call().await;
+    assert!(!headers.contains_key("x-should-retry") && headers["retry-after"] == "3600");
+}
+
+#[tokio::test]
 async fn refusals_of_the_request_are_the_apps_byte_for_byte() {
     let scene = Scene::new(BOTH).await;
     for (says, kind) in [

@@ -5,70 +5,22 @@
 
 #[path = "support/scene.rs"]
 mod scene;
+#[path = "support/streams.rs"]
+mod streams;
 mod support;
 
 use std::time::Duration;
 
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Full};
-use outrigger_ledger::{CallRecord, Outcome, Provenance};
+use outrigger_ledger::{Outcome, Provenance};
 use outrigger_pricing::Atto;
 use outrigger_providers::FailureClass;
 use outrigger_sidecar::{HangUp, Settings};
 
 use scene::{BACKUP, Ending, PATH, Says, Scene};
+use streams::{DONE, EBB, FINISH, MOVED, ROLE, STREAM, USAGE, WHOLE, call, classes, stream};
 use support::{EU, HOST, within};
-
-const STREAM: &str =
-    r#"{"model":"gpt-5.1","stream":true,"stream_options":{"include_usage":true},"messages":[]}"#;
-const ROLE: &str = "data: {\"id\":\"c\",\"model\":\"gpt-5.1\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"},\"finish_reason\":null}]}\n\n";
-const EBB: &str = "data: {\"id\":\"c\",\"model\":\"gpt-5.1\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Ebb\"},\"finish_reason\":null}]}\n\n";
-const FINISH: &str = "data: {\"id\":\"c\",\"model\":\"gpt-5.1\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
-const USAGE: &str = "data: {\"id\":\"c\",\"model\":\"gpt-5.1\",\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":3,\"total_tokens\":12}}\n\n";
-const DONE: &str = "data: [DONE]\n\n";
-const WHOLE: [&str; 6] = [ROLE, EBB, EBB, FINISH, USAGE, DONE];
-
-const MOVED: &str = "rules:\n  - { name: chat, match: {}, failover: { to: [eu] } }\n";
-
-fn stream(pieces: &[&str], ending: Ending) -> Says {
-    Says::Stream(pieces.iter().map(|piece| (*piece).to_owned()).collect(), ending)
-}
-
-/// What the app has of a stream, and whether it ended in order.
-struct Got {
-    status: StatusCode,
-    text: String,
-    in_order: bool,
-}
-
-async fn call(scene: &Scene) -> Got {
-    let mut sender = scene.bench.h1(HOST).await;
-    let request = Request::post(PATH)
-        .header("host", HOST)
-        .header("authorization", "Bearer sk-of-the-app")
-        .body(Full::<bytes::Bytes>::from(STREAM))
-        .unwrap();
-    let response = within(sender.send_request(request)).await.unwrap();
-    let status = response.status();
-    let mut body = response.into_body();
-    let (mut text, mut in_order) = (String::new(), true);
-    while let Some(frame) = within(body.frame()).await {
-        match frame {
-            Ok(frame) => text.push_str(std::str::from_utf8(frame.data_ref().unwrap()).unwrap()),
-            Err(_) => {
-                in_order = false;
-                break;
-            }
-        }
-        // What is to break waits until the app has all that comes before.
-        scene.goes_on(&text);
-    }
-    Got { status, text, in_order }
-}
-
-fn classes(record: &CallRecord) -> Vec<Option<FailureClass>> {
-    record.attempts.iter().map(|attempt| attempt.class).collect()
-}
 
 #[tokio::test]
 async fn a_stream_that_fails_before_its_first_content_is_moved_and_the_app_sees_one_whole_stream() {
@@ -112,17 +64,29 @@ async fn a_stream_that_fails_before_its_first_content_is_moved_and_the_app_sees_
 }
 
 #[tokio::test]
-async fn where_all_fail_before_content_the_app_gets_a_real_error() {
-    let scene = Scene::new(MOVED).await;
-    scene.says(HOST, [stream(&[ROLE], Ending::Clean)]);
-    scene.says(EU, [stream(&[ROLE], Ending::Clean)]);
-    let got = call(&scene).await;
-    assert_eq!((got.status, got.in_order), (StatusCode::BAD_GATEWAY, true));
-    assert!(
-        got.text.starts_with(r#"{"error":{"#) && got.text.contains("failed before the first content"),
-        "{}",
-        got.text
-    );
+async fn where_all_fail_before_content_the_app_gets_a_real_error_of_its_class() {
+    let told = |code: &str| {
+        format!("data: {{\"error\":{{\"message\":\"no\",\"type\":\"t\",\"code\":\"{code}\"}}}}\n\n")
+    };
+    for (pieces, status, class) in [
+        (ROLE.to_owned(), 502, "stream_cut"),
+        (told("rate_limit_exceeded"), 429, "rate_limit"),
+        (told("server_is_overloaded"), 503, "overloaded"),
+        (told("server_error"), 500, "server_error"),
+    ] {
+        let scene = Scene::new(MOVED).await;
+        scene.says(HOST, [stream(&[&pieces], Ending::Clean)]);
+        scene.says(EU, [stream(&[ROLE], Ending::Clean)]);
+        let (got, headers, text) = scene.call_with(Request::post(PATH), STREAM).await;
+        assert_eq!((got.as_u16(), headers["x-outrigger-error"].to_str().unwrap()), (status, class));
+        assert_eq!(headers["x-should-retry"], "false", "{class}");
+        assert!(
+            text.starts_with(r#"{"error":{"#) && text.contains("failed before the first content"),
+            "{text}"
+        );
+        let records = scene.end().await;
+        assert_eq!(records[0].cause.as_ref().unwrap().status, Some(status), "{class}");
+    }
 }
 
 #[tokio::test]
@@ -244,7 +208,7 @@ async fn what_was_told_of_an_attempt_that_failed_in_its_answer_is_counted() {
     let scene = Scene::new(MOVED).await;
     scene.says(HOST, [stream(&[ROLE, &early, refusal], Ending::Clean)]);
     scene.says(EU, [Says::Status(503, &[], String::new())]);
-    assert_eq!(call(&scene).await.status, StatusCode::BAD_GATEWAY);
+    assert_eq!(call(&scene).await.status, StatusCode::INTERNAL_SERVER_ERROR);
     let records = scene.end().await;
     let record = &records[0];
     assert_eq!((record.serving().unwrap().number, record.tokens.usage.total_prompt()), (1, Some(9)));

@@ -17,7 +17,7 @@ use crate::exchange::Connection;
 use crate::exchange::ask::ask;
 use crate::exchange::body::{bytes_of, read_refusal};
 use crate::exchange::forwarded::HeldBody;
-use crate::exchange::hold::{Unfit, hold};
+use crate::exchange::hold::{Limits, Unfit, hold};
 use crate::exchange::relay::Came;
 use crate::exchange::request::Route;
 use crate::exchange::say::{self, Saying};
@@ -185,7 +185,8 @@ pub(super) async fn send(
     let first = passing(rule.deadlines.first_token, began, "firstToken").filter(|_| streams);
     let deadline = earliest([first, total]);
     let share = connection.shared.include_usage.share();
-    match (hold(&mut came, &recognised, deadline.map(|passing| passing.0), &share).await, deadline) {
+    let limits = Limits { late_at: deadline.map(|passing| passing.0), is_released: first.is_none() };
+    match (hold(&mut came, &recognised, limits, &share).await, deadline) {
         (Ok(()), _) => match saying {
             None => Ok(came),
             Some(saying) => match say::answer(&mut came, saying, total.map(|total| total.0)).await {

@@ -14,6 +14,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use outrigger_ledger::End;
 use outrigger_providers::FailureClass;
+use outrigger_providers::framing::KeepAlives;
 use tokio::time::Instant;
 
 use crate::exchange::after_flush::AfterFlush;
@@ -140,6 +141,10 @@ pub(crate) struct ObservedBody {
     pub(crate) watch: Option<Rc<Watch>>,
     /// Of a stream: when its last bytes came.
     pub(crate) pulse: Option<Rc<Pulse>>,
+    /// Tells its content from signs of life, where a rule asks for the pauses between.
+    pub(crate) keep_alives: Option<KeepAlives>,
+    /// Whether content has come since that was asked last.
+    pub(crate) says: bool,
     pub(crate) after: Rc<AfterFlush>,
     pub(crate) lease: Lease<ForwardedBody>,
     pub(crate) client: SharedClient<ForwardedBody>,
@@ -185,11 +190,18 @@ impl ObservedBody {
         };
         match &frame {
             Some(Ok(frame)) => {
+                let says = match (&mut self.keep_alives, frame.data_ref()) {
+                    (Some(keep_alives), Some(bytes)) => keep_alives.says(bytes),
+                    _ => true,
+                };
+                self.says |= says;
                 if let (Some(watch), Some(bytes)) = (&self.watch, frame.data_ref()) {
                     let now = watch.clock.now();
                     if let Some(pulse) = &self.pulse {
                         pulse.beat(now);
-                        watch.came(now);
+                        if says {
+                            watch.came(now);
+                        }
                     }
                     self.after.chunk(watch, bytes.clone(), now);
                 }

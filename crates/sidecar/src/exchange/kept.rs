@@ -34,7 +34,7 @@ pub(crate) struct KeptBody {
     rule: Box<str>,
     between: Option<Duration>,
     total: Option<(Instant, Duration)>,
-    /// Since when the next frame is waited for, while it is.
+    /// Since when the next content is waited for, while it is.
     since: Instant,
     is_waiting: bool,
     alarm: Option<Pin<Box<Sleep>>>,
@@ -121,9 +121,13 @@ impl KeptBody {
                     None => continue,
                 }
             }
-            return match self.stream.poll_frame(cx) {
+            let polled = self.stream.poll_frame(cx);
+            // Signs of life are none of what is waited for.
+            if std::mem::take(&mut self.stream.observed().says) {
+                self.is_waiting = false;
+            }
+            return match polled {
                 Poll::Ready(Some(Ok(frame))) => {
-                    self.is_waiting = false;
                     match self.shown(frame) {
                         Some(frame) => Poll::Ready(Some(Ok(frame))),
                         // It is held back.
@@ -325,7 +329,10 @@ impl KeptBody {
 
 impl Drop for KeptBody {
     fn drop(&mut self) {
-        // An app that hangs up says nothing against a place that has begun to answer.
+        // An app that hangs up says nothing against a place that answers, and nothing for one that is waited for.
+        if self.is_waiting {
+            drop(self.leave.take());
+        }
         self.judge(false);
     }
 }

@@ -204,6 +204,16 @@ async fn forward(
 /// What the app is told where its provider was not reached.
 fn unreached(recognised: &Recognised, watch: Option<Rc<Watch>>, error: DialError) -> Response<RelayedBody> {
     let status = answer::status_for(error.class);
+    failed(recognised, watch, error, status)
+}
+
+/// The app gets an error with this status, and the call has ended so.
+fn failed(
+    recognised: &Recognised,
+    watch: Option<Rc<Watch>>,
+    error: DialError,
+    status: u16,
+) -> Response<RelayedBody> {
     let response = answer::error(recognised.dialect, status, error.class, &error.text);
     if let Some(watch) = watch {
         watch.finish(End::Failed { class: error.class, text: error.text, status });

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use http::{HeaderMap, Response, Version, response};
 use outrigger_ledger::{EVENTS, comes_as, is_stream};
+use outrigger_providers::framing::KeepAlives;
 use outrigger_providers::include_usage::UsageStrip;
 use outrigger_providers::{Dialect, Reading, Service};
 use outrigger_rules::Rule;
@@ -13,6 +14,7 @@ use tokio::time::Instant;
 use crate::exchange::body::{Ahead, ObservedBody, Passing, RelayedBody};
 use crate::exchange::forwarded::ForwardedBody;
 use crate::exchange::going_on::GoingOn;
+use crate::exchange::headers::is_encoded;
 use crate::exchange::kept::KeptBody;
 use crate::exchange::rewritten::RewrittenBody;
 use crate::exchange::translated::{Anew, TranslatedBody};
@@ -69,7 +71,9 @@ pub(super) fn relay(
         Some(keeper) => {
             let observed = passing.observed();
             (observed.is_kept, observed.holds_end) = (true, keeper.going_on.is_some());
-            let told_in = comes_as(&head.headers, EVENTS).then_some(keeper.dialect);
+            // Plain text within a compressed body would be garbage.
+            let is_readable = comes_as(&head.headers, EVENTS) && !is_encoded(&head.headers);
+            let told_in = is_readable.then_some(keeper.dialect);
             RelayedBody::Kept(Box::new(KeptBody::new(passing, told_in, streams, keeper)))
         }
         None => RelayedBody::Passing(passing),
@@ -109,8 +113,12 @@ pub(super) fn passing(
     let hang_ups = billed_to_the_end.then(|| Rc::clone(&shared.hang_ups));
     let streams = head.status.is_success() && is_stream(&head.headers);
     let pulse = watch.as_ref().filter(|_| streams).map(|watch| shared.pulses.follow(watch.id, service.id));
+    let reports = watch.as_ref().is_some_and(|watch| watch.reports());
+    let keep_alives = if streams && reports { KeepAlives::of(&head.headers) } else { None };
     let body = ObservedBody {
         pulse,
+        keep_alives,
+        says: false,
         ahead,
         inner: Some(inner),
         watch,

@@ -1,7 +1,7 @@
 //! A call as a backup is to have it, in its wire format, and its answer in the app's. Per attempt at a backup.
 
 use bytes::Bytes;
-use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, USER_AGENT};
+use http::header::{ACCEPT, ACCEPT_ENCODING, USER_AGENT};
 use http::{HeaderMap, HeaderValue};
 use http_body::Frame;
 use http_body_util::BodyExt;
@@ -12,6 +12,7 @@ use outrigger_providers::{Dialect, FailureClass};
 use tokio::time::Instant;
 
 use crate::exchange::body::bytes_of;
+use crate::exchange::headers::is_encoded;
 use crate::exchange::relay::{Came, Said};
 use crate::exchange::run::Wanted;
 use crate::exchange::translated::Anew;
@@ -77,8 +78,7 @@ pub(super) async fn answer(
     let Saying { from, to, asked, streamed } = saying;
     let fault = |class, text: &str| DialError { class, text: text.to_owned() };
     let malformed = |text| fault(FailureClass::Malformed, text);
-    let encoded = |value: &HeaderValue| !value.as_bytes().eq_ignore_ascii_case(b"identity");
-    if came.sent.response.headers().get(CONTENT_ENCODING).is_some_and(encoded) {
+    if is_encoded(came.sent.response.headers()) {
         return Err(malformed("the backup's answer is encoded, so it cannot be translated"));
     }
     let headers = translate::headers(to, &asked, streamed);

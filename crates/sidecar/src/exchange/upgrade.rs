@@ -89,6 +89,8 @@ pub(crate) async fn forward(
         inner: Some(inner),
         watch,
         pulse: None,
+        keep_alives: None,
+        says: false,
         after: Rc::clone(&connection.after),
         lease: Lease::none(),
         client: Rc::clone(client),

@@ -191,6 +191,11 @@ impl Watch {
         self.responded.get().unwrap_or_else(|| self.clock.now())
     }
 
+    /// Whether a rule may ask how long was waited.
+    pub(crate) const fn reports(&self) -> bool {
+        self.reporting.is_some()
+    }
+
     /// The next part of a stream is waited for.
     pub(crate) fn wait(&self) {
         if self.reporting.is_some() {

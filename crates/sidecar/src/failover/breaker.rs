@@ -36,6 +36,13 @@ pub(crate) enum Turn {
     Closed,
 }
 
+/// When somebody was let in. What was sent before the place was left alone, or before its last probe, tells nothing new of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Since {
+    epoch: u32,
+    is_probe: bool,
+}
+
 /// Watches one place.
 #[derive(Debug)]
 pub(crate) struct Breaker {
@@ -44,6 +51,8 @@ pub(crate) struct Breaker {
     state: State,
     slices: [Slice; SLICES],
     in_a_row: u32,
+    /// Counts how often it was opened and probed.
+    epoch: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,21 +80,15 @@ impl Slice {
 
 impl Breaker {
     pub(crate) const fn new(now: Instant) -> Breaker {
-        Breaker { began: now, state: State::Closed, slices: [Slice::NONE; SLICES], in_a_row: 0 }
+        Breaker { began: now, state: State::Closed, slices: [Slice::NONE; SLICES], in_a_row: 0, epoch: 0 }
     }
 
     /// Whether a call may go there now. Whoever is let in must tell how it went.
     pub(crate) fn admit(&mut self, now: Instant) -> Admission {
         match &mut self.state {
             State::Closed => Admission::Yes,
-            State::Open { probe_at } if now >= *probe_at => {
-                self.state = State::Probing { since: now };
-                Admission::Probe
-            }
-            State::Probing { since } if now.duration_since(*since) >= PROBING => {
-                *since = now;
-                Admission::Probe
-            }
+            State::Open { probe_at } if now >= *probe_at => self.probe(now),
+            State::Probing { since } if now.duration_since(*since) >= PROBING => self.probe(now),
             State::Open { .. } | State::Probing { .. } => Admission::No,
             State::Recovering { since, asked, admitted } => {
                 let step = (now.duration_since(*since).as_secs() / STEP.as_secs()) as usize;
@@ -105,6 +108,17 @@ impl Breaker {
         }
     }
 
+    fn probe(&mut self, now: Instant) -> Admission {
+        self.state = State::Probing { since: now };
+        self.epoch = self.epoch.wrapping_add(1);
+        Admission::Probe
+    }
+
+    /// What whoever is let in now shows when it tells how it went.
+    pub(crate) fn since(&self, admission: Admission) -> Since {
+        Since { epoch: self.epoch, is_probe: admission == Admission::Probe }
+    }
+
     /// Whether it is a place as any other. Asks for nothing.
     pub(crate) const fn is_closed(&self) -> bool {
         matches!(self.state, State::Closed)
@@ -116,14 +130,17 @@ impl Breaker {
     }
 
     /// A stream has begun that may yet break off: enough to come back to the place, not enough to count.
-    pub(crate) fn began(&mut self, now: Instant) {
-        if matches!(self.state, State::Probing { .. }) {
+    pub(crate) fn began(&mut self, since: Since, now: Instant) {
+        if since.epoch == self.epoch && matches!(self.state, State::Probing { .. }) {
             self.state = State::Recovering { since: now, asked: 0, admitted: 0 };
         }
     }
 
     /// An attempt went well.
-    pub(crate) fn succeeded(&mut self, limits: &Limits, now: Instant) -> Option<Turn> {
+    pub(crate) fn succeeded(&mut self, since: Since, limits: &Limits, now: Instant) -> Option<Turn> {
+        if since.epoch != self.epoch {
+            return None;
+        }
         self.in_a_row = 0;
         self.count(limits, now, false);
         match self.state {
@@ -140,12 +157,15 @@ impl Breaker {
     }
 
     /// An attempt failed in a way that is the place's own fault.
-    pub(crate) fn failed(&mut self, limits: &Limits, now: Instant) -> Option<Turn> {
+    pub(crate) fn failed(&mut self, since: Since, limits: &Limits, now: Instant) -> Option<Turn> {
+        if since.epoch != self.epoch {
+            return None;
+        }
         self.in_a_row = self.in_a_row.saturating_add(1);
         self.count(limits, now, true);
         let opens = match self.state {
             State::Closed => self.is_bad(limits, now),
-            // What was sent before it opened says nothing new.
+            // It was asked all the same.
             State::Open { .. } => false,
             State::Probing { .. } | State::Recovering { .. } => true,
         };
@@ -154,12 +174,15 @@ impl Breaker {
         }
         let was_closed = self.state == State::Closed;
         self.state = State::Open { probe_at: now + limits.probe_every };
+        self.epoch = self.epoch.wrapping_add(1);
         was_closed.then_some(Turn::Opened)
     }
 
     /// An attempt ended without telling anything of the place: the app hung up.
-    pub(crate) fn unknown(&mut self, now: Instant) {
-        if matches!(self.state, State::Probing { .. }) {
+    pub(crate) fn unknown(&mut self, since: Since, now: Instant) {
+        // Only that of the probe itself makes room for another.
+        let is_the_probe = since.is_probe && since.epoch == self.epoch;
+        if is_the_probe && matches!(self.state, State::Probing { .. }) {
             self.state = State::Open { probe_at: now };
         }
     }
@@ -231,12 +254,25 @@ mod tests {
             self.now += time;
         }
 
+        /// Somebody who was let in just now, as usual.
         fn end(&mut self, good: bool) -> Option<Turn> {
+            self.end_of(self.breaker.since(Admission::Yes), good)
+        }
+
+        fn end_of(&mut self, since: Since, good: bool) -> Option<Turn> {
             if good {
-                self.breaker.succeeded(&LIMITS, self.now)
+                self.breaker.succeeded(since, &LIMITS, self.now)
             } else {
-                self.breaker.failed(&LIMITS, self.now)
+                self.breaker.failed(since, &LIMITS, self.now)
             }
+        }
+
+        /// The next probe.
+        fn probe(&mut self) -> Since {
+            self.pass(LIMITS.probe_every);
+            let admission = self.admit();
+            assert_eq!(admission, Admission::Probe);
+            self.breaker.since(admission)
         }
 
         fn open() -> Place {
@@ -286,9 +322,8 @@ mod tests {
         assert_eq!([(); 3].map(|()| place.admit()), [Admission::Probe, Admission::No, Admission::No]);
         assert_eq!(place.end(false), None, "it was open before");
         assert_eq!(place.admit(), Admission::No);
-        place.pass(LIMITS.probe_every);
-        assert_eq!(place.admit(), Admission::Probe);
-        place.breaker.unknown(place.now);
+        let probe = place.probe();
+        place.breaker.unknown(probe, place.now);
         assert_eq!(place.admit(), Admission::Probe, "what told nothing gives way to another");
         place.pass(PROBING);
         assert_eq!(place.admit(), Admission::Probe, "so does what never came back");
@@ -316,12 +351,53 @@ mod tests {
     #[test]
     fn a_stream_that_begins_brings_calls_back_and_one_that_breaks_off_takes_them_away() {
         let mut place = Place::open();
-        place.pass(LIMITS.probe_every);
-        assert_eq!(place.admit(), Admission::Probe);
-        place.breaker.began(place.now);
+        let probe = place.probe();
+        place.breaker.began(probe, place.now);
         assert_eq!(place.admit(), Admission::Yes, "a long stream keeps nobody waiting");
         assert_eq!(place.end(false), None);
         assert_eq!(place.admit(), Admission::No);
+    }
+
+    #[test]
+    fn what_was_sent_before_it_was_left_alone_tells_nothing_of_it_any_more() {
+        let mut place = Place::new();
+        let admission = place.admit();
+        let before = place.breaker.since(admission);
+        for _ in 0..3 {
+            place.end(false);
+        }
+        let probe = place.probe();
+        for good in [false, true] {
+            assert_eq!(place.end_of(before, good), None);
+            assert_eq!(place.admit(), Admission::No, "the probe alone decides");
+        }
+        place.breaker.began(before, place.now);
+        place.breaker.unknown(before, place.now);
+        assert_eq!(place.admit(), Admission::No, "nor is there room for another one");
+        place.breaker.unknown(place.breaker.since(Admission::No), place.now);
+        assert_eq!(place.admit(), Admission::No, "nor by one that went there all the same");
+        assert_eq!(place.end_of(probe, true), Some(Turn::Recovering));
+        assert_eq!(place.end_of(before, false), None);
+        assert_eq!(place.admit(), Admission::Yes, "it goes on recovering");
+        place.pass(STEP * STEPS.len() as u32);
+        assert_eq!(place.end(true), Some(Turn::Closed));
+        for _ in 0..3 {
+            assert_eq!(place.end_of(before, false), None);
+        }
+        assert!(place.breaker.is_closed());
+    }
+
+    #[test]
+    fn a_probe_that_was_given_up_is_none_any_more() {
+        let mut place = Place::open();
+        let lost = place.probe();
+        place.pass(PROBING);
+        assert_eq!(place.admit(), Admission::Probe);
+        place.breaker.unknown(lost, place.now);
+        place.end_of(lost, false);
+        assert_eq!(place.admit(), Admission::No, "the second one is under way");
+        place.pass(PROBING);
+        assert_eq!(place.admit(), Admission::Probe, "and was not sent back by what the first one met");
     }
 
     #[test]

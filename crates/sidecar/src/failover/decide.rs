@@ -22,7 +22,7 @@ pub(crate) struct Failed {
 pub(crate) struct Standing {
     /// Times this place has been tried, this one included.
     pub(crate) tries: u32,
-    /// Whether it is a backup: what it refuses, another place may answer.
+    /// Whether it is a backup: what it cannot take, another place may.
     pub(crate) at_backup: bool,
     /// Whether there is another place.
     pub(crate) elsewhere: bool,
@@ -56,8 +56,9 @@ pub(crate) fn decide(
     if patience.is_over(now) {
         return Next::End;
     }
-    let moves =
-        at_backup || rule.failover.as_ref().is_some_and(|failover| failover.when.contains(failed.class));
+    // Nobody looks for a place that says what another one refused to.
+    let moves = failed.class != FailureClass::ContentPolicy
+        && (at_backup || rule.failover.as_ref().is_some_and(|failover| failover.when.contains(failed.class)));
     let may_move = elsewhere && moves;
     if let Some(retry) = &rule.retry
         && retry.when.contains(failed.class)
@@ -150,16 +151,18 @@ mod tests {
     }
 
     #[test]
-    fn refusals_of_the_request_are_the_apps_but_a_backups_are_not() {
+    fn refusals_of_the_request_are_the_apps_and_of_a_backups_only_those_of_the_content() {
+        let at_backup = Standing { at_backup: true, ..standing() };
+        for standing in [standing(), at_backup] {
+            assert_eq!(next(BOTH, FailureClass::ContentPolicy, standing), Next::End);
+        }
         for class in [
             FailureClass::InvalidRequest,
-            FailureClass::ContentPolicy,
             FailureClass::TooLarge,
             FailureClass::Authentication,
             FailureClass::ContextLength,
         ] {
             assert_eq!(next(BOTH, class, standing()), Next::End, "{class:?}");
-            let at_backup = Standing { at_backup: true, ..standing() };
             assert_eq!(next(BOTH, class, at_backup), Next::Elsewhere, "{class:?}");
         }
         let opted = "failover: { to: [b], when: [authentication] }";

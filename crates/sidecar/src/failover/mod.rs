@@ -19,7 +19,7 @@ use std::sync::Arc;
 use outrigger_rules::{Breaker as Limits, Rule};
 use tokio::time::Instant;
 
-use breaker::{Admission, Breaker};
+use breaker::{Admission, Breaker, Since};
 use budget::Budget;
 pub(crate) use periods::Periods;
 
@@ -55,7 +55,7 @@ pub(crate) struct Failovers {
 
 /// Leave to ask a place. Whoever drops it without a word has learned nothing of the place.
 pub(crate) struct Admitted {
-    breaker: Option<(Rc<RefCell<Breaker>>, Limits)>,
+    breaker: Option<(Rc<RefCell<Breaker>>, Limits, Since)>,
 }
 
 impl Failovers {
@@ -86,13 +86,17 @@ impl Failovers {
         let Some(limits) = rule.breaker else { return Some(Admitted { breaker: None }) };
         let now = Instant::now();
         let breaker = self.breaker(place, now);
-        let admitted = breaker.borrow_mut().admit(now) != Admission::No;
-        admitted.then_some(Admitted { breaker: Some((breaker, limits)) })
+        let admission = breaker.borrow_mut().admit(now);
+        if admission == Admission::No {
+            return None;
+        }
+        Some(Admitted::by(breaker, limits, admission))
     }
 
     /// Leave all the same, where there is nowhere else to go.
     pub(crate) fn insist(&self, rule: &Rule, place: &Place) -> Admitted {
-        Admitted { breaker: rule.breaker.map(|limits| (self.breaker(place, Instant::now()), limits)) }
+        let Some(limits) = rule.breaker else { return Admitted { breaker: None } };
+        Admitted::by(self.breaker(place, Instant::now()), limits, Admission::No)
     }
 
     fn breaker(&self, place: &Place, now: Instant) -> Rc<RefCell<Breaker>> {
@@ -113,33 +117,38 @@ impl Failovers {
 }
 
 impl Admitted {
+    fn by(breaker: Rc<RefCell<Breaker>>, limits: Limits, admission: Admission) -> Admitted {
+        let since = breaker.borrow().since(admission);
+        Admitted { breaker: Some((breaker, limits, since)) }
+    }
+
     /// It has begun a stream; how that ends is told later.
     pub(crate) fn began(&self) {
-        if let Some((breaker, _)) = &self.breaker {
-            breaker.borrow_mut().began(Instant::now());
+        if let Some((breaker, _, since)) = &self.breaker {
+            breaker.borrow_mut().began(*since, Instant::now());
         }
     }
 
     /// The place answered.
     pub(crate) fn succeeded(mut self) {
-        if let Some((breaker, limits)) = self.breaker.take() {
-            breaker.borrow_mut().succeeded(&limits, Instant::now());
+        if let Some((breaker, limits, since)) = self.breaker.take() {
+            breaker.borrow_mut().succeeded(since, &limits, Instant::now());
         }
     }
 
     /// It failed by a fault of its own. Whether it is left alone from here on.
     pub(crate) fn failed(mut self) -> bool {
-        let Some((breaker, limits)) = self.breaker.take() else { return false };
+        let Some((breaker, limits, since)) = self.breaker.take() else { return false };
         let mut breaker = breaker.borrow_mut();
-        breaker.failed(&limits, Instant::now());
+        breaker.failed(since, &limits, Instant::now());
         breaker.is_open()
     }
 }
 
 impl Drop for Admitted {
     fn drop(&mut self) {
-        if let Some((breaker, _)) = &self.breaker {
-            breaker.borrow_mut().unknown(Instant::now());
+        if let Some((breaker, _, since)) = &self.breaker {
+            breaker.borrow_mut().unknown(*since, Instant::now());
         }
     }
 }

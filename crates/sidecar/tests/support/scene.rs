@@ -57,6 +57,8 @@ pub(crate) enum Says {
     Stalled(String),
     /// A stream in these pieces.
     Stream(Vec<String>, Ending),
+    /// The same, compressed by its head.
+    Compressed(Vec<String>, Ending),
 }
 
 /// How a stream ends.
@@ -72,6 +74,8 @@ pub(crate) enum Ending {
     Silent,
     /// In order, with this at last, a good while later.
     Late(String),
+    /// In order, with this at last, after so many signs of life.
+    Pings(usize, String),
 }
 
 pub(crate) type Shared = Arc<Mutex<Script>>;
@@ -125,14 +129,21 @@ pub(crate) async fn answer(script: Shared, request: Request<Incoming>) -> Respon
             tokio::spawn(say(sender, vec![text], Ending::Silent, has));
             json().body(Either::Right(body)).unwrap()
         }
-        Says::Stream(pieces, ending) => {
-            let has = script.lock().unwrap().has.subscribe();
-            let (sender, body) = Channel::new(1);
-            tokio::spawn(say(sender, pieces, ending, has));
-            let response = Response::builder().header("content-type", "text/event-stream");
-            response.body(Either::Right(body)).unwrap()
+        Says::Stream(pieces, ending) => said(&script, pieces, ending),
+        Says::Compressed(pieces, ending) => {
+            let mut response = said(&script, pieces, ending);
+            response.headers_mut().insert("content-encoding", "gzip".parse().unwrap());
+            response
         }
     }
+}
+
+fn said(script: &Shared, pieces: Vec<String>, ending: Ending) -> Response<Body> {
+    let has = script.lock().unwrap().has.subscribe();
+    let (sender, body) = Channel::new(1);
+    tokio::spawn(say(sender, pieces, ending, has));
+    let response = Response::builder().header("content-type", "text/event-stream");
+    response.body(Either::Right(body)).unwrap()
 }
 
 pub(crate) fn error(status: u16, kind: &str, code: &str) -> Says {
@@ -167,6 +178,17 @@ async fn say(
             sender.abort(std::io::ErrorKind::ConnectionReset.into());
         }
         Ending::Silent => std::future::pending().await,
+        Ending::Pings(times, rest) => {
+            let mut interval = tokio::time::interval(Duration::from_millis(20));
+            for number in 0..times {
+                interval.tick().await;
+                let ping = [": ping\n\n", "event: ping\ndata: {}\n\n"][number % 2];
+                if sender.send_data(ping.into()).await.is_err() {
+                    return;
+                }
+            }
+            drop(sender.send_data(rest.into()).await);
+        }
         Ending::Late(rest) => {
             // Deadlines that only report have to pass before the stream goes on.
             tokio::time::sleep(Duration::from_millis(100)).await;

@@ -12,7 +12,7 @@ use super::{Run, Turn};
 use crate::exchange::attempt::What;
 use crate::exchange::body::RelayedBody;
 use crate::exchange::relay::{Came, Keeper, relay};
-use crate::exchange::{answer, unreached};
+use crate::exchange::{answer, failed, unreached};
 use crate::failover::Admitted;
 use crate::upstream::DialError;
 
@@ -61,7 +61,8 @@ impl Run<'_> {
             Some((What::Answer(came), class)) if again && came.sent.response.status().is_success() => {
                 let host = &self.wanted.route.target.host;
                 let text = format!("{host} began to answer and failed before the first content");
-                unreached(recognised, Some(watch), DialError { class, text })
+                let status = recognised.dialect.error_status(class);
+                failed(recognised, Some(watch), DialError { class, text }, status)
             }
             Some((What::Answer(came), _)) if again && is_page(came.sent.response.headers()) => {
                 let (status, headers) = (came.sent.response.status(), came.sent.response.headers());
@@ -77,9 +78,11 @@ impl Run<'_> {
             Some((What::Nothing(error), _)) => unreached(recognised, Some(watch), error),
             None => answer::error(recognised.dialect, 502, FailureClass::Other, "no place was asked"),
         };
-        if again {
+        if exhausted {
             let status = response.status();
             calm(status, response.headers_mut());
+        }
+        if again {
             self.tell(&Turn::Addressed, response.headers_mut());
         }
         response

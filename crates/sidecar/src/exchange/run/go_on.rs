@@ -5,8 +5,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use http::header::CONTENT_ENCODING;
-use http::{HeaderMap, HeaderValue, request};
+use http::{HeaderMap, request};
 use outrigger_ledger::is_stream;
 use outrigger_pricing::TokenUsage;
 use outrigger_providers::canonical::{Asked, Begun};
@@ -20,6 +19,7 @@ use crate::exchange::Connection;
 use crate::exchange::body::Passing;
 use crate::exchange::forwarded::HeldBody;
 use crate::exchange::going_on::{GoingOn, Rest};
+use crate::exchange::headers::is_encoded;
 use crate::exchange::relay::{Came, Said, passing};
 use crate::exchange::request::Route;
 use crate::exchange::translated::Anew;
@@ -165,7 +165,12 @@ impl Order {
                     }
                     None => leave.succeeded(),
                 },
-                Tried::Failed(failed) => settle(leave, is_of_the_place(failed.class)),
+                Tried::Failed(failed) => {
+                    settle(leave, is_of_the_place(failed.class));
+                    if failed.class == FailureClass::ContentPolicy {
+                        return None;
+                    }
+                }
                 Tried::Skipped => {}
             }
         }
@@ -209,8 +214,7 @@ impl Run<'_> {
             Some(Said { anew: Anew::Whole(_), .. }) => None,
             None => {
                 let headers = came.sent.response.headers();
-                let encoded = |value: &HeaderValue| !value.as_bytes().eq_ignore_ascii_case(b"identity");
-                if headers.get(CONTENT_ENCODING).is_some_and(encoded) {
+                if is_encoded(headers) {
                     return None;
                 }
                 let query = self.wanted.route.path_and_query.query();
