@@ -8,7 +8,8 @@ use crate::quantity::nanos;
 
 /// A pod whose quality of service is guaranteed wants limits of CPU too; less would hold up its calls.
 const GUARANTEED_CPU: &str = "100m";
-/// Where every container has a limit of CPU a quota may ask for one; this one is asked of no node.
+/// Where every container has a limit of CPU a quota may ask for one; this one is asked of no node. It is no more than the largest of
+/// theirs, which a LimitRange was seen to take, as long as a sidecar comes up with that.
 const LIMITED_CPU: &str = "500m";
 
 /// What the sidecar asks for and may take, as Kubernetes writes quantities.
@@ -104,8 +105,7 @@ pub(crate) fn given(pod: &Value, asked: &Resources, disk_mib: u64) -> Value {
     } else if !has_whole {
         requests.extend([("cpu".to_owned(), json!(cpu)), ("memory".to_owned(), json!(memory))]);
         limits.extend([("memory".to_owned(), json!(memory_limit))]);
-        let all_limit = || pod::places(pod).all(|place| is_limited(place.container, "cpu"));
-        if let Some(limit) = cpu_limit.clone().or_else(|| all_limit().then(|| at_least(LIMITED_CPU))?) {
+        if let Some(limit) = cpu_limit.clone().or_else(|| beside_limits(pod, cpu)) {
             limits.extend([("cpu".to_owned(), json!(limit))]);
         }
     }
@@ -127,6 +127,18 @@ fn amount(of: &Value) -> Option<u128> {
         _ => None,
     }
 }
+
+/// A limit of CPU beside containers that all have one.
+fn beside_limits(pod: &Value, asked: &str) -> Option<String> {
+    let theirs = pod::places(pod)
+        .map(|place| amount(&place.container["resources"]["limits"]["cpu"]).filter(|limit| *limit > 0));
+    let largest = theirs.collect::<Option<Vec<u128>>>()?.into_iter().max()?;
+    let limit = largest.min(nanos(LIMITED_CPU)?).max(nanos(CPU_LIMIT.least)?).max(nanos(asked)?);
+    Some(format!("{}m", limit.div_ceil(MILLI)))
+}
+
+/// A thousandth, in billionths; Kubernetes rounds CPU up to them.
+const MILLI: u128 = 1_000_000;
 
 fn is_limited(container: &Value, what: &str) -> bool {
     amount(&container["resources"]["limits"][what]).is_some_and(|limit| limit > 0)
@@ -177,6 +189,21 @@ mod tests {
                 matches!(fault, Some(Fault::OutOfRange { name: found, .. }) if found == name),
                 "{fault:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_limit_of_cpu_is_no_more_than_a_limit_range_was_seen_to_take() {
+        let pod = |limits: [Value; 2]| json!({"spec": {"containers": limits.map(|limit| json!({"resources": {"limits": {"cpu": limit}}}))}});
+        for (theirs, asked, ours) in [
+            ([json!(1), json!("2")], "10m", Some("500m")),
+            ([json!("100m"), json!("200m")], "10m", Some("200m")),
+            ([json!("5m"), json!("1m")], "10m", Some("50m")),
+            ([json!(1), json!(1)], "0.6004", Some("601m")),
+            ([json!(1), Value::Null], "10m", None),
+            ([json!(1), json!(0)], "10m", None),
+        ] {
+            assert_eq!(beside_limits(&pod(theirs.clone()), asked).as_deref(), ours, "{theirs:?}");
         }
     }
 
