@@ -84,3 +84,18 @@ fn a_random_valid_pod_never_yields_an_invalid_one() {
     }
     assert!(injected.get() > PODS / 4, "only {} of {PODS} were given a sidecar", injected.get());
 }
+
+#[test]
+fn a_quota_on_limits_takes_a_pod_with_its_sidecar_too() {
+    let dock = Dock::open("lock");
+    let quota = json!({
+        "apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "limits", "namespace": dock.namespace},
+        "spec": {"hard": {"limits.cpu": "4", "limits.memory": "4Gi"}},
+    });
+    HARBOUR.node.apply(&[quota]);
+    HARBOUR.node.wait(dock.namespace, &["--for=jsonpath={.status.hard}", "resourcequota/limits"]);
+    let Example { pod, context, options } = examples::limited();
+    assert_eq!(dock.takes_both(&pod, &context, &options), Ok(Status::Injected));
+    let fault = dock.takes(&examples::next_to_nothing().pod).unwrap_err();
+    assert!(fault.contains("must specify limits.cpu"), "{fault}");
+}
