@@ -319,6 +319,28 @@ async fn an_app_that_leaves_meanwhile_ends_the_backups_call() {
 }
 
 #[tokio::test]
+async fn only_a_stream_that_may_be_gone_on_with_is_asked_for_without_encoding() {
+    let plain = STREAM.replace("true", "false");
+    let bare = RULES.replace(", continueCutStreams: true", "");
+    for (what, rules, body, credential, asked) in [
+        ("a stream", RULES, STREAM, "Bearer sk-of-the-app", "identity"),
+        ("an answer in one piece", RULES, &*plain, "Bearer sk-of-the-app", "gzip, br"),
+        ("a signed stream", RULES, STREAM, "AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE", "gzip, br"),
+        ("without the rule's word", &*bare, STREAM, "Bearer sk-of-the-app", "gzip, br"),
+    ] {
+        let scene = Scene::new(rules).await;
+        scene.says(HOST, [stream(whole(&["Ebb."]), Ending::Clean)]);
+        let mut sender = scene.bench.h1(HOST).await;
+        let request = Request::post(PATH).header("host", HOST).header("authorization", credential);
+        let request =
+            request.header("accept-encoding", "gzip, br").body(Full::<Bytes>::from(body.to_owned()));
+        let answer = within(sender.send_request(request.unwrap())).await.unwrap();
+        within(answer.into_body().collect()).await.unwrap();
+        assert_eq!(scene.got()[0].headers["accept-encoding"], asked, "{what}");
+    }
+}
+
+#[tokio::test]
 async fn without_the_rules_word_and_for_more_than_plain_text_it_stays_as_it_was() {
     let more = |more: &str| STREAM.replace("\"stream\":true", &format!("\"stream\":true,{more}"));
     let other =

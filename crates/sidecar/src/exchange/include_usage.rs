@@ -282,7 +282,7 @@ const fn is_refusing(status: StatusCode) -> bool {
 }
 
 /// Whether a signature or a digest may cover the body.
-fn is_signed(headers: &HeaderMap, query: Option<&str>) -> bool {
+pub(super) fn is_signed(headers: &HeaderMap, query: Option<&str>) -> bool {
     let has = |text: &[u8], word: &[u8]| text.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word));
     headers.keys().any(|name| vouches(name.as_str()))
         || headers.get_all(AUTHORIZATION).iter().any(|value| {

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use http::header::ACCEPT_ENCODING;
 use http::{HeaderMap, request};
 use outrigger_ledger::is_stream;
 use outrigger_pricing::TokenUsage;
@@ -20,6 +21,7 @@ use crate::exchange::body::Passing;
 use crate::exchange::forwarded::HeldBody;
 use crate::exchange::going_on::{GoingOn, Rest};
 use crate::exchange::headers::is_encoded;
+use crate::exchange::include_usage::is_signed;
 use crate::exchange::relay::{Came, Said, passing};
 use crate::exchange::request::Route;
 use crate::exchange::translated::Anew;
@@ -49,10 +51,22 @@ pub(crate) struct Order {
 }
 
 impl Run<'_> {
+    /// Whether the place that the app addressed is asked not to encode its answer: else it could not be gone on with.
+    pub(super) fn is_to_be_read(&self) -> bool {
+        let Wanted { head, route, facts, .. } = self.wanted;
+        self.may_go_on()
+            && facts.stream
+            && head.headers.contains_key(ACCEPT_ENCODING)
+            && !is_signed(&head.headers, route.path_and_query.query())
+    }
+
+    fn may_go_on(&self) -> bool {
+        self.rule.failover.as_ref().is_some_and(|failover| failover.continue_cut_streams)
+    }
+
     /// What goes on with this answer, should it die, where the rule allows it and it can be.
     pub(super) fn going_on(&mut self, came: &Came) -> Option<Box<GoingOn>> {
-        let allowed = self.rule.failover.as_ref().is_some_and(|failover| failover.continue_cut_streams);
-        if !allowed || !is_stream(came.sent.response.headers()) {
+        if !self.may_go_on() || !is_stream(came.sent.response.headers()) {
             return None;
         }
         match self.followed(came) {

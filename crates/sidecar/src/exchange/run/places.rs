@@ -17,11 +17,15 @@ use crate::tls::accept::Protocol;
 
 impl Run<'_> {
     pub(super) fn as_addressed(&self) -> Prepared {
+        let mut head = self.wanted.head.clone();
+        if self.is_to_be_read() {
+            head.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        }
         Prepared {
             route: self.wanted.route.clone(),
             protocol: self.connection.protocol,
             recognised: *self.wanted.recognised,
-            head: self.wanted.head.clone(),
+            head,
             body: self.body.clone(),
             saying: None,
         }
