@@ -41,7 +41,7 @@ pub use schema::{
 };
 pub use settings::{
     AppInstrumented, AppTelemetry, Batching, CacheAttribute, CallSignal, Capture, Endpoint, GenAiMetrics,
-    MetricSignal, NamedFile, Pod, Protocol, Pull, Settings, SettingsError, Signal, SpanLimits, Target,
-    Temporality,
+    LeftOut, MetricSignal, NamedFile, Pod, Protocol, Pull, Settings, SettingsError, Signal, SpanLimits,
+    Target, Temporality,
 };
 pub use spool::{SpoolSettings, SpoolStatus};

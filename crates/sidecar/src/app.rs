@@ -113,6 +113,17 @@ pub fn bind(settings: &Settings) -> Result<Bound, StartError> {
     })
 }
 
+/// What is wrong with the rules as they are now, and with what their backups are paid by. Keeps nothing of them.
+#[must_use]
+pub fn rules_faults(settings: &Settings) -> Vec<String> {
+    let settings = Settings { ca_dir: None, ..settings.clone() };
+    let policies = Policies::open(rules(&settings), prices::book(settings.prices.as_deref()));
+    let Some(status) = policies.status() else { return Vec::new() };
+    // Those of a document that was taken are doubts.
+    let faults = if policies.is_current() { Vec::new() } else { status.faults };
+    faults.into_iter().chain(status.unpaid).collect()
+}
+
 /// Where the rules are, where some are asked for.
 fn rules(settings: &Settings) -> Option<Source> {
     Some(Source {

@@ -6,10 +6,12 @@ use std::path::Path;
 
 use http::HeaderName;
 use outrigger_contract::environment;
+use outrigger_exporter::LeftOut;
 use outrigger_ledger::{Hashing, IdentityRules, Propagators, Source, hashing_key};
 use outrigger_providers::Who;
 use serde::Deserialize;
 
+use crate::settings::in_part::{Look, told};
 use crate::{Settings, StartError};
 
 /// A salt shorter than this could be found by trying.
@@ -35,18 +37,72 @@ pub enum IdentityHash {
 pub(crate) fn rules(settings: &Settings) -> Result<IdentityRules, StartError> {
     let mut order = Vec::new();
     for word in &settings.identity_order {
-        let known = || Source::ALL.map(Source::as_str).join(", ");
-        let source = Source::from_word(word)
-            .ok_or_else(|| wrong(format!("`{word}` in `identity_order` is none of {}", known())))?;
-        if order.contains(&source) {
-            return Err(wrong(format!("`{word}` stands twice in `identity_order`")));
-        }
-        order.push(source);
+        order.push(source(word, &order)?);
     }
     let headers = settings.identity_headers.iter().map(|text| header(text)).collect::<Result<_, _>>()?;
     let in_cluster = std::env::var_os(environment::IN_CLUSTER).is_some();
-    let propagators = propagators(std::env::var(environment::PROPAGATORS).ok().as_deref())?;
+    let propagators = propagators(propagators_asked(settings).as_deref())?;
     Ok(IdentityRules::new(order, headers, hashing(settings, in_cluster)?).reading(propagators))
+}
+
+/// Leaves out what [`rules`] would refuse, and tells it. Nobody is named, or in clear, who would not have been as it was meant.
+pub(crate) fn leave_out_unusable(settings: &mut Settings, look: Look) -> Vec<LeftOut> {
+    const LEFT: &str = "Until then it is left out";
+    const HASHED: &str =
+        "Until then names are hashed with a salt of this pod's own, so they differ from pod to pod";
+    let (mut left_out, mut order) = (Vec::new(), Vec::new());
+    settings.identity_order.retain(|word| match source(word, &order) {
+        Ok(source) => {
+            order.push(source);
+            true
+        }
+        Err(fault) => {
+            left_out.push(told("identity_order", &fault, LEFT));
+            false
+        }
+    });
+    settings.identity_headers.retain(|text| {
+        header(text).map_err(|fault| left_out.push(told("identity_headers", &fault, LEFT))).is_ok()
+    });
+    if let Some(asked) = propagators_asked(settings)
+        && let Err(fault) = propagators(Some(&asked))
+    {
+        let known: Vec<&str> = asked.split(',').filter(|word| word.parse::<Propagators>().is_ok()).collect();
+        settings.in_part.propagators =
+            Some(if known.is_empty() { "none".to_owned() } else { known.join(",") });
+        left_out.push(told(environment::PROPAGATORS, &fault, LEFT));
+    }
+    let hashes = settings.identity_hash != Some(IdentityHash::None);
+    let unread = match &settings.identity_salt_file {
+        Some(path) if hashes && look == Look::All => {
+            salt_of(path).err().map(|fault| ("identity_salt_file", fault))
+        }
+        None if hashes && settings.identity_hash.is_some() && !settings.in_part.own_salt => {
+            Some(("identity_hash", no_salt()))
+        }
+        _ => None,
+    };
+    if let Some((key, fault)) = unread {
+        settings.identity_salt_file = None;
+        settings.in_part.own_salt = true;
+        left_out.push(told(key, &fault, HASHED));
+    }
+    left_out
+}
+
+/// A kind of place that is asked for once.
+fn source(word: &str, earlier: &[Source]) -> Result<Source, StartError> {
+    let known = || Source::ALL.map(Source::as_str).join(", ");
+    let source = Source::from_word(word)
+        .ok_or_else(|| wrong(format!("`{word}` in `identity_order` is none of {}", known())))?;
+    if earlier.contains(&source) {
+        return Err(wrong(format!("`{word}` stands twice in `identity_order`")));
+    }
+    Ok(source)
+}
+
+fn propagators_asked(settings: &Settings) -> Option<String> {
+    settings.in_part.propagators.clone().or_else(|| std::env::var(environment::PROPAGATORS).ok())
 }
 
 /// Which headers lead a call to the app's trace, and whether baggage names anybody.
@@ -85,16 +141,26 @@ fn hashing(settings: &Settings, in_cluster: bool) -> Result<Hashing, StartError>
     };
     let salt = match (&settings.identity_salt_file, settings.identity_hash) {
         (Some(path), _) => salt_of(path)?,
-        (None, None) => own_salt(settings),
-        (None, Some(_)) => {
-            return Err(wrong(
-                "`identity_hash` needs `identity_salt_file`, a file with at least 16 bytes of your own: without a salt anybody \
-                 could find a name by trying"
-                    .to_owned(),
-            ));
+        (None, None) => {
+            tracing::info!(
+                "users, sessions and tenants that look like an e-mail address or a phone number are kept as hashes, with a salt of \
+                 this pod's own; for the same hashes in every pod set `identity_salt_file`, to keep them as they are \
+                 `identity_hash: none`"
+            );
+            own_salt(settings)
         }
+        (None, Some(_)) if settings.in_part.own_salt => own_salt(settings),
+        (None, Some(_)) => return Err(no_salt()),
     };
     Ok(with_salt(hashing_key(&salt)))
+}
+
+fn no_salt() -> StartError {
+    wrong(
+        "`identity_hash` needs `identity_salt_file`, a file with at least 16 bytes of your own: without a salt anybody could find a \
+         name by trying"
+            .to_owned(),
+    )
 }
 
 fn salt_of(path: &Path) -> Result<Vec<u8>, StartError> {
@@ -115,10 +181,6 @@ fn salt_of(path: &Path) -> Result<Vec<u8>, StartError> {
 /// A salt that nobody knows: the one of an earlier start in this pod, or a fresh one. Whoever wants the same hashes in every
 /// pod gives a salt.
 fn own_salt(settings: &Settings) -> Vec<u8> {
-    tracing::info!(
-        "users, sessions and tenants that look like an e-mail address or a phone number are kept as hashes, with a salt of this pod's \
-         own; for the same hashes in every pod set `identity_salt_file`, to keep them as they are `identity_hash: none`"
-    );
     let path = settings.ca_dir.as_ref().map(|directory| directory.join(OWN_SALT));
     let kept = path.as_ref().and_then(|path| std::fs::read(path).ok());
     if let Some(salt) = kept.filter(|salt| salt.len() >= SHORTEST_SALT) {

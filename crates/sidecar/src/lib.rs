@@ -34,14 +34,14 @@ mod tls;
 mod upstream;
 
 pub use admin::Admin;
-pub use app::{Bound, Running, bind};
+pub use app::{Bound, Running, bind, rules_faults};
 pub use calls::Calls;
 pub use error::StartError;
 pub use feed::Feed;
 pub use identity::IdentityHash;
 pub use metrics_port::MetricsPort;
 pub use seen::Seen;
-pub use settings::{Deployment, FailurePolicy, HangUp, Settings, UpstreamOverride};
+pub use settings::{Deployment, FailurePolicy, HangUp, InPart, Look, Settings, UpstreamOverride};
 pub use tls::custody::{Ca, Custody};
 pub use tls::publish;
 pub use upstream::unpaid;

@@ -12,8 +12,8 @@ use outrigger_sidecar::diagnostician::{Diagnostician, diagnosed};
 use outrigger_sidecar::doctor::finding::Output;
 use outrigger_sidecar::logging::Logging;
 use outrigger_sidecar::{
-    Admin, FailurePolicy, Feed, MetricsPort, Running, Seen, Settings, UpstreamOverride, bind, doctor,
-    key_names, logging, panics, tail,
+    Admin, FailurePolicy, Feed, Look, MetricsPort, Running, Seen, Settings, UpstreamOverride, bind, doctor,
+    key_names, logging, panics, rules_faults, tail,
 };
 use rustix::process::DumpableBehavior;
 use tokio::signal::unix::{SignalKind, signal};
@@ -29,8 +29,9 @@ const LAST_WORD: Duration = Duration::from_secs(1);
 const LAST_EXPORT: Duration = Duration::from_secs(5);
 
 const EXIT_CODES: &str = "Exit codes:
-  0  ended as asked; doctor: nothing failed; tail: the call that was asked for was shown, or the reader left
-  1  did not start; doctor: something failed; tail: no sidecar answers
+  0  ended as asked; doctor: nothing failed; --check: nothing is wrong; tail: the call that was asked for was shown, or the
+     reader left
+  1  did not start; doctor: something failed; --check: something is wrong; tail: no sidecar answers
   2  the command line is wrong";
 
 /// Forwards a pod's HTTPS and watches its LLM calls.
@@ -66,6 +67,10 @@ struct Arguments {
     /// OTLP endpoint; wins over the `OTEL_*` variables.
     #[arg(long, value_name = "URL")]
     otlp: Option<String>,
+    /// Start nothing: say all that is wrong with the settings, the variables and, unless `values` is asked for, the files that they
+    /// name.
+    #[arg(long, value_enum, value_name = "WHAT", num_args = 0..=1, require_equals = true, default_missing_value = "all")]
+    check: Option<Look>,
 }
 
 #[derive(Subcommand)]
@@ -82,15 +87,18 @@ enum Command {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let (logging, spans) = match arguments.command {
-        Some(_) => (logging::start("warn"), None),
-        None => logging::start_with_control("info"),
+    let (logging, spans) = match (&arguments.command, arguments.check) {
+        (Some(_), _) => (logging::start("warn"), None),
+        // What it says it says itself.
+        (None, Some(_)) => (logging::start("off"), None),
+        (None, None) => logging::start_with_control("info"),
     };
     panics::print_place_only();
     let done = match arguments.command {
         Some(Command::Doctor { output }) => examine(&arguments, output),
         Some(Command::Tail(ref asked)) => watch(&arguments, asked),
-        None => run(arguments, &logging, spans).map(|()| ExitCode::SUCCESS),
+        None if arguments.check.is_some() => Ok(check(&arguments)),
+        None => run(&arguments, &logging, spans).map(|()| ExitCode::SUCCESS),
     };
     match done {
         Ok(code) => code,
@@ -102,7 +110,7 @@ fn main() -> ExitCode {
 }
 
 fn examine(arguments: &Arguments, output: Output) -> Result<ExitCode, Box<dyn std::error::Error>> {
-    let mut settings = Settings::load(arguments.config.as_deref())?;
+    let mut settings = Settings::read(arguments.config.as_deref())?;
     settings.admin_socket = arguments.admin_socket.clone().or(settings.admin_socket);
     let report = doctor::examine(&settings)?;
     // Who asked may have gone.
@@ -111,7 +119,7 @@ fn examine(arguments: &Arguments, output: Output) -> Result<ExitCode, Box<dyn st
 }
 
 fn watch(arguments: &Arguments, asked: &tail::Asked) -> Result<ExitCode, Box<dyn std::error::Error>> {
-    let mut settings = Settings::load(arguments.config.as_deref())?;
+    let mut settings = Settings::read(arguments.config.as_deref())?;
     settings.admin_socket = arguments.admin_socket.clone().or(settings.admin_socket);
     let socket = settings.admin_path().ok_or("there is no admin socket: set `admin_socket` or `ca_dir`")?;
     let note = |text: &str| {
@@ -122,28 +130,83 @@ fn watch(arguments: &Arguments, asked: &tail::Asked) -> Result<ExitCode, Box<dyn
     Ok(ExitCode::SUCCESS)
 }
 
+fn check(arguments: &Arguments) -> ExitCode {
+    let look = arguments.check.unwrap_or(Look::All);
+    let mut faults = match settings(arguments, look) {
+        Ok((settings, _)) => {
+            let mut faults: Vec<String> =
+                settings.in_part.left_out.iter().map(|one| one.fault.clone()).collect();
+            if look == Look::All {
+                faults.extend(rules_faults(&settings));
+            }
+            faults
+        }
+        Err(error) => vec![error.to_string()],
+    };
+    let code = if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    if faults.is_empty() {
+        faults.push("nothing is wrong with the settings".to_owned());
+    }
+    // Who asked may have gone.
+    let _gone = std::io::stdout().lock().write_all(format!("{}\n", faults.join("\n")).as_bytes());
+    code
+}
+
+/// Everything that is set, without what cannot be used: that is told in `in_part`.
+fn settings(
+    arguments: &Arguments,
+    look: Look,
+) -> Result<(Settings, ExporterSettings), Box<dyn std::error::Error>> {
+    let given = arguments;
+    let mut settings = Settings::read(given.config.as_deref())?;
+    settings.upstreams.extend(given.upstream.iter().cloned());
+    settings.extra_cas.extend(given.extra_ca.iter().cloned());
+    settings.rules = given.rules.clone().or(settings.rules);
+    settings.credentials = given.credentials.clone().or(settings.credentials);
+    settings.trust_dir = given.trust_dir.clone().or(settings.trust_dir);
+    settings.ca_dir = given.ca_dir.clone().or(settings.ca_dir);
+    settings.admin_socket = given.admin_socket.clone().or(settings.admin_socket);
+    settings.leave_out_unusable(look);
+
+    let variable = |name: &str| std::env::var(name).ok();
+    let (mut telemetry, mut left_out) = ExporterSettings::read_in_part(given.otlp.as_deref(), variable);
+    // Somebody is there who reads the answer.
+    if let Some(typed) = left_out.iter().find(|one| one.is_by_hand()) {
+        return Err(typed.fault.clone().into());
+    }
+    if look == Look::All {
+        left_out.extend(telemetry.leave_out_unreadable()?);
+    }
+    settings.in_part.left_out.extend(left_out);
+    Ok((settings, telemetry))
+}
+
+/// Says what is left out; under `closed` nothing may be.
+fn say_what_is_left_out(settings: &Settings) -> Result<(), String> {
+    let left_out = &settings.in_part.left_out;
+    if settings.failure_policy == FailurePolicy::Open {
+        left_out.iter().for_each(|one| tracing::error!("{one}"));
+        return Ok(());
+    }
+    left_out.iter().for_each(|one| tracing::error!("{}", one.fault));
+    match left_out.len() {
+        0 => Ok(()),
+        number => Err(format!(
+            "settings that cannot be used: {number}, and `failure_policy` is `closed`, so the sidecar does not start; correct them, or \
+             set `failure_policy: open` to do without"
+        )),
+    }
+}
+
 fn run(
-    arguments: Arguments,
+    arguments: &Arguments,
     logging: &Logging,
     spans: Option<ControlSpans>,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let starting = tracing::info_span!(target: CONTROL, "start").entered();
-    let mut settings = tracing::info_span!(target: CONTROL, "settings")
-        .in_scope(|| Settings::load(arguments.config.as_deref()))?;
-    settings.upstreams.extend(arguments.upstream);
-    settings.extra_cas.extend(arguments.extra_ca);
-    settings.rules = arguments.rules.or(settings.rules);
-    settings.credentials = arguments.credentials.or(settings.credentials);
-    settings.trust_dir = arguments.trust_dir.or(settings.trust_dir);
-    settings.ca_dir = arguments.ca_dir.or(settings.ca_dir);
-    settings.admin_socket = arguments.admin_socket.or(settings.admin_socket);
-    if settings.failure_policy == FailurePolicy::Open {
-        for fault in settings.leave_out_unread_authorities() {
-            tracing::error!(
-                "{fault}. It is left out until the pod is restarted: calls to hosts that only it vouches for will fail"
-            );
-        }
-    }
+    let (settings, telemetry) =
+        tracing::info_span!(target: CONTROL, "settings").in_scope(|| settings(arguments, Look::All))?;
+    say_what_is_left_out(&settings)?;
 
     // Neither a core file nor another process of the same user shall hold the issuing key.
     if let Err(error) = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable) {
@@ -151,7 +214,6 @@ fn run(
     }
     let bound = bind(&settings)?;
     let port = settings.metrics.and_then(open_metrics);
-    let telemetry = ExporterSettings::read(arguments.otlp.as_deref(), |name| std::env::var(name).ok())?;
     let telemetry = if port.is_some() { telemetry.scraped() } else { telemetry };
     let bound = bound.with_service(telemetry.service_name());
     let sends = telemetry.sends();
@@ -165,11 +227,20 @@ fn run(
         );
     }
     let exporter =
-        (sends || telemetry.scraped).then(|| Exporter::start_with(telemetry, spans)).transpose()?;
+        match (sends || telemetry.scraped).then(|| Exporter::start_with(telemetry, spans)).transpose() {
+            Err(error) if settings.failure_policy == FailurePolicy::Open => {
+                tracing::error!("{error}. Until then nothing is exported");
+                None
+            }
+            started => started?,
+        };
     let bound = match &exporter {
         Some(exporter) => bound.with_about(exporter.about()),
         None => bound,
     };
+    if let Some(exporter) = &exporter {
+        exporter.about().settings_left_out(settings.in_part.left_out.len());
+    }
     if let (Some(exporter), Some(until)) = (&exporter, bound.authority_until()) {
         exporter.about().authority_until(until);
     }

@@ -7,18 +7,19 @@ use std::time::Duration;
 
 use outrigger_exporter::SpoolSettings;
 use outrigger_ledger::Source;
-use outrigger_providers::services;
 use rustix::fs::Access;
 use serde::Deserialize;
 
-use crate::StartError;
 use crate::call_log::LogCalls;
 use crate::identity::IdentityHash;
 
 pub(crate) mod authorities;
 pub(crate) mod deployments;
+pub(crate) mod in_part;
+mod reading;
 
 pub use deployments::Deployment;
+pub use in_part::{InPart, Look};
 
 /// The sidecar's settings. Unknown keys are errors.
 #[derive(Debug, Clone, Deserialize)]
@@ -105,16 +106,20 @@ pub struct Settings {
     pub log_calls: LogCalls,
     /// How long streams may run on after a SIGTERM, in seconds.
     pub grace_seconds: u64,
+    /// What became of those that could not be used.
+    #[serde(skip)]
+    pub in_part: InPart,
 }
 
 /// What happens where no certificate authority can be had, or programs could not come to trust it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FailurePolicy {
-    /// Everything, or everything of that client, passes through unobserved, loudly.
+    /// Everything, or everything of that client, passes through unobserved, loudly. Settings that cannot be used are left out, as
+    /// loudly.
     #[default]
     Open,
-    /// The sidecar does not start; the client's connections keep failing.
+    /// The sidecar does not start, nor with settings that cannot be used; the client's connections keep failing.
     Closed,
 }
 
@@ -168,67 +173,12 @@ impl Default for Settings {
             spool_content: false,
             log_calls: LogCalls::Auto,
             grace_seconds: 30,
+            in_part: InPart::default(),
         }
     }
 }
 
 impl Settings {
-    /// Reads the settings from an optional YAML file and the `OUTRIGGER_*` variables
-    /// (`OUTRIGGER_CONNECT`, `OUTRIGGER_GRACE_SECONDS`, …).
-    ///
-    /// # Errors
-    /// [`StartError::Settings`] names the file, the key and what was expected.
-    pub fn load(file: Option<&Path>) -> Result<Settings, StartError> {
-        let mut builder = config::Config::builder();
-        if let Some(path) = file {
-            builder = builder.add_source(config::File::from(path).format(config::FileFormat::Yaml));
-        }
-        builder
-            .add_source(
-                config::Environment::with_prefix(outrigger_contract::ENV_PREFIX)
-                    .prefix_separator("_")
-                    .list_separator(",")
-                    .with_list_parse_key("upstreams")
-                    .with_list_parse_key("hosts")
-                    .with_list_parse_key("passthrough_hosts")
-                    .with_list_parse_key("extra_cas")
-                    .with_list_parse_key("deployments")
-                    .with_list_parse_key("allowed_providers")
-                    .with_list_parse_key("identity_order")
-                    .with_list_parse_key("identity_headers")
-                    .try_parsing(true)
-                    .source(Some(std::env::vars().filter(|(name, _)| is_setting(name)).collect())),
-            )
-            .build()
-            .and_then(config::Config::try_deserialize)
-            .map_err(|error| StartError::Settings(error.to_string()))
-    }
-
-    /// What their types do not say. The mend stands in the error.
-    pub(crate) fn check(&self) -> Result<(), StartError> {
-        for (key, names) in [("hosts", &self.hosts), ("passthrough_hosts", &self.passthrough_hosts)] {
-            if let Some(wrong) = names.iter().find(|name| !is_host(name.trim_end_matches('.'))) {
-                return Err(StartError::Settings(format!(
-                    "`{wrong}` in `{key}` is not a host name; write exact names such as gateway.example.com, without scheme, port \
-                     or wildcard"
-                )));
-            }
-        }
-        for word in self.allowed_providers.iter().flatten() {
-            if let Err(known) = services::by_word(word) {
-                let text = format!("`{word}` in `allowed_providers` is not a provider; {known}");
-                return Err(StartError::Settings(text));
-            }
-        }
-        let floor = SpoolSettings::LEAST_BYTES;
-        if let Some(bytes) = self.spool_bytes.filter(|bytes| *bytes < floor) {
-            return Err(StartError::Settings(format!(
-                "`spool_bytes` is {bytes}; give it {floor} bytes at least, or leave it out"
-            )));
-        }
-        Ok(())
-    }
-
     /// The added hosts as they are compared: lower case, without the root's dot.
     pub(crate) fn added_hosts(&self) -> impl Iterator<Item = String> {
         self.hosts.iter().map(|host| host.trim_end_matches('.').to_ascii_lowercase())
@@ -263,51 +213,6 @@ impl Settings {
     pub const fn grace(&self) -> Duration {
         Duration::from_secs(self.grace_seconds)
     }
-}
-
-/// Whether a variable is one of ours. Unknown ones are no error here, unlike in the file: other parts have theirs, and a
-/// cluster sets `OUTRIGGER_…_SERVICE_HOST` for every Service whose name begins like ours.
-fn is_setting(name: &str) -> bool {
-    let settings = [
-        "CONNECT",
-        "BASE_URL",
-        "TRANSPARENT_PORT",
-        "METRICS",
-        "HOSTS",
-        "PASSTHROUGH_HOSTS",
-        "MAX_INTERCEPTED",
-        "CONNECT_TO_LOCAL",
-        "UPSTREAMS",
-        "EXTRA_CAS",
-        "EXTRA_CAS_PEM",
-        "UPSTREAM_PROXY",
-        "TRUST_DIR",
-        "CA_DIR",
-        "FAILURE_POLICY",
-        "ADMIN_SOCKET",
-        "PRICES",
-        "RULES",
-        "CREDENTIALS",
-        "ALLOWED_PROVIDERS",
-        "DEPLOYMENTS",
-        "IDENTITY_ORDER",
-        "IDENTITY_HEADERS",
-        "IDENTITY_HASH",
-        "IDENTITY_SALT_FILE",
-        "INCLUDE_USAGE",
-        "HANG_UP",
-        "HANG_UP_SECONDS",
-        "HANG_UP_BYTES",
-        "SPOOL_DIR",
-        "SPOOL_BYTES",
-        "SPOOL_AGE",
-        "SPOOL_CONTENT",
-        "LOG_CALLS",
-        "GRACE_SECONDS",
-    ];
-    name.strip_prefix(outrigger_contract::ENV_PREFIX)
-        .and_then(|rest| rest.strip_prefix('_'))
-        .is_some_and(|rest| settings.contains(&rest))
 }
 
 /// An address with its port, or `off`, which YAML may have read as a truth already.
@@ -377,6 +282,20 @@ impl TryFrom<String> for UpstreamOverride {
 mod tests {
     use super::*;
 
+    /// Of a file in which nothing is wrong.
+    fn read(file: &Path) -> Settings {
+        let settings = Settings::read(Some(file)).unwrap();
+        assert!(settings.in_part.left_out.is_empty(), "{:?}", settings.in_part.left_out);
+        settings
+    }
+
+    /// The one that is in a file.
+    fn fault(file: &Path) -> String {
+        let settings = Settings::read(Some(file)).unwrap();
+        let [fault] = settings.in_part.left_out.as_slice() else { panic!("{:?}", settings.in_part.left_out) };
+        fault.to_string()
+    }
+
     #[test]
     fn an_override_names_what_is_wrong_with_it() {
         assert_eq!(
@@ -424,7 +343,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("sidecar.yaml");
         std::fs::write(&file, "spool_dir: /spool\nspool_bytes: 1048576\nspool_age: 60\n").unwrap();
-        let settings = Settings::load(Some(&file)).unwrap();
+        let settings = read(&file);
         settings.check().unwrap();
         let spool = SpoolSettings {
             directory: "/spool".into(),
@@ -442,10 +361,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("sidecar.yaml");
         std::fs::write(&file, "grace_seconds: 5\nconect: 127.0.0.1:1\n").unwrap();
-        let error = Settings::load(Some(&file)).unwrap_err().to_string();
+        let error = fault(&file);
         assert!(error.contains("conect"), "{error}");
         std::fs::write(&file, "grace_seconds: 5\nupstreams: [\"api.openai.com=127.0.0.1:9\"]\n").unwrap();
-        let settings = Settings::load(Some(&file)).unwrap();
+        let settings = read(&file);
         assert_eq!((settings.grace_seconds, settings.upstreams.len()), (5, 1));
     }
 
@@ -453,19 +372,24 @@ mod tests {
     fn metrics_have_an_address_or_are_off() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("sidecar.yaml");
-        let read = |text: &str| {
-            std::fs::write(&file, format!("metrics: {text}\n")).unwrap();
-            Settings::load(Some(&file)).map(|settings| settings.metrics)
-        };
-        assert_eq!(Settings::default().metrics, Some("[::]:19005".parse().unwrap()));
-        assert_eq!(read("127.0.0.1:0").unwrap(), Some("127.0.0.1:0".parse().unwrap()));
-        assert_eq!(read("\"[::1]:9000\"").unwrap(), Some("[::1]:9000".parse().unwrap()));
-        for off in ["off", "Off", "false"] {
-            assert_eq!(read(off).unwrap(), None);
+        let write = |text: &str| std::fs::write(&file, format!("metrics: {text}\n")).unwrap();
+        let usual = Some("[::]:19005".parse().unwrap());
+        assert_eq!(Settings::default().metrics, usual);
+        for (text, address) in [
+            ("127.0.0.1:0", Some("127.0.0.1:0".parse().unwrap())),
+            ("\"[::1]:9000\"", Some("[::1]:9000".parse().unwrap())),
+            ("off", None),
+            ("Off", None),
+            ("false", None),
+        ] {
+            write(text);
+            assert_eq!(read(&file).metrics, address, "{text}");
         }
         for wrong in ["19005", "localhost", "true"] {
-            let error = read(wrong).unwrap_err().to_string();
+            write(wrong);
+            let error = fault(&file);
             assert!(error.contains("[::]:19005") || error.contains("metrics"), "{error}");
+            assert_eq!(Settings::read(Some(&file)).unwrap().metrics, usual, "where a kubelet asks");
         }
     }
 
@@ -481,14 +405,14 @@ mod tests {
             format!("deployments: [\"*/{arn}=claude-sonnet-5-5\", \"Team-A/Our.GPT=gpt-5-mini\"]\n"),
         ] {
             std::fs::write(&file, &text).unwrap();
-            let table = deployments::table(&Settings::load(Some(&file)).unwrap().deployments);
+            let table = deployments::table(&read(&file).deployments);
             let model = |host, name| table.model(host, name);
             assert_eq!(model("team-a.openai.azure.com", "our.gpt"), Some("gpt-5-mini"), "{text}");
             assert_eq!(model("bedrock-runtime.us-east-1.amazonaws.com", arn), Some("claude-sonnet-5-5"));
             assert_eq!(model("team-b.openai.azure.com", "our.gpt"), None);
         }
         std::fs::write(&file, "deployments: {team-a.openai.azure.com: {x: gpt-5}}\n").unwrap();
-        let error = Settings::load(Some(&file)).unwrap_err().to_string();
+        let error = fault(&file);
         assert!(error.contains("`deployments`") && error.contains("first label"), "{error}");
     }
 }

@@ -33,6 +33,9 @@ pub struct Status {
     pub listeners: Listeners,
     /// The settings that decide what is read and where it goes.
     pub settings: Shown,
+    /// Settings that could not be used, each with its fault and what is done instead.
+    #[serde(default)]
+    pub left_out: Vec<String>,
     /// What passed so far.
     pub counts: Counts,
     /// What became of the calls: `begun = under_way + recorded + upgraded + lost`.
@@ -310,6 +313,7 @@ impl Observer {
             uptime_seconds: self.started.elapsed().as_secs(),
             listeners: self.listeners.clone(),
             settings: shown(&self.settings),
+            left_out: self.settings.in_part.left_out.iter().map(ToString::to_string).collect(),
             counts: Counts {
                 connections: seen.connections,
                 intercepted: seen.intercepted,

@@ -10,7 +10,7 @@ use opentelemetry::metrics::Meter;
 use outrigger_diagnosis::Change;
 
 use super::observed::observed;
-use super::{BUILD, CA_EXPIRY, CONFIG_REJECTED, DIAGNOSIS, RULES};
+use super::{BUILD, CA_EXPIRY, CONFIG_REJECTED, DIAGNOSIS, LEFT_OUT, RULES};
 
 /// Facts of this process for its metrics; shared by its clones.
 #[derive(Debug, Clone, Default)]
@@ -22,6 +22,7 @@ struct Facts {
     /// Seconds since the epoch; 0 where there is no authority.
     ca_expiry: AtomicU64,
     rejected: AtomicU64,
+    left_out: AtomicU64,
     verdicts: Mutex<BTreeMap<Wrong, u64>>,
 }
 
@@ -59,6 +60,11 @@ impl About {
     /// A configuration was turned down; the one before it goes on.
     pub fn configuration_rejected(&self) {
         self.0.rejected.fetch_add(1, Relaxed);
+    }
+
+    /// So many settings could not be used at the start.
+    pub fn settings_left_out(&self, number: usize) {
+        self.0.left_out.store(number as u64, Relaxed);
     }
 
     /// A verdict began or ended.
@@ -105,5 +111,7 @@ impl About {
         });
         let facts = Arc::clone(&self.0);
         observed(meter, &CONFIG_REJECTED, move |observe| observe(facts.rejected.load(Relaxed), &[]));
+        let facts = Arc::clone(&self.0);
+        observed(meter, &LEFT_OUT, move |observe| observe(facts.left_out.load(Relaxed), &[]));
     }
 }

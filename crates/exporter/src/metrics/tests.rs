@@ -55,6 +55,7 @@ fn about() -> About {
     about.rules("4f2a", "act");
     about.authority_until(1_795_000_000);
     about.configuration_rejected();
+    about.settings_left_out(2);
     about.verdict(&began());
     about
 }
@@ -559,6 +560,7 @@ fn the_program_tells_of_itself() {
     assert_eq!(*only(&points, "outrigger.rules.info"), (rules, 1.0, 1));
     assert_eq!(only(&points, "outrigger.ca.expiry").1, 1_795_000_000.0);
     assert_eq!(only(&points, "outrigger.config.rejected").1, 1.0);
+    assert_eq!(only(&points, "outrigger.settings.left_out").1, 2.0);
 }
 
 #[test]

@@ -4,9 +4,9 @@ use super::error::SettingsError;
 use super::values::Variables;
 use crate::Redaction;
 
-const CONTENT: &str = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT";
+pub(super) const CONTENT: &str = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT";
 const EVENT: &str = "OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT";
-const REDACT: &str = "OUTRIGGER_CONTENT_REDACT";
+pub(super) const REDACT: &str = "OUTRIGGER_CONTENT_REDACT";
 
 /// Where prompts and answers are shown: nowhere, unless asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

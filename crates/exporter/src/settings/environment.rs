@@ -26,24 +26,39 @@ const BATCH: usize = 512;
 
 const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 /// How the endpoint given by hand is called in messages.
-const OVERRIDE: &str = "--otlp";
+pub(super) const OVERRIDE: &str = "--otlp";
 
+/// What cannot be used, and which signal cannot do without it; none where it is no signal's.
+pub(super) struct Fault {
+    pub(super) error: SettingsError,
+    pub(super) signal: Option<Signal>,
+}
+
+impl From<SettingsError> for Fault {
+    fn from(error: SettingsError) -> Fault {
+        Fault { error, signal: None }
+    }
+}
+
+/// Reads everything but where the signals go that are `off`.
 pub(super) fn read(
     endpoint_override: Option<&str>,
     get: &dyn Fn(&str) -> Option<String>,
-) -> Result<Settings, SettingsError> {
+    off: &[Signal],
+) -> Result<Settings, Fault> {
     let variables = Variables::new(get);
     if variables.flag("OTEL_SDK_DISABLED")? {
         // Of a disabled SDK no other variable is looked at.
         let none = |_: &str| None;
-        return Ok(Settings { pull: Pull::Off, ..read(None, &none)? });
+        return Ok(Settings { pull: Pull::Off, ..read(None, &none, &[])? });
     }
     let endpoint_override = endpoint_override.map(str::trim).filter(|text| !text.is_empty());
-    let reader = Reader { variables: &variables, endpoint_override };
+    let reader = Reader { variables: &variables, endpoint_override, off };
 
-    let traces = reader.call_signal(Signal::Traces, "OTEL_BSP")?;
-    let logs = reader.call_signal(Signal::Logs, "OTEL_BLRP")?;
-    let metrics = reader.metric_signal()?;
+    let of = |signal| move |error| Fault { error, signal: Some(signal) };
+    let traces = reader.call_signal(Signal::Traces, "OTEL_BSP").map_err(of(Signal::Traces))?;
+    let logs = reader.call_signal(Signal::Logs, "OTEL_BLRP").map_err(of(Signal::Logs))?;
+    let metrics = reader.metric_signal().map_err(of(Signal::Metrics))?;
     let capture = capture::capture(&variables)?;
 
     let mut resource = match variables.find("OTEL_RESOURCE_ATTRIBUTES") {
@@ -96,6 +111,8 @@ struct Exporters {
 struct Reader<'a> {
     variables: &'a Variables<'a>,
     endpoint_override: Option<&'a str>,
+    /// Signals that are sent nowhere, whatever else is said of them.
+    off: &'a [Signal],
 }
 
 impl Reader<'_> {
@@ -157,6 +174,9 @@ impl Reader<'_> {
 
     fn target(&self, signal: Signal) -> Result<Option<Target>, SettingsError> {
         let Exporters { otlp, console } = self.exporters(signal)?;
+        if self.off.contains(&signal) {
+            return Ok(None);
+        }
         let sent = if otlp { self.sent(signal)? } else { None };
         Ok(match sent {
             Some(target) => Some(Target { console, ..target }),

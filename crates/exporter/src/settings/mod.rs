@@ -4,6 +4,7 @@ mod capture;
 mod endpoint;
 mod environment;
 mod error;
+mod in_part;
 mod limits;
 mod pod;
 mod values;
@@ -18,6 +19,7 @@ use crate::{Redaction, Sampler, SpoolSettings};
 pub use capture::Capture;
 pub use endpoint::Endpoint;
 pub use error::SettingsError;
+pub use in_part::LeftOut;
 pub use pod::Pod;
 
 /// Bytes of an attribute's text where nobody set a bound: a store that is in wide use cuts at 2,048.
@@ -326,7 +328,16 @@ impl Settings {
         endpoint_override: Option<&str>,
         get: impl Fn(&str) -> Option<String>,
     ) -> Result<Settings, SettingsError> {
-        environment::read(endpoint_override, &get)
+        environment::read(endpoint_override, &get, &[]).map_err(|fault| fault.error)
+    }
+
+    /// Reads the settings as [`Settings::read`] does, for a program that shall run whatever they say: what cannot be used is left
+    /// out and told. Nothing is then sent elsewhere, or to a peer that is checked less, or more openly than was asked for.
+    pub fn read_in_part(
+        endpoint_override: Option<&str>,
+        get: impl Fn(&str) -> Option<String>,
+    ) -> (Settings, Vec<LeftOut>) {
+        in_part::read(endpoint_override, &get)
     }
 
     /// Whether any signal is sent.

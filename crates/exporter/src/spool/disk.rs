@@ -16,6 +16,9 @@ use super::{Command, Entry, Kept, Refusal, Shared, SpoolSettings, index};
 use crate::counts::Tallies;
 use crate::{DropCause, Signal};
 
+/// The cap below which there is no spool: room for some calls.
+const LEAST: u64 = 64 * 1024;
+
 /// The cap where none is set, unless half of what is free is less.
 const BYTES: u64 = 128 * 1024 * 1024;
 /// A segment's size, of a cap that holds many of them.
@@ -57,6 +60,14 @@ impl Disk {
             Some(bytes) => bytes,
             None => BYTES.min(half_of_the_free(&directory).map_err(told)?),
         };
+        // What would hold hardly a call would only drop, which memory does later.
+        if limit < LEAST {
+            return Err(format!(
+                "{}: its volume has hardly any room, {} bytes; free some, or give the spool a volume of its own",
+                directory.display(),
+                2 * limit
+            ));
+        }
         let segment = (limit / 8).clamp(4096, SEGMENT);
         let mut findings = Vec::new();
         let mut open = |signal| {

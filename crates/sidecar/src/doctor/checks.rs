@@ -17,6 +17,9 @@ crate::checks! {
     PANICS: "panics", Warn,
         "A fault of Outrigger's own ended connections, or the watching of calls.",
         "please report it with the sidecar's log; the log names the place";
+    LEFT_OUT: "settings-left-out", Warn,
+        "A setting or variable could not be used, or a file that it names: the sidecar runs without it, as the line says.",
+        "correct what the line names and restart the pod; `outrigger-sidecar --check` says the same before anything is started";
     TELEMETRY_LOST: "telemetry-lost", Warn,
         "Calls, records or spans were not taken by the OTLP endpoint and are lost; each cause is counted.",
         "look at the sidecar's log, which names the endpoint and the mend; `docs/accounting.md` explains the causes";

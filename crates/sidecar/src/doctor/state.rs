@@ -31,6 +31,7 @@ pub(super) fn judge(status: &Status, own: Option<&str>, now: u64) -> Vec<Finding
                 .found(format!("{} faults of Outrigger's own since the start", status.counts.panics)),
         );
     }
+    findings.extend(status.left_out.iter().map(|text| checks::LEFT_OUT.found(text.clone())));
     telemetry(status, &mut findings);
     spool(status, &mut findings);
     findings.extend(status.verdicts.iter().map(|verdict| {
@@ -245,6 +246,7 @@ mod tests {
                 metrics: None,
             },
             settings: Shown::default(),
+            left_out: Vec::new(),
             counts: Counts { connections: 3, intercepted: 2, passed: 1, ..Counts::default() },
             calls: Calls { begun: 2, recorded: 2, ..Calls::default() },
             telemetry: Some(flows([("calls", 2, &[]), ("metrics", 9, &[("superseded", 3)])])),
@@ -323,6 +325,16 @@ mod tests {
         let findings = judge(&status(), None, NOW);
         assert!(findings.iter().all(|finding| finding.level == Level::Ok), "{findings:?}");
         assert_eq!(ids(&status()), ["running", "authority", "redirect-proven", "heartbeat", "clients-trust"]);
+    }
+
+    #[test]
+    fn a_setting_that_is_left_out_is_a_warning_in_its_own_words() {
+        let mut status = status();
+        status.left_out =
+            vec!["OTEL_BSP_SCHEDULE_DELAY=\"x\": no. Until then it counts as not set".to_owned()];
+        let findings = judge(&status, None, NOW);
+        let found = findings.iter().find(|one| one.id == "settings-left-out").unwrap();
+        assert_eq!((found.level, &found.text), (Level::Warn, &status.left_out[0]));
     }
 
     #[test]

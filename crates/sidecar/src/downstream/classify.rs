@@ -125,6 +125,8 @@ impl Drop for Seat {
 /// What is known about hosts.
 pub(crate) struct Classifier {
     added: HashMap<String, &'static Service>,
+    /// Whether anything is read at all.
+    reads: bool,
     passthrough: HashSet<String>,
     covered: Box<dyn Fn(&str) -> bool>,
     policies: Arc<Policies>,
@@ -150,6 +152,7 @@ impl Classifier {
                     (host, service)
                 })
                 .collect(),
+            reads: !settings.in_part.reads_nothing,
             passthrough: settings.passthrough_hosts.iter().map(|host| plain(host)).collect(),
             covered,
             policies,
@@ -185,7 +188,7 @@ impl Classifier {
         if !(offers.h1 || offers.h2) {
             return Verdict::Passthrough(Reason::OtherProtocol);
         }
-        if self.passthrough.contains(&name) {
+        if !self.reads || self.passthrough.contains(&name) {
             return Verdict::Passthrough(Reason::Configured);
         }
         if self.policies.mode() == Mode::Passthrough {
@@ -329,6 +332,16 @@ mod tests {
         classifier.learned.refused(&refused.client, Refusal::Certificate);
         drop(refused);
         assert_eq!(reason(judge()), None, "nothing goes unobserved by its client's choice");
+    }
+
+    #[test]
+    fn nothing_is_read_where_nobody_knows_what_was_to_pass_through() {
+        let mut settings = Settings::default();
+        settings.in_part.reads_nothing = true;
+        let policies = Policies::open(None, Arc::new(outrigger_pricing::PriceBook::builtin().clone()));
+        let classifier = Classifier::new(&settings, Arc::default(), Box::new(|_| true), policies);
+        let verdict = classifier.judge(&hello("api.openai.com", &[]), &anywhere(443));
+        assert_eq!(reason(verdict), Some(Reason::Configured));
     }
 
     #[test]

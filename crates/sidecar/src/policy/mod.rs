@@ -118,6 +118,11 @@ impl Policies {
         self.current.load().mode
     }
 
+    /// Whether what was read last is in force.
+    pub(crate) fn is_current(&self) -> bool {
+        self.told().state == State::Current
+    }
+
     /// Lets metrics tell which rules hold, and how many were refused so far.
     pub(crate) fn tell(&self, about: About) {
         let told = self.told();

@@ -5,7 +5,10 @@ use std::path::Path;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
+use outrigger_exporter::LeftOut;
+
 use super::Settings;
+use super::in_part::{Look, told};
 use crate::StartError;
 
 /// What one source holds.
@@ -27,11 +30,17 @@ impl Settings {
     }
 
     /// Leaves out every source that holds none, and tells why: a Secret that is not there shall stop no pod.
-    pub fn leave_out_unread_authorities(&mut self) -> Vec<StartError> {
-        let mut faults = Vec::new();
-        self.extra_cas.retain(|path| file(path).map_err(|fault| faults.push(fault)).is_ok());
-        self.extra_cas_pem.take_if(|pem| text(pem).map_err(|fault| faults.push(fault)).is_err());
-        faults
+    pub(super) fn leave_out_unread_authorities(&mut self, look: Look) -> Vec<LeftOut> {
+        let mut left_out = Vec::new();
+        let mut is_sound = |key, read: Result<Authorities, StartError>| {
+            let instead = "Until then calls to hosts that only it vouches for will fail";
+            read.map_err(|fault| left_out.push(told(key, &fault, instead))).is_ok()
+        };
+        if look == Look::All {
+            self.extra_cas.retain(|path| is_sound("extra_cas", file(path)));
+        }
+        self.extra_cas_pem.take_if(|pem| !is_sound("extra_cas_pem", text(pem)));
+        left_out
     }
 }
 
@@ -98,7 +107,12 @@ mod tests {
             extra_cas_pem: Some("none".to_owned()),
             ..Settings::default()
         };
-        let faults = settings.leave_out_unread_authorities();
+        assert_eq!(
+            settings.clone().leave_out_unread_authorities(Look::Values).len(),
+            1,
+            "no file is looked at"
+        );
+        let faults = settings.leave_out_unread_authorities(Look::All);
         let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
         assert!(
             told.len() == 2 && told[0].contains("gone.pem") && told[1].contains("extra_cas_pem"),

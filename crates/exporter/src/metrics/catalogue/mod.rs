@@ -48,6 +48,7 @@ pub(crate) const METRICS: &[Metric] = &[
     CA_EXPIRY,
     DIAGNOSIS,
     CONFIG_REJECTED,
+    LEFT_OUT,
     SPOOLED,
     RECOVERED,
     SPOOL_BYTES,

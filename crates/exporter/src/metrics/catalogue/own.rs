@@ -179,6 +179,12 @@ pub(crate) const CONFIG_REJECTED: Metric = of_program(
     &[],
     "Configurations that were turned down; the one before each goes on.",
 );
+pub(crate) const LEFT_OUT: Metric = gauge(
+    "outrigger.settings.left_out",
+    "{setting}",
+    &[],
+    "Settings that could not be used at the start: the sidecar runs without them.",
+);
 
 pub(crate) const SERIES: Metric = gauge(
     "outrigger.metrics.series",
