@@ -72,7 +72,10 @@ pub(crate) fn leave_out_unusable(settings: &mut Settings, look: Look) -> Vec<Lef
             Some(if known.is_empty() { "none".to_owned() } else { known.join(",") });
         left_out.push(told(environment::PROPAGATORS, &fault, LEFT));
     }
-    let hashes = settings.identity_hash != Some(IdentityHash::None);
+    let hashes = match settings.identity_hash {
+        Some(asked) => asked != IdentityHash::None,
+        None => std::env::var_os(environment::IN_CLUSTER).is_some(),
+    };
     let unread = match &settings.identity_salt_file {
         Some(path) if hashes && look == Look::All => {
             salt_of(path).err().map(|fault| ("identity_salt_file", fault))

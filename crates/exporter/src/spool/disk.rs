@@ -16,11 +16,10 @@ use super::{Command, Entry, Kept, Refusal, Shared, SpoolSettings, index};
 use crate::counts::Tallies;
 use crate::{DropCause, Signal};
 
-/// The cap below which there is no spool: room for some calls.
-const LEAST: u64 = 64 * 1024;
-
 /// The cap where none is set, unless half of what is free is less.
 const BYTES: u64 = 128 * 1024 * 1024;
+/// Half of what is free below which there is no spool: room for some calls.
+const LEAST: u64 = 64 * 1024;
 /// A segment's size, of a cap that holds many of them.
 const SEGMENT: u64 = 1024 * 1024;
 /// Signals that are spooled.
@@ -58,16 +57,9 @@ impl Disk {
         let told = |error: std::io::Error| format!("{}: {error}", directory.display());
         let limit = match settings.bytes {
             Some(bytes) => bytes,
-            None => BYTES.min(half_of_the_free(&directory).map_err(told)?),
+            None => most(half_of_the_free(&directory).map_err(told)?)
+                .map_err(|why| format!("{}: {why}", directory.display()))?,
         };
-        // What would hold hardly a call would only drop, which memory does later.
-        if limit < LEAST {
-            return Err(format!(
-                "{}: its volume has hardly any room, {} bytes; free some, or give the spool a volume of its own",
-                directory.display(),
-                2 * limit
-            ));
-        }
         let segment = (limit / 8).clamp(4096, SEGMENT);
         let mut findings = Vec::new();
         let mut open = |signal| {
@@ -269,6 +261,17 @@ fn half_of_the_free(directory: &Path) -> std::io::Result<u64> {
     let held: u64 =
         fs::read_dir(directory)?.filter_map(|entry| Some(entry.ok()?.metadata().ok()?.len())).sum();
     Ok((volume.f_bavail.saturating_mul(volume.f_frsize) + held) / 2)
+}
+
+/// The cap where none is set, on a volume with this half. What would hold hardly a call is no spool: memory holds more.
+fn most(half: u64) -> Result<u64, String> {
+    if half < LEAST {
+        return Err(format!(
+            "its volume has room for {} bytes only; free some, or give the spool a volume of its own",
+            half.saturating_mul(2)
+        ));
+    }
+    Ok(BYTES.min(half))
 }
 
 fn now() -> u64 {
