@@ -20,7 +20,10 @@ impl Settings {
         if let Some(path) = file {
             builder = builder.add_source(config::File::from(path).format(config::FileFormat::Yaml));
         }
-        let found = builder.add_source(variables()).build().and_then(|all| all.collect()).map_err(wrong)?;
+        let found = builder.add_source(variables(std::env::vars())).build().and_then(|all| all.collect());
+        let found = found.map_err(wrong)?;
+        let found: Map<String, Value> =
+            found.into_iter().map(|(key, value)| (key, without_nothing(value))).collect();
         if let Ok(settings) = settings(found.clone()) {
             return Ok(settings);
         }
@@ -67,25 +70,49 @@ fn apart(key: &str, value: Value) -> (Option<Value>, Vec<String>) {
     if faults.is_empty() || sound.is_empty() { (None, vec![wrong]) } else { (Some(list(sound)), faults) }
 }
 
-fn variables() -> config::Environment {
-    config::Environment::with_prefix(outrigger_contract::ENV_PREFIX)
+/// The settings that are lists; in a variable their items stand between commas.
+const LISTS: [&str; 8] = [
+    "UPSTREAMS",
+    "HOSTS",
+    "PASSTHROUGH_HOSTS",
+    "EXTRA_CAS",
+    "DEPLOYMENTS",
+    "ALLOWED_PROVIDERS",
+    "IDENTITY_ORDER",
+    "IDENTITY_HEADERS",
+];
+
+/// Our variables. One that is empty is not set, unless it is a list: that is then empty.
+fn variables(all: impl Iterator<Item = (String, String)>) -> config::Environment {
+    let set = |(name, value): &(String, String)| {
+        ours(name).is_some_and(|setting| !value.is_empty() || LISTS.contains(&setting))
+    };
+    let parsed = config::Environment::with_prefix(outrigger_contract::ENV_PREFIX)
         .prefix_separator("_")
         .list_separator(",")
-        .with_list_parse_key("upstreams")
-        .with_list_parse_key("hosts")
-        .with_list_parse_key("passthrough_hosts")
-        .with_list_parse_key("extra_cas")
-        .with_list_parse_key("deployments")
-        .with_list_parse_key("allowed_providers")
-        .with_list_parse_key("identity_order")
-        .with_list_parse_key("identity_headers")
-        .try_parsing(true)
-        .source(Some(std::env::vars().filter(|(name, _)| is_setting(name)).collect()))
+        .try_parsing(true);
+    let parsed = LISTS.iter().fold(parsed, |parsed, list| parsed.with_list_parse_key(&list.to_lowercase()));
+    parsed.source(Some(all.filter(set).collect()))
+}
+
+/// Nothing between no commas is no item.
+fn without_nothing(value: Value) -> Value {
+    match value.kind {
+        ValueKind::Array(items) if matches!(items.as_slice(), [one] if one.kind == ValueKind::String(String::new())) => {
+            Value::new(None, ValueKind::Array(Vec::new()))
+        }
+        _ => value,
+    }
 }
 
 /// Whether a variable is one of ours. Unknown ones are no error here, unlike in the file: other parts have theirs, and a
 /// cluster sets `OUTRIGGER_…_SERVICE_HOST` for every Service whose name begins like ours.
 pub(super) fn is_setting(name: &str) -> bool {
+    ours(name).is_some()
+}
+
+/// The setting that a variable is for, in capitals.
+fn ours(name: &str) -> Option<&str> {
     let settings = [
         "CONNECT",
         "BASE_URL",
@@ -123,7 +150,30 @@ pub(super) fn is_setting(name: &str) -> bool {
         "LOG_CALLS",
         "GRACE_SECONDS",
     ];
-    name.strip_prefix(outrigger_contract::ENV_PREFIX)
-        .and_then(|rest| rest.strip_prefix('_'))
-        .is_some_and(|rest| settings.contains(&rest))
+    let rest = name.strip_prefix(outrigger_contract::ENV_PREFIX)?.strip_prefix('_')?;
+    settings.contains(&rest).then_some(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_variable_is_not_set_and_an_empty_list_is_empty() {
+        let read = |all: &[(&str, &str)]| {
+            let all = all.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            let found = variables(all).collect().unwrap();
+            settings(found.into_iter().map(|(key, value)| (key, without_nothing(value))).collect()).unwrap()
+        };
+        let empty = read(&[
+            ("OUTRIGGER_GRACE_SECONDS", ""),
+            ("OUTRIGGER_ALLOWED_PROVIDERS", ""),
+            ("OUTRIGGER_PORT", "tcp://10.0.0.1:443"),
+        ]);
+        assert_eq!((empty.grace_seconds, empty.allowed_providers), (30, Some(Vec::new())));
+        let one =
+            read(&[("OUTRIGGER_ALLOWED_PROVIDERS", "azure,openai"), ("OUTRIGGER_HANG_UP_SECONDS", "7")]);
+        assert_eq!((one.allowed_providers.unwrap().len(), one.hang_up_seconds), (2, 7));
+        assert_eq!(read(&[]).allowed_providers, None);
+    }
 }
