@@ -19,6 +19,9 @@ use crate::backend::{Applied, Backend, say};
 use crate::plan::{Family, OnProxyDown, Plan, Wishes};
 use crate::self_test::Finding;
 
+const FAILURE_POLICY: &str = "OUTRIGGER_REDIRECT_FAILURE_POLICY";
+const REPORT: &str = "OUTRIGGER_REDIRECT_REPORT";
+
 /// Leads a pod's outgoing HTTPS connections to the sidecar. Applying it again replaces what stood.
 #[derive(Parser)]
 #[command(name = "outrigger-redirect", version, about)]
@@ -33,7 +36,7 @@ struct Arguments {
     #[arg(long, value_enum, default_value = "open", env = "OUTRIGGER_REDIRECT_ON_PROXY_DOWN")]
     on_proxy_down: OnProxyDown,
     /// If the redirection cannot be made: `open` lets the pod start without it, `closed` fails.
-    #[arg(long, value_enum, default_value = "open", env = "OUTRIGGER_REDIRECT_FAILURE_POLICY")]
+    #[arg(long, value_enum, default_value = "open", env = FAILURE_POLICY)]
     failure_policy: OnProxyDown,
     /// Destination port to redirect; 443 when none is given.
     #[arg(long = "port", value_name = "PORT", value_delimiter = ',', env = "OUTRIGGER_REDIRECT_PORTS")]
@@ -54,7 +57,7 @@ struct Arguments {
     #[arg(long, value_enum, env = "OUTRIGGER_REDIRECT_BACKEND")]
     backend: Option<Backend>,
     /// Write what was done as JSON to this file, for `outrigger-sidecar doctor`.
-    #[arg(long, value_name = "FILE", env = "OUTRIGGER_REDIRECT_REPORT")]
+    #[arg(long, value_name = "FILE", env = REPORT)]
     report: Option<PathBuf>,
 }
 
@@ -68,7 +71,10 @@ fn network(text: &str) -> Result<IpNet, String> {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(fault) => return misunderstood(&fault),
+    };
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {
@@ -88,6 +94,25 @@ fn main() -> ExitCode {
             }
         }
     }
+}
+
+/// A variable that cannot be understood stops no pod either: nothing is redirected. What was typed wrongly is told to who typed it.
+fn misunderstood(fault: &clap::Error) -> ExitCode {
+    let closed = std::env::var(FAILURE_POLICY).is_ok_and(|policy| policy == "closed");
+    if closed || std::env::args_os().len() > 1 {
+        // Who asked may have gone.
+        let _gone = fault.print();
+        return if fault.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
+    }
+    let words = fault.to_string();
+    let words = words.lines().next().unwrap_or_default().trim_start_matches("error: ");
+    let fault = format!("a variable OUTRIGGER_REDIRECT_* cannot be used: {words}");
+    let report = std::env::var_os(REPORT).map(PathBuf::from);
+    write_report(report.as_deref(), &serde_json::json!({ "redirected": false, "reason": fault }));
+    say(&format!(
+        "{fault}; nothing is redirected, and the pod starts without it ({FAILURE_POLICY} is not closed)"
+    ));
+    ExitCode::SUCCESS
 }
 
 fn run(arguments: &Arguments) -> Result<(), String> {
