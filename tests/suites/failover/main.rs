@@ -10,6 +10,7 @@
 mod catalogue;
 mod continued;
 mod cuts;
+mod formats;
 mod outage;
 mod reload;
 mod sockets;

@@ -44,6 +44,7 @@ fn the_readme_has_every_scene_with_its_verdict() {
         super::sockets::rows,
         super::cuts::rows,
         super::continued::rows,
+        super::formats::rows,
         super::outage::rows,
         super::reload::rows,
     ];
