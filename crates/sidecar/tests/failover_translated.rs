@@ -9,13 +9,14 @@ mod support;
 
 use bytes::Bytes;
 use http::{Request, StatusCode};
+use http_body_util::{BodyExt, Full};
 use outrigger_ledger::Outcome;
 use outrigger_providers::FailureClass;
 use outrigger_sidecar::Settings;
 use serde_json::{Value, json};
 
 use scene::{BACKUPS_KEY, CLAUDE, Ending, PATH, Says, Scene, server_error};
-use support::HOST;
+use support::{HOST, within};
 
 const RULES: &str = "version: 1\nmode: act\nbackups:\n  claude: { provider: anthropic, model: claude-sonnet-4-5, credential: { file: eu } }\n\
                      rules:\n  - { name: chat, match: {}, failover: { to: [claude] } }\n";
@@ -153,6 +154,39 @@ async fn what_has_no_place_in_the_apps_format_is_told_in_the_record() {
     for record in &records {
         assert_eq!(record.routed.as_ref().unwrap().left_out, ["reasoning"]);
     }
+}
+
+/// An answer of so many letters in one piece.
+fn long(letters: usize) -> Says {
+    let mut long: Value = serde_json::from_str(&message()).unwrap();
+    long["content"][0]["text"] = "e".repeat(letters).into();
+    Says::Status(200, &[], long.to_string())
+}
+
+#[tokio::test]
+async fn answers_in_one_piece_have_room_together_until_their_apps_have_read_them() {
+    const LETTERS: usize = 13 * 1024 * 1024;
+    let scene = scene().await;
+    scene.says(CLAUDE, [long(LETTERS)]);
+    let mut slow = scene.bench.h1(HOST).await;
+    let request =
+        Request::post(PATH).header("host", HOST).body(Full::<Bytes>::from(asked(false).to_string()));
+    let unread = within(slow.send_request(request.unwrap())).await.unwrap();
+    assert_eq!(unread.status(), StatusCode::OK);
+    // As it came and as it is said it takes more than is left.
+    let (status, _, _) = scene.call_with(Request::post(PATH), asked(false).to_string()).await;
+    assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR, "the answer of the app's own provider");
+    let body = within(unread.into_body().collect()).await.unwrap().to_bytes();
+    let body: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(body["choices"][0]["message"]["content"].as_str().unwrap().len(), LETTERS);
+    let (status, _, _) = scene.call_with(Request::post(PATH), asked(false).to_string()).await;
+    assert_eq!(status, StatusCode::OK, "there is room again");
+    scene.says(CLAUDE, [long(17 * 1024 * 1024)]);
+    let (status, _, _) = scene.call_with(Request::post(PATH), asked(false).to_string()).await;
+    assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR, "longer than any may be");
+    let records = scene.end().await;
+    let outcomes: Vec<_> = records.iter().map(|record| record.outcome == Outcome::Answered).collect();
+    assert_eq!(outcomes, [true, false, true, false]);
 }
 
 #[tokio::test]

@@ -189,7 +189,7 @@ pub(super) async fn send(
     match (hold(&mut came, &recognised, limits, &share).await, deadline) {
         (Ok(()), _) => match saying {
             None => Ok(came),
-            Some(saying) => match say::answer(&mut came, saying, total.map(|total| total.0)).await {
+            Some(saying) => match say::answer(&mut came, saying, share, total.map(|total| total.0)).await {
                 Ok(left_out) => {
                     watch.show(|call| call.leaves_out(left_out));
                     Ok(came)

@@ -12,15 +12,20 @@ use outrigger_providers::{Dialect, FailureClass};
 use tokio::time::Instant;
 
 use crate::exchange::body::bytes_of;
+use crate::exchange::forwarded::Share;
 use crate::exchange::headers::is_encoded;
+use crate::exchange::include_usage::LIMITS;
 use crate::exchange::relay::{Came, Said};
 use crate::exchange::run::Wanted;
-use crate::exchange::translated::Anew;
+use crate::exchange::translated::{Anew, Whole};
 use crate::failover::plan::Known;
 use crate::upstream::DialError;
 
 /// Bytes of an answer in one piece that is translated.
 const LONGEST: usize = 16 * 1024 * 1024;
+/// As it came and as it is said.
+const LONGEST_TWICE: usize = 2 * LONGEST;
+const FULL: &str = "the backup's answer has no room in what is held together, so it cannot be translated";
 
 /// How an answer is to be said in the app's format.
 pub(super) struct Saying {
@@ -73,6 +78,7 @@ pub(super) fn request<'a>(
 pub(super) async fn answer(
     came: &mut Came,
     saying: Saying,
+    held: Share,
     until: Option<Instant>,
 ) -> Result<Vec<&'static str>, DialError> {
     let Saying { from, to, asked, streamed } = saying;
@@ -91,7 +97,7 @@ pub(super) async fn answer(
         came.anew = Some(Said { headers, anew: Anew::Stream(Some(Box::new(stream))) });
         return Ok(Vec::new());
     }
-    let whole = read(came);
+    let whole = read(came, &held);
     let whole = match until {
         None => whole.await,
         Some(until) => tokio::time::timeout_at(until, whole)
@@ -111,26 +117,32 @@ pub(super) async fn answer(
         let said = translate::answer(from, to, status, raw, &whole, &asked).map_err(failed)?;
         (said.body, said.left_out)
     };
-    came.anew = Some(Said { headers, anew: Anew::Whole(Some(body.into())) });
+    if !held.grow(body.len(), (LONGEST_TWICE, LIMITS.1)) {
+        return Err(malformed(FULL));
+    }
+    came.anew = Some(Said { headers, anew: Anew::Whole(Some(Whole::new(body.into(), held))) });
     Ok(left_out)
 }
 
 /// All of a body. Its frames stay in `came`, for the meter.
-async fn read(came: &mut Came) -> Result<Vec<u8>, DialError> {
-    let mut length = 0;
+async fn read(came: &mut Came, held: &Share) -> Result<Vec<u8>, DialError> {
+    let fault = |class, text: &str| DialError { class, text: text.to_owned() };
+    let mut length: usize = came.ahead.iter().flatten().filter_map(Frame::data_ref).map(Bytes::len).sum();
     loop {
         let frame = came.sent.response.body_mut().frame().await;
         let Some(frame) = frame else { break };
         let broke = frame.is_err();
-        length += frame.as_ref().ok().and_then(Frame::data_ref).map_or(0, Bytes::len);
+        let more = frame.as_ref().ok().and_then(Frame::data_ref).map_or(0, Bytes::len);
+        length += more;
         came.ahead.push_back(frame);
-        if broke || length > LONGEST {
-            let (class, text) = if broke {
-                (FailureClass::StreamCut, "the backup's answer broke off")
-            } else {
-                (FailureClass::Malformed, "the backup's answer is too long to be translated")
-            };
-            return Err(DialError { class, text: text.to_owned() });
+        if broke {
+            return Err(fault(FailureClass::StreamCut, "the backup's answer broke off"));
+        }
+        if length > LONGEST {
+            return Err(fault(FailureClass::Malformed, "the backup's answer is too long to be translated"));
+        }
+        if !held.grow(more, (LONGEST_TWICE, LIMITS.1)) {
+            return Err(fault(FailureClass::Malformed, FULL));
         }
     }
     Ok(bytes_of(&came.ahead))

@@ -9,14 +9,34 @@ use outrigger_providers::FailureClass;
 use outrigger_providers::translate::Stream;
 
 use crate::exchange::body::ObservedBody;
+use crate::exchange::forwarded::Share;
 
 /// How an answer is said anew.
 pub(crate) enum Anew {
     /// As it comes. Taken when it is over.
     Stream(Option<Box<Stream>>),
-    /// It has been read whole; this is what the app gets.
-    Whole(Option<Bytes>),
+    /// It has been read whole. Taken when it is over.
+    Whole(Option<Whole>),
 }
+
+/// An answer in one piece that was said anew.
+pub(crate) struct Whole {
+    /// What the app is still to get.
+    said: Bytes,
+    /// Whether what came has been shown to the meter.
+    is_shown: bool,
+    /// Both lie in memory until the app has taken the last of it.
+    _held: Share,
+}
+
+impl Whole {
+    pub(crate) const fn new(said: Bytes, held: Share) -> Whole {
+        Whole { said, is_shown: false, _held: held }
+    }
+}
+
+/// So much of it goes at a time: whoever sends it on holds no more than that.
+const PIECE: usize = 64 * 1024;
 
 /// A backup's answer in the app's format.
 pub(crate) struct TranslatedBody {
@@ -38,8 +58,16 @@ impl TranslatedBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         loop {
-            if matches!(self.anew, Anew::Stream(None) | Anew::Whole(None)) {
-                return Poll::Ready(None);
+            match &mut self.anew {
+                Anew::Stream(None) | Anew::Whole(None) => return Poll::Ready(None),
+                Anew::Whole(Some(whole)) if whole.is_shown => {
+                    let piece = whole.said.split_to(whole.said.len().min(PIECE));
+                    if whole.said.is_empty() {
+                        self.anew = Anew::Whole(None);
+                    }
+                    return Poll::Ready(Some(Ok(Frame::data(piece))));
+                }
+                Anew::Stream(Some(_)) | Anew::Whole(Some(_)) => {}
             }
             let frame = ready!(self.observed.poll_frame(cx));
             let said = match (&mut self.anew, frame) {
@@ -59,7 +87,12 @@ impl TranslatedBody {
                         .unwrap_or_default()
                 }
                 (Anew::Whole(_), Some(Ok(_))) => Bytes::new(),
-                (Anew::Whole(whole), None | Some(Err(_))) => whole.take().unwrap_or_default(),
+                (Anew::Whole(whole), None | Some(Err(_))) => {
+                    if let Some(whole) = whole {
+                        whole.is_shown = true;
+                    }
+                    Bytes::new()
+                }
             };
             self.tell_left_out();
             if !said.is_empty() {
