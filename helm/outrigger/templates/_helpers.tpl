@@ -53,6 +53,20 @@ seccompProfile: { type: RuntimeDefault }
 {{- if and (kindIs "float64" .) (eq . (floor .)) }}{{ printf "%d" (int64 .) }}{{ else }}{{ toString . }}{{ end -}}
 {{- end -}}
 
+{{- /* What the values say to every sidecar, as the injector writes it (crates/injector/src/containers.rs). */ -}}
+{{- define "outrigger.toldToPods" -}}
+{{- $pods := (include "outrigger.settings" . | fromYaml).pods -}}
+{{- $told := dict "OUTRIGGER_SPOOL_BYTES" (toString (mul $pods.spool_mib 1024 1024)) -}}
+{{- with $pods.otlp_endpoint }}{{ $_ := set $told "OTEL_EXPORTER_OTLP_ENDPOINT" . }}{{ end -}}
+{{- with $pods.passthrough_hosts }}{{ $_ := set $told "OUTRIGGER_PASSTHROUGH_HOSTS" (join "," .) }}{{ end -}}
+{{- with $pods.extra_cas }}{{ $_ := set $told "OUTRIGGER_EXTRA_CAS_PEM" . }}{{ end -}}
+{{- if hasKey $pods "allowed_providers" }}{{ $_ := set $told "OUTRIGGER_ALLOWED_PROVIDERS" (join "," $pods.allowed_providers) }}{{ end -}}
+{{- range $name, $value := merge (dict) $pods.environment $told }}
+- name: {{ $name }}
+  value: {{ $value | quote }}
+{{- end }}
+{{- end -}}
+
 {{- /* The injector's settings, docs/injection.md. */ -}}
 {{- define "outrigger.settings" -}}
 {{- $values := .Values -}}
