@@ -14,6 +14,7 @@ use yaml_rust2::{Yaml, YamlLoader};
 mod given;
 mod refused;
 mod taken;
+mod tried;
 
 /// The release's namespace.
 const NAMESPACE: &str = "outrigger-system";
