@@ -9,8 +9,8 @@ use outrigger_tests::process::Exec;
 
 use super::table::Row;
 use super::{
-    ANTHROPIC, CALLS, HOSTS, Sdk, Seen, asked, before, document, exec, folder, keys_stayed_at_home, primary,
-    primary_at, right, simulator,
+    ANTHROPIC, CALLS, HOSTS, Sdk, Seen, asked, before, document, error, exec, folder, keys_stayed_at_home,
+    page, primary, primary_at, refusal, right, simulator,
 };
 
 const RULE: &str = "  - name: storm
@@ -32,6 +32,18 @@ const HURRIED: &str = "  - name: storm
 const CLAUDE: &str = "  - name: storm
     match: { provider: openai }
     failover: { to: [claude], maxPrice: 100x }
+";
+
+/// Two backups.
+const TWO: &str = "  - name: storm
+    match: { provider: openai }
+    failover: { to: [second, claude], maxPrice: 100x }
+";
+
+/// No backup, and of the SDK's calls few are tried again.
+const RETRIED: &str = "  - name: storm
+    match: { provider: openai }
+    retry: { attempts: 2, backoff: { initial: 10ms, max: 10ms } }
 ";
 
 /// A wrong key moves calls too.
@@ -56,8 +68,8 @@ enum Sees {
     Answer,
     /// An error of this class, with this status.
     Error(&'static str, u64),
-    /// A right answer in one piece; of a stream, whose beginning it had already, an error of this class.
-    AnswerOrCut(&'static str),
+    /// A right answer in one piece; of a stream an error of this class, without a status where it had its beginning already.
+    AnswerOr(&'static str, Option<u64>),
 }
 
 /// What stands where the app's calls go.
@@ -115,27 +127,8 @@ impl Scene {
     }
 }
 
-fn error(kind: ErrorKind) -> Answer {
-    Answer { error: Some(kind), ..right() }
-}
-
 fn streams(answer: Answer) -> [Rule; 1] {
     [Rule { stream: Some(true), ..primary(answer) }]
-}
-
-fn page(status: u16) -> Answer {
-    let raw_body = Some("<html><body><h1>Bad gateway</h1>cloud front end</body></html>".to_owned());
-    Answer { status: Some(status), raw_body, ..Answer::default() }
-}
-
-fn refusal() -> Answer {
-    let refused = r#"{"error":{"message":"The content was refused.","type":"invalid_request_error","param":null,"code":"content_policy_violation"}}"#;
-    Answer {
-        status: Some(400),
-        raw_body: Some(refused.to_owned()),
-        content_type: Some("application/json".to_owned()),
-        ..Answer::default()
-    }
 }
 
 /// Half of the first hundred requests, at random; the same half every time (xorshift).
@@ -159,11 +152,12 @@ fn scenes() -> Vec<Scene> {
     use ErrorKind::{
         Authentication, ContextLength, InvalidRequest, Overloaded, Permission, Quota, RateLimit, ServerError,
     };
-    use Sees::{Answer as Right, AnswerOrCut, Error};
+    use Sees::{Answer as Right, AnswerOr, Error};
 
     let hurried = [("retry-after".to_owned(), "1".to_owned())].into();
     let late = [("retry-after".to_owned(), "120".to_owned())].into();
     let backup = |kind| Rule { model: Some("gpt-4.1".to_owned()), answer: error(kind), ..Rule::default() };
+    let limited = Answer { error_after: Some(0), ..error(RateLimit) };
     let showing = |name, certificate| Scene {
         primary: Primary::Showing(certificate),
         ..scene(name, [], Right).asking(0, 2)
@@ -175,7 +169,7 @@ fn scenes() -> Vec<Scene> {
         scene(
             "stall in mid-stream",
             streams(Answer { silent_after: Some(5), ..right() }),
-            AnswerOrCut("APIError"),
+            AnswerOr("APIError", None),
         )
         .under(HURRIED),
         scene("both slow", both(Answer { delay_ms: 400, pace_ms: 50, ..right() }), Right).asking(2, 0),
@@ -210,7 +204,7 @@ fn scenes() -> Vec<Scene> {
         scene(
             "no terminator",
             streams(Answer { cut_after: Some(5), cut: outrigger_simulator::Cut::Clean, ..right() }),
-            AnswerOrCut("APIError"),
+            AnswerOr("APIError", None),
         ),
         scene(
             "200 with an error as the first event",
@@ -220,7 +214,7 @@ fn scenes() -> Vec<Scene> {
         scene(
             "200 with an error as a later event",
             streams(Answer { error_after: Some(4), ..error(ServerError) }),
-            AnswerOrCut("APIError"),
+            AnswerOr("APIError", None),
         ),
         scene("HTML page of a CDN, 502", [primary(page(502))], Right),
         scene("HTML page of a CDN, 200", [primary(page(200))], Right),
@@ -259,7 +253,29 @@ fn scenes() -> Vec<Scene> {
                 Error("InternalServerError", 500),
             )
             .under(CLAUDE)
+            // Its SDK would try again twice.
+            .asking(2, 0)
         },
+        // Three retries in any case; what they are used up for is asked once.
+        Scene {
+            times: 3,
+            ..scene("retries used up", [primary(error(Overloaded))], Error("InternalServerError", 503))
+                .under(RETRIED)
+                .asking(9, 0)
+        },
+        scene(
+            "200 with a rate limit as the first event, everywhere",
+            [Rule { stream: Some(true), answer: limited, ..Rule::default() }],
+            AnswerOr("RateLimitError", Some(429)),
+        )
+        .asking(3, 2),
+        scene(
+            "backup refuses the content, another one is there",
+            [primary(error(ServerError)), Rule { answer: refusal(), ..backup(ServerError) }],
+            Error("InternalServerError", 500),
+        )
+        .under(TWO)
+        .asking(2, 2),
         Scene { primary: Primary::Nameless, ..scene("DNS fails", [], Right).asking(0, 2) },
         Scene { primary: Primary::Away, ..scene("connections refused", [], Right).asking(0, 2) },
         showing("TLS fails: certificate of another name", Certificate::WrongName),
@@ -274,7 +290,8 @@ pub(super) fn rows() -> Vec<Row> {
         let (whole, stream) = match scene.sees {
             Sees::Answer => (right.clone(), right),
             Sees::Error(class, status) => (format!("`{class}` {status}"), format!("`{class}` {status}")),
-            Sees::AnswerOrCut(class) => (right, format!("`{class}`")),
+            Sees::AnswerOr(class, None) => (right, format!("`{class}`")),
+            Sees::AnswerOr(class, Some(status)) => (right, format!("`{class}` {status}")),
         };
         Row { name: scene.name.to_owned(), whole, stream }
     });
@@ -315,7 +332,7 @@ impl Scene {
         let exec = exec.variable("TEST_RETRIES", "2").variable("TEST_ARGUMENTS", self.arguments);
         let calls = CALLS.repeat(self.times);
         let (seen, ended) = sdk.run(exec, &calls);
-        keys_stayed_at_home(&simulator, &[self.backup()], self.name);
+        keys_stayed_at_home(&simulator, &[HOSTS[0]], &[self.backup()], self.name);
         let said = impostor.map_or(0, |impostor| impostor.bytes_received());
         let asked = [asked(&simulator, HOSTS[0]), asked(&simulator, self.backup())];
         let wrong = if !seen.iter().enumerate().all(|(at, seen)| self.is_seen(at, seen)) {
@@ -334,8 +351,8 @@ impl Scene {
         let error = |class: &str, status| *seen == Seen::Error { class: class.to_owned(), status };
         match self.sees {
             Sees::Answer => seen.is_right(),
-            Sees::AnswerOrCut(_) if at.is_multiple_of(2) => seen.is_right(),
-            Sees::AnswerOrCut(class) => error(class, None),
+            Sees::AnswerOr(..) if at.is_multiple_of(2) => seen.is_right(),
+            Sees::AnswerOr(class, status) => error(class, status),
             Sees::Error(class, status) => error(class, Some(status)),
         }
     }

@@ -5,7 +5,9 @@ use outrigger_simulator::{Answer, Config, Cut, Rule};
 
 use super::cuts::{Course, FAMILIES, POSITIONS, dying, raised};
 use super::table::Row;
-use super::{HOSTS, Sdk, Seen, TEXT, before, document, folder, keys_stayed_at_home, right, simulator};
+use super::{
+    ADDRESSED, HOSTS, Sdk, Seen, TEXT, before, document, folder, keys_stayed_at_home, right, simulator,
+};
 
 const RULE: &str = "  - name: cut
     match: {}
@@ -34,10 +36,11 @@ fn die(how: impl Fn(usize) -> Answer, passed_by: impl Fn(&str) -> bool) {
         let names: Vec<&str> = FAMILIES.iter().flat_map(|family| family.calls).copied().collect();
         let calls: Vec<&str> = names.iter().flat_map(|name| [*name; POSITIONS]).collect();
         let (seen, ended) = sdk.run(before(&simulator, folder.path()), &calls);
-        keys_stayed_at_home(&simulator, &[HOSTS[1]], NAME);
+        keys_stayed_at_home(&simulator, &ADDRESSED, &[HOSTS[1]], NAME);
         for (name, series) in names.iter().zip(seen.chunks(POSITIONS)) {
             let honest = series.iter().all(|seen| match seen {
                 Seen::Answer(text) => is_one_answer(text),
+                Seen::Part { .. } => false,
                 Seen::Error { class, .. } => raised(sdk, name).contains(&&**class),
             });
             let gone_on =

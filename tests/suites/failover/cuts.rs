@@ -4,7 +4,9 @@
 use outrigger_simulator::{Answer, Config, Cut, Rule};
 
 use super::table::Row;
-use super::{ASKED, HOSTS, Sdk, Seen, TEXT, before, document, folder, keys_stayed_at_home, right, simulator};
+use super::{
+    ADDRESSED, ASKED, HOSTS, Sdk, Seen, before, document, folder, keys_stayed_at_home, right, simulator,
+};
 
 /// Every call asks the primary once: nothing is tried again, and it is never left alone.
 const RULE: &str = "  - name: cut
@@ -23,10 +25,15 @@ const HURRIED: &str = "  - name: silence
 
 const BREAKS: &str = "connection breaks, at every frame and within it";
 const ENDS: &str = "stream ends early, at every frame and within it";
+const TOOL_BREAKS: &str = "connection breaks within the call of a tool, at every frame";
+const TOOL_ENDS: &str = "stream ends within the call of a tool, at every frame";
 const GARBAGE: &str = "invalid JSON, at every frame";
 const ERROR: &str = "error event, at every frame";
 const SILENCE: &str =
     "silence, at every frame of Chat's and at the first, a middle and the last one of the others'";
+
+/// How a tool is called, without white space.
+const CALLED: &str = r#"weather{"place":"Kiel"}"#;
 
 /// More than the events of any family's stream.
 pub(super) const POSITIONS: usize = 15;
@@ -48,18 +55,37 @@ pub(super) struct Course {
     /// Of a family's calls so many.
     calls: usize,
     at: fn(&Family) -> Vec<usize>,
+    /// Whether a tool is offered, whose call is the answer.
+    tool: bool,
 }
 
 impl Course {
     /// Every call, at every frame.
     pub(super) fn whole(what: &'static str) -> Course {
-        Course { what, rule: RULE, calls: 2, at: |_| (0..POSITIONS).collect() }
+        Course { what, rule: RULE, calls: 2, at: |_| (0..POSITIONS).collect(), tool: false }
     }
 
-    fn calls(&self) -> impl Iterator<Item = (&'static Family, &'static str)> {
-        FAMILIES
-            .iter()
-            .flat_map(|family| family.calls.iter().take(self.calls).map(move |call| (family, *call)))
+    /// The same, of answers that call a tool.
+    fn of_tools(what: &'static str) -> Course {
+        Course { tool: true, ..Course::whole(what) }
+    }
+
+    fn calls(&self) -> Vec<(&'static Family, String)> {
+        let named = |call: &str| match self.tool {
+            true => call.replacen("_stream", "_tool_stream", 1),
+            false => call.to_owned(),
+        };
+        let of = |family: &'static Family| {
+            family.calls.iter().take(self.calls).map(move |call| (family, named(call)))
+        };
+        FAMILIES.iter().flat_map(of).collect()
+    }
+
+    fn is_right(&self, seen: &Seen) -> bool {
+        match seen {
+            Seen::Answer(text) if self.tool => text.split_whitespace().collect::<String>() == CALLED,
+            seen => seen.is_right(),
+        }
     }
 }
 
@@ -140,22 +166,26 @@ fn wrong_before(sdk: Sdk, course: &Course, how: impl Fn(usize) -> Answer) -> Vec
     let what = course.what;
     let simulator = simulator(dying(course, how), Config::default());
     let folder = folder(&document(course.rule));
-    let calls: Vec<&str> = course
+    let calls: Vec<String> = course
         .calls()
-        .flat_map(|(family, call)| (course.at)(family).into_iter().map(move |_| call))
+        .into_iter()
+        .flat_map(|(family, call)| (course.at)(family).into_iter().map(move |_| call.clone()))
         .collect();
     let (seen, ended) = sdk.run(before(&simulator, folder.path()), &calls);
-    keys_stayed_at_home(&simulator, &[HOSTS[1]], what);
+    keys_stayed_at_home(&simulator, &ADDRESSED, &[HOSTS[1]], what);
     let (mut wrong, mut seen) = (Vec::new(), seen.into_iter());
     for (family, call) in course.calls() {
         let series: Vec<Seen> = seen.by_ref().take((course.at)(family).len()).collect();
+        let is_right = |seen: &Seen| course.is_right(seen);
         let honest = series.iter().all(|seen| match seen {
-            Seen::Answer(text) => text == TEXT,
-            Seen::Error { class, .. } => raised(sdk, call).contains(&&**class),
+            Seen::Error { class, .. } => raised(sdk, &call).contains(&&**class),
+            seen => is_right(seen),
         });
         // Some SDKs pass over what they do not know.
-        let died = what == GARBAGE || !series.iter().all(Seen::is_right);
-        if !honest || !died || !series[0].is_right() {
+        let died = what == GARBAGE || !series.iter().all(is_right);
+        // One that is cut behind its last word is whole: so the positions come as far as any stream does.
+        let to_the_end = ![ENDS, TOOL_ENDS].contains(&what) || series.last().is_some_and(is_right);
+        if !honest || !died || !to_the_end || !is_right(&series[0]) {
             wrong.push(format!("{what}, {sdk:?}, {call}: {series:?}"));
         }
     }
@@ -171,7 +201,7 @@ fn cut(at: usize, cut: Cut, cut_within: bool) -> Answer {
 
 /// The rows of the table that these stand for.
 pub(super) fn rows() -> Vec<Row> {
-    let names = [BREAKS, ENDS, GARBAGE, ERROR, SILENCE];
+    let names = [BREAKS, ENDS, TOOL_BREAKS, TOOL_ENDS, GARBAGE, ERROR, SILENCE];
     let seen = |name| {
         // Of Anthropic's SDKs, which pass over it.
         let more = if name == GARBAGE { " or a right answer" } else { "" };
@@ -188,6 +218,16 @@ fn a_stream_that_breaks_off_is_whole_or_an_error() {
 #[test]
 fn a_stream_that_breaks_off_within_an_event_is_whole_or_an_error() {
     die(&Course::whole(BREAKS), |at| cut(at, Cut::Broken, true));
+}
+
+#[test]
+fn a_call_of_a_tool_that_breaks_off_is_whole_or_an_error() {
+    die(&Course::of_tools(TOOL_BREAKS), |at| cut(at, Cut::Broken, at.is_multiple_of(2)));
+}
+
+#[test]
+fn a_call_of_a_tool_that_ends_without_its_end_is_whole_or_an_error() {
+    die(&Course::of_tools(TOOL_ENDS), |at| cut(at, Cut::Clean, at.is_multiple_of(2)));
 }
 
 #[test]
@@ -212,6 +252,7 @@ fn an_error_in_mid_stream_is_an_error() {
 
 #[test]
 fn a_stream_that_falls_silent_is_whole_or_an_error() {
-    let course = Course { what: SILENCE, rule: HURRIED, calls: 1, at: |family| family.silent.to_vec() };
+    let course =
+        Course { what: SILENCE, rule: HURRIED, calls: 1, at: |family| family.silent.to_vec(), tool: false };
     die(&course, |at| Answer { silent_after: Some(at), ..right() });
 }

@@ -14,11 +14,12 @@ mod formats;
 mod outage;
 mod reload;
 mod sockets;
+mod statuses;
 mod table;
 
 use std::path::Path;
 
-use outrigger_simulator::{Answer, Config, Received, Rule, Script, Simulator};
+use outrigger_simulator::{Answer, Config, ErrorKind, Received, Rule, Script, Simulator};
 use outrigger_tests::process::{Ended, Exec};
 use outrigger_tests::{file, setting};
 use serde_json::Value;
@@ -46,6 +47,9 @@ const ANTHROPIC: &str = "api.anthropic.com";
 
 const GEMINI: &str = "generativelanguage.googleapis.com";
 
+/// All that apps address.
+const ADDRESSED: [&str; 3] = [HOSTS[0], ANTHROPIC, GEMINI];
+
 /// The same question twice: answered in one piece, and in a stream.
 const CALLS: [&str; 2] = ["chat", "chat_stream"];
 
@@ -63,6 +67,28 @@ fn document(rules: &str) -> String {
 /// An answer with the right text.
 fn right() -> Answer {
     Answer { text: Some(TEXT.to_owned()), ..Answer::default() }
+}
+
+/// An error of this kind.
+fn error(kind: ErrorKind) -> Answer {
+    Answer { error: Some(kind), ..right() }
+}
+
+/// What a front end answers in the place of a provider.
+fn page(status: u16) -> Answer {
+    let raw_body = Some("<html><body><h1>Bad gateway</h1>cloud front end</body></html>".to_owned());
+    Answer { status: Some(status), raw_body, ..Answer::default() }
+}
+
+/// The content is refused, in Chat's format.
+fn refusal() -> Answer {
+    let refused = r#"{"error":{"message":"The content was refused.","type":"invalid_request_error","param":null,"code":"content_policy_violation"}}"#;
+    Answer {
+        status: Some(400),
+        raw_body: Some(refused.to_owned()),
+        content_type: Some("application/json".to_owned()),
+        ..Answer::default()
+    }
 }
 
 /// The primary answers so.
@@ -161,8 +187,10 @@ fn refs(words: &[String]) -> Vec<&str> {
 /// What the user saw of one call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Seen {
-    /// A complete answer, as far as the SDK knows.
+    /// An answer that says of itself that it is whole.
     Answer(String),
+    /// One that does not, and was taken for an answer.
+    Part { text: String, finish: Option<String> },
     /// The SDK raised this.
     Error { class: String, status: Option<u64> },
 }
@@ -171,7 +199,13 @@ impl Seen {
     fn of(line: &Value) -> Seen {
         assert!(line["seconds"].as_f64().is_some_and(|seconds| seconds < BOUND), "without bounds: {line}");
         match (&line["text"], &line["error"]) {
-            (Value::String(text), Value::Null) => Seen::Answer(text.clone()),
+            (Value::String(text), Value::Null) => {
+                let finish = line["finish"].as_str();
+                if finish == Some(last_word(line["call"].as_str().expect("a call's name"))) {
+                    return Seen::Answer(text.clone());
+                }
+                Seen::Part { text: text.clone(), finish: finish.map(str::to_owned) }
+            }
             (_, Value::String(class)) => {
                 Seen::Error { class: class.clone(), status: line["status"].as_u64() }
             }
@@ -184,15 +218,29 @@ impl Seen {
     }
 }
 
+/// The word that a whole answer to a call ends with.
+fn last_word(call: &str) -> &'static str {
+    match (call.split('_').next(), call.contains("_tool")) {
+        (Some("messages"), false) => "end_turn",
+        (Some("messages"), true) => "tool_use",
+        (Some("responses"), _) => "completed",
+        (Some("gemini"), _) => "STOP",
+        (_, false) => "stop",
+        (_, true) => "tool_calls",
+    }
+}
+
 /// How often a place was asked.
 fn asked(simulator: &Simulator, host: &str) -> usize {
     simulator.received().iter().filter(|one| one.authority == host).count()
 }
 
-/// The app's key was where the app sent it, the backups' at these hosts alone.
-fn keys_stayed_at_home(simulator: &Simulator, backups: &[&str], what: &str) {
+/// Nobody was asked but these; the app's key was where the app sent it, the backups' at theirs alone.
+fn keys_stayed_at_home(simulator: &Simulator, addressed: &[&str], backups: &[&str], what: &str) {
     for one in simulator.received() {
-        let key = if backups.contains(&one.authority.as_str()) { BACKUPS_KEY } else { KEY };
+        let host = one.authority.as_str();
+        assert!(addressed.contains(&host) || backups.contains(&host), "{what}: {host} was asked");
+        let key = if backups.contains(&host) { BACKUPS_KEY } else { KEY };
         assert_eq!(shown(&one), [key], "{what}: {}", one.authority);
     }
 }

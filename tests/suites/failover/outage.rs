@@ -35,10 +35,18 @@ fn call(program: &mut Program, simulator: &Simulator) -> [usize; 2] {
 
 #[test]
 fn traffic_returns_to_a_primary_that_has_recovered_and_a_period_is_told_once() {
+    std::thread::scope(|scope| {
+        for sdk in Sdk::ALL {
+            scope.spawn(move || returns_before(sdk));
+        }
+    });
+}
+
+fn returns_before(sdk: Sdk) {
     let error = Answer { error: Some(ErrorKind::ServerError), ..right() };
     let simulator = simulator([primary(error)], Config::default());
     let folder = folder(&document(RULE));
-    let program = Sdk::Python.program(&["for_ever"]);
+    let program = sdk.program(&["for_ever"]);
     let mut running = before(&simulator, folder.path()).start(&refs(&program));
     for _ in 0..4 {
         call(&mut running.program, &simulator);

@@ -109,7 +109,18 @@ fn called(program: &mut Program) -> Vec<Seen> {
     lines.map(|line| Seen::of(&serde_json::from_str(&line).expect("a line of JSON"))).collect()
 }
 
-fn die(name: &str, how: impl Fn(&Relay)) {
+fn die(name: &str, how: impl Fn(&Relay) + Sync) {
+    std::thread::scope(|scope| {
+        for sdk in Sdk::ALL {
+            scope.spawn({
+                let how = &how;
+                move || die_before(sdk, name, how)
+            });
+        }
+    });
+}
+
+fn die_before(sdk: Sdk, name: &str, how: impl Fn(&Relay)) {
     // Slow enough for every call of a crowd to need a connection of its own.
     let simulator = simulator([primary(Answer { delay_ms: 500, ..right() })], Config::default());
     let relay = Relay::to(simulator.address());
@@ -117,16 +128,16 @@ fn die(name: &str, how: impl Fn(&Relay)) {
     let exec = exec(simulator.ca_pem(), folder.path())
         .upstream(HOSTS[0], relay.address)
         .upstream(HOSTS[1], simulator.address());
-    let program = Sdk::Python.program(&["crowd"]);
+    let program = sdk.program(&["crowd"]);
     let mut running = exec.start(&refs(&program));
     let mut seen = called(&mut running.program);
-    assert!(relay.opened() > CROWD / 2, "{name}: a crowd on {} connections", relay.opened());
+    assert!(relay.opened() > CROWD / 2, "{name}, {sdk:?}: a crowd on {} connections", relay.opened());
     how(&relay);
     seen.extend(called(&mut running.program));
     seen.extend(called(&mut running.program));
     let ended = running.program.end();
-    assert!(seen.iter().all(Seen::is_right), "{name}: {seen:?}\n{}", ended.errors);
-    keys_stayed_at_home(&simulator, &[HOSTS[1]], name);
+    assert!(seen.iter().all(Seen::is_right), "{name}, {sdk:?}: {seen:?}\n{}", ended.errors);
+    keys_stayed_at_home(&simulator, &[HOSTS[0]], &[HOSTS[1]], name);
 }
 
 #[test]

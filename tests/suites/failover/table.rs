@@ -41,6 +41,7 @@ fn shown(rows: &[Row]) -> String {
 fn the_readme_has_every_scene_with_its_verdict() {
     let parts = [
         super::catalogue::rows,
+        super::statuses::rows,
         super::sockets::rows,
         super::cuts::rows,
         super::continued::rows,
