@@ -68,20 +68,31 @@ pub(crate) fn sidecar(
     }
     let disk = options.spool_mib.saturating_mul(2).saturating_add(DISK_MIB);
     merge(&mut container, resources::given(pod, &wishes.resources, disk));
-    // What a kubelet asks over the pod's network goes through a mesh's own proxy, which may not run yet or may want its
-    // certificate. A probe that fails there would stop the pod; without one the containers behind start as soon as this runs.
-    let asked = probed_port(options).filter(|_| !pod::places(pod).any(|place| is_mesh(place.name())));
-    if let Some(port) = asked {
-        let ask = |path: &str| json!({"path": path, "port": port});
-        merge(
-            &mut container,
-            json!({
-                "startupProbe": {"httpGet": ask("/readyz"), "periodSeconds": 1, "timeoutSeconds": 1, "failureThreshold": 60},
-                "livenessProbe": {"httpGet": ask("/healthz"), "periodSeconds": 10, "timeoutSeconds": 5, "failureThreshold": 6},
-            }),
-        );
+    if let Some(port) = probed_port(options) {
+        merge(&mut container, probes(port, pod::places(pod).any(|place| is_mesh(place.name()))));
     }
     container
+}
+
+/// What a kubelet asks. Over the pod's network that goes through a mesh's own proxy, which may not run yet or may want its certificate: there
+/// the sidecar's own program asks, within the pod.
+fn probes(port: u16, in_mesh: bool) -> Value {
+    let ask = |path: &str, word: &str| match in_mesh {
+        false => json!({"httpGet": {"path": path, "port": port}}),
+        true => json!({"exec": {"command": [programs::SIDECAR, "probe", word, format!("--port={port}")]}}),
+    };
+    let with = |mut probe: Value, how: Value| {
+        merge(&mut probe, how);
+        probe
+    };
+    json!({
+        "startupProbe": with(
+            ask("/readyz", "ready"),
+            json!({"periodSeconds": 1, "timeoutSeconds": if in_mesh { 5 } else { 1 }, "failureThreshold": 60}),
+        ),
+        "livenessProbe":
+            with(ask("/healthz", "alive"), json!({"periodSeconds": 10, "timeoutSeconds": 5, "failureThreshold": 6})),
+    })
 }
 
 /// Where a kubelet finds somebody to ask, by what an operator set; `None` where there is nobody.

@@ -1,6 +1,6 @@
 //! The HTTPS-forwarding proxy: decrypts only the listed LLM hosts, forwards everything, shows each call to the ledger.
 //!
-//! Order of the modules, highest first: {doctor, tail} > {admin, metrics_port, diagnostician} > app > downstream > {tls, exchange} > {failover, upstream} > {feed, policy, drain, seen, settings, error}.
+//! Order of the modules, highest first: {doctor, probe, tail} > {admin, metrics_port, diagnostician} > app > downstream > {tls, exchange} > {failover, upstream} > {feed, policy, drain, seen, settings, error}.
 //! Traffic runs on one single-threaded runtime; both sides of a connection stay on it, so nothing here is locked.
 
 mod admin;
@@ -24,6 +24,7 @@ mod metrics_port;
 pub mod panics;
 mod policy;
 mod prices;
+mod probe;
 mod seen;
 mod settings;
 pub mod status;
@@ -40,6 +41,7 @@ pub use error::StartError;
 pub use feed::Feed;
 pub use identity::IdentityHash;
 pub use metrics_port::MetricsPort;
+pub use probe::Probe;
 pub use seen::Seen;
 pub use settings::{Deployment, FailurePolicy, HangUp, InPart, Look, Settings, UpstreamOverride};
 pub use tls::custody::{Ca, Custody};

@@ -6,14 +6,15 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+use outrigger_contract::ports;
 use outrigger_exporter::{CONTROL, ControlSpans, Exporter, Scrape, Settings as ExporterSettings};
 use outrigger_sidecar::call_log::logged;
 use outrigger_sidecar::diagnostician::{Diagnostician, diagnosed};
 use outrigger_sidecar::doctor::finding::Output;
 use outrigger_sidecar::logging::Logging;
 use outrigger_sidecar::{
-    Admin, FailurePolicy, Feed, Look, MetricsPort, Running, Seen, Settings, UpstreamOverride, bind, doctor,
-    key_names, logging, panics, rules_faults, tail,
+    Admin, FailurePolicy, Feed, Look, MetricsPort, Probe, Running, Seen, Settings, UpstreamOverride, bind,
+    doctor, key_names, logging, panics, rules_faults, tail,
 };
 use rustix::process::DumpableBehavior;
 use tokio::signal::unix::{SignalKind, signal};
@@ -29,9 +30,9 @@ const LAST_WORD: Duration = Duration::from_secs(1);
 const LAST_EXPORT: Duration = Duration::from_secs(5);
 
 const EXIT_CODES: &str = "Exit codes:
-  0  ended as asked; doctor: nothing failed; --check: nothing is wrong; tail: the call that was asked for was shown, or the
-     reader left
-  1  did not start; doctor: something failed; --check: something is wrong; tail: no sidecar answers
+  0  ended as asked; doctor: nothing failed; --check: nothing is wrong; probe: yes; tail: the call that was asked for was
+     shown, or the reader left
+  1  did not start; doctor: something failed; --check: something is wrong; probe: no; tail: no sidecar answers
   2  the command line is wrong";
 
 /// Forwards a pod's HTTPS and watches its LLM calls.
@@ -83,6 +84,14 @@ enum Command {
     },
     /// Show each call of the sidecar that runs in this container, as it ends.
     Tail(tail::Asked),
+    /// Ask the sidecar that runs in this container what a kubelet asks: for kubelets that cannot ask over the network.
+    Probe {
+        /// What to ask.
+        what: Probe,
+        /// Its metrics port.
+        #[arg(long, value_name = "PORT", default_value_t = ports::METRICS)]
+        port: u16,
+    },
 }
 
 fn main() -> ExitCode {
@@ -97,6 +106,7 @@ fn main() -> ExitCode {
     let done = match arguments.command {
         Some(Command::Doctor { output }) => examine(&arguments, output),
         Some(Command::Tail(ref asked)) => watch(&arguments, asked),
+        Some(Command::Probe { what, port }) => what.ask(port).map(|()| ExitCode::SUCCESS).map_err(Into::into),
         None if arguments.check.is_some() => Ok(check(&arguments)),
         None => run(&arguments, &logging, spans).map(|()| ExitCode::SUCCESS),
     };

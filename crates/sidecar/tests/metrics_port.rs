@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Either, Full};
 use outrigger_exporter::Exporter;
-use outrigger_sidecar::{MetricsPort, Settings};
+use outrigger_sidecar::{MetricsPort, Probe, Settings};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -63,6 +63,10 @@ async fn a_scraper_gets_metrics_in_the_form_it_asks_for_and_a_kubelet_its_probes
     assert!(ask(address, "POST /metrics HTTP/1.1").await.starts_with("HTTP/1.1 405"));
     assert!(ask(address, "GET / HTTP/1.1").await.starts_with("HTTP/1.1 404"));
 
+    let asked = |probe: Probe| tokio::task::spawn_blocking(move || probe.ask(address.port()));
+    for probe in [Probe::Ready, Probe::Alive] {
+        asked(probe).await.unwrap().unwrap();
+    }
     let state = bench.observer();
     assert!(ask(address, "GET /healthz HTTP/1.1").await.starts_with("HTTP/1.1 200"));
     assert!(ask(address, "GET /readyz HTTP/1.1").await.starts_with("HTTP/1.1 200"));
@@ -70,6 +74,10 @@ async fn a_scraper_gets_metrics_in_the_form_it_asks_for_and_a_kubelet_its_probes
     assert!(!state.is_alive());
     assert!(ask(address, "GET /readyz HTTP/1.1").await.starts_with("HTTP/1.1 503"));
     assert!(ask(address, "GET /healthz HTTP/1.1").await.starts_with("HTTP/1.1 503"));
+    for probe in [Probe::Ready, Probe::Alive] {
+        let refused = asked(probe).await.unwrap().unwrap_err().to_string();
+        assert!(refused.contains("HTTP/1.1 503"), "{refused}");
+    }
 }
 
 #[tokio::test]
