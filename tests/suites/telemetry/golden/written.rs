@@ -8,12 +8,13 @@ use serde_json::Value;
 use super::calls::START;
 
 /// Metrics of the program itself: what they say depends on the run.
-const OF_THE_PROGRAM: [&str; 6] = [
+const OF_THE_PROGRAM: [&str; 7] = [
     "outrigger.telemetry.",
     "outrigger.metrics.",
     "outrigger.build.",
     "outrigger.rules.",
     "outrigger.config.",
+    "outrigger.settings.",
     "outrigger.ca.",
 ];
 
