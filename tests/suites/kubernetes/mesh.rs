@@ -48,7 +48,7 @@ fn python(harbour: &Harbour, namespace: &str, pod: &str) -> u32 {
 fn calls_of_a_pod_in_a_mesh_come_to_the_sidecar_first_and_leave_by_the_mesh() {
     let harbour = &*HARBOUR;
     let sound = harbour.namespace("sound", json!({}));
-    let asking = [&app("gpt-4.1-mini-2025-04-14", "0", "0.2")[..], &["fresh"]].concat();
+    let asking = [&app("gpt-4.1-sound", "0", "0.2")[..], &["fresh"]].concat();
     let mut meshed = pod(&sound, "meshed", &asking);
     let mut proxy = meshed["spec"]["containers"][0].clone();
     proxy["name"] = "istio-proxy".into();

@@ -10,7 +10,7 @@ fn a_private_endpoint_is_reached_through_the_sidecar_and_priced_as_its_provider(
     let harbour = &*HARBOUR;
     let basin = harbour.namespace("basin", json!({}));
     for (name, host, model) in
-        [("berth", PRIVATE, "gpt-4.1-2025-04-14"), ("quay", GATEWAY, "gpt-4.1-mini-2025-04-14")]
+        [("berth", PRIVATE, "o4-mini"), ("quay", GATEWAY, "gpt-4.1-mini-2025-04-14")]
     {
         // A container that ended would be started again, and ask again.
         let mut object = pod(&basin, name, &[&app(model, "1", "0")[..], &["stay"]].concat());

@@ -65,7 +65,7 @@ fn an_app_does_without_a_killed_sidecar_and_is_watched_again() {
 #[test]
 fn an_app_does_without_a_hung_sidecar_and_sees_nothing_of_one_that_restarts() {
     let harbour = &*HARBOUR;
-    let mut crew = Crew::board(harbour, "shoal", "gpt-4.1-mini-2025-04-14");
+    let mut crew = Crew::board(harbour, "shoal", "gpt-4.1-shoal");
     crew.watched_since(harbour, 0.0);
     crew.reads(harbour);
     let stopped = crew.signal(harbour, Signal::SIGSTOP);
@@ -90,7 +90,7 @@ fn an_app_does_without_a_hung_sidecar_and_sees_nothing_of_one_that_restarts() {
 #[test]
 fn a_sidecar_that_stays_hung_is_started_again() {
     let harbour = &*HARBOUR;
-    let mut crew = Crew::board(harbour, "sands", "gpt-4.1-2025-04-14");
+    let mut crew = Crew::board(harbour, "sands", "gpt-4.1-sands");
     crew.watched_since(harbour, 0.0);
     let stopped = crew.signal(harbour, Signal::SIGSTOP);
     // Its liveness probe gives it a minute, and the kubelet the pod's grace.
