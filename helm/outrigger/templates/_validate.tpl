@@ -99,9 +99,6 @@
 {{- if has $values.test.namespace $values.injection.excludedNamespaces -}}
 {{- fail (printf "`test.namespace` is %s, which is excluded from injection; name another one" $values.test.namespace) -}}
 {{- end -}}
-{{- if eq $values.test.namespace .Release.Namespace -}}
-{{- fail (printf "`test.namespace` is %s, the release's own, where no pod is given a sidecar; name another one" $values.test.namespace) -}}
-{{- end -}}
 {{- $metrics := lower (toString (get $values.sidecar.environment "OUTRIGGER_METRICS")) -}}
 {{- if and $values.monitoring.podMonitor.enabled (has $metrics (list "off" "false")) -}}
 {{- fail "`monitoring.podMonitor.enabled` is true, and OUTRIGGER_METRICS in `sidecar.environment` is off, so there is nothing to scrape; take one of them out" -}}

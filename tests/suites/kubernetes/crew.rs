@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::harbour::{Harbour, LONG, SLOW, app, deployment, send};
 
 /// How long a call may take that nothing holds up, in seconds; one that fails at once fails within it. The machine is busy.
-pub(crate) const AT_ONCE: f64 = 3.0;
+pub(crate) const AT_ONCE: f64 = 4.0;
 
 /// An app that asks ten times a second, each time anew, beside one that reads slow streams.
 pub(crate) struct Crew {

@@ -80,7 +80,6 @@ fn what_contradicts_itself_fails_with_a_sentence() {
         (&["sidecar.resources.cpu=17"], "give it 1m to 16"),
         (&["sidecar.resources.cpuLimit=20m"], "give it 50m to 16"),
         (&["hosts[0].name=a.example", "passthroughHosts={A.example.}"], "take it out of one of them"),
-        (&["test.namespace=outrigger-system"], "`test.namespace` is outrigger-system, the release's own"),
         (
             &["rules.document=version: 1", "rules.namespaces={outrigger-system}"],
             "`rules.namespaces` names outrigger-system, the release's own",
