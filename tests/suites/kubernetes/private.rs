@@ -9,9 +9,7 @@ use crate::harbour::{GATEWAY, HARBOUR, PRIVATE, app, pod};
 fn a_private_endpoint_is_reached_through_the_sidecar_and_priced_as_its_provider() {
     let harbour = &*HARBOUR;
     let basin = harbour.namespace("basin", json!({}));
-    for (name, host, model) in
-        [("berth", PRIVATE, "o4-mini"), ("quay", GATEWAY, "gpt-4.1-mini-2025-04-14")]
-    {
+    for (name, host, model) in [("berth", PRIVATE, "o4-mini"), ("quay", GATEWAY, "gpt-4.1-mini-2025-04-14")] {
         // A container that ended would be started again, and ask again.
         let mut object = pod(&basin, name, &[&app(model, "1", "0")[..], &["stay"]].concat());
         let environment = object["spec"]["containers"][0]["env"].as_array_mut().expect("a list");

@@ -7,24 +7,29 @@ use serde_json::{Value, json};
 
 use crate::crew::{AT_ONCE, Call, Crew, now, two};
 use crate::failover::{RULES, rules};
-use crate::harbour::HARBOUR;
+use crate::harbour::{HARBOUR, Harbour};
 use crate::table;
 
-/// The switch's time after a moment is over: all calls since have their answer, by themselves.
-fn later_ones_go_on(calls: &[Call], moment: f64) {
-    let lapsed = moment + redirection::ALIVE_FOR.as_secs_f64();
-    let later = || calls.iter().filter(|call| call.began >= lapsed);
-    let bad: Vec<&Call> = later().filter(|call| call.error.is_some() || call.took() > AT_ONCE).collect();
-    assert!(bad.is_empty() && later().next().is_some(), "{moment}: these fail or wait: {bad:?}");
+/// When the switch's time after a moment is over.
+fn lapsed(moment: f64) -> f64 {
+    moment + redirection::ALIVE_FOR.as_secs_f64()
+}
+
+/// Once that time is over all calls have their answer, by themselves.
+fn later_ones_go_on(crew: &mut Crew, harbour: &Harbour, moment: f64) {
+    let is_later = |call: &&Call| call.began >= lapsed(moment);
+    crew.until(harbour, "a call after the switch's time", |calls| calls.iter().any(|call| is_later(&call)));
+    let later = crew.calls.iter().filter(is_later);
+    let bad: Vec<&Call> = later.filter(|call| call.error.is_some() || call.took() > AT_ONCE).collect();
+    assert!(bad.is_empty(), "{moment}: these fail or wait: {bad:?}");
 }
 
 /// What calls saw that began within the switch's time after a moment. All later ones go on.
-fn new_calls(calls: &[Call], moment: f64) -> &'static str {
-    later_ones_go_on(calls, moment);
-    let lapsed = moment + redirection::ALIVE_FOR.as_secs_f64();
-    let within = |call: &&Call| call.began >= moment && call.began < lapsed;
-    let failed = || calls.iter().filter(within).filter(|call| call.error.is_some());
-    let waited = calls.iter().filter(within).filter(|call| call.took() > AT_ONCE);
+fn new_calls(crew: &mut Crew, harbour: &Harbour, moment: f64) -> &'static str {
+    later_ones_go_on(crew, harbour, moment);
+    let within = |call: &&Call| call.began >= moment && call.began < lapsed(moment);
+    let failed = || crew.calls.iter().filter(within).filter(|call| call.error.is_some());
+    let waited = crew.calls.iter().filter(within).filter(|call| call.took() > AT_ONCE);
     match (failed().count(), waited.count()) {
         (0, 0) => "none fails",
         (0, _) => "wait, for 3 s; later ones go on directly",
@@ -57,7 +62,7 @@ fn an_app_does_without_a_killed_sidecar_and_is_watched_again() {
         let killed = crew.signal(harbour, Signal::SIGKILL);
         let under_way = crew.has_read(harbour);
         crew.watched_since(harbour, killed);
-        table::says("transparent", "dead", new_calls(&crew.calls, killed), under_way);
+        table::says("transparent", "dead", new_calls(&mut crew, harbour, killed), under_way);
     }
     assert_eq!(authority(&crew), before, "its restarts made another authority");
 }
@@ -69,13 +74,18 @@ fn an_app_does_without_a_hung_sidecar_and_sees_nothing_of_one_that_restarts() {
     crew.watched_since(harbour, 0.0);
     crew.reads(harbour);
     let stopped = crew.signal(harbour, Signal::SIGSTOP);
-    let lapsed = stopped + redirection::ALIVE_FOR.as_secs_f64();
-    crew.until(harbour, "calls go on", |calls| calls.iter().filter(|call| call.began > lapsed).count() > 20);
+    let later = |call: &&Call| call.began > lapsed(stopped);
+    crew.until(harbour, "calls go on", |calls| calls.iter().filter(later).count() > 20);
     let continued = crew.signal(harbour, Signal::SIGCONT);
     let under_way = crew.has_read(harbour);
     crew.watched_since(harbour, continued);
     assert_eq!(under_way, "end whole");
-    table::says("transparent", "hung", new_calls(&crew.calls, stopped), "wait; end whole if it goes on");
+    table::says(
+        "transparent",
+        "hung",
+        new_calls(&mut crew, harbour, stopped),
+        "wait; end whole if it goes on",
+    );
 
     crew.reads(harbour);
     let ended = crew.signal(harbour, Signal::SIGTERM);
@@ -84,7 +94,7 @@ fn an_app_does_without_a_hung_sidecar_and_sees_nothing_of_one_that_restarts() {
     crew.watched_since(harbour, ended + 1.0);
     let failed = crew.failed_since(ended);
     assert!(failed.is_empty(), "{ended}: {failed:?}");
-    table::says("transparent", "restarting", new_calls(&crew.calls, ended), under_way);
+    table::says("transparent", "restarting", new_calls(&mut crew, harbour, ended), under_way);
 }
 
 #[test]
@@ -101,7 +111,7 @@ fn a_sidecar_that_stays_hung_is_started_again() {
     });
     let back = now();
     crew.watched_since(harbour, back);
-    later_ones_go_on(&crew.calls, stopped);
+    later_ones_go_on(&mut crew, harbour, stopped);
 }
 
 #[test]
@@ -125,7 +135,7 @@ fn a_sidecar_that_runs_out_of_memory_takes_nobody_with_it() {
     let seen = now();
     crew.watched_since(harbour, seen);
     // Those within the switch's time may fail: it was killed a moment before this was seen.
-    let dead = new_calls(&crew.calls, seen);
+    let dead = new_calls(&mut crew, harbour, seen);
     assert!(!dead.starts_with("wait"), "{dead}");
     let pod = harbour.node.get(&["pod", "-n", &crew.namespace, &crew.pod]);
     for name in ["app", "reader"] {
