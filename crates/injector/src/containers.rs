@@ -77,22 +77,18 @@ pub(crate) fn sidecar(
 /// What a kubelet asks. Over the pod's network that goes through a mesh's own proxy, which may not run yet or may want its certificate: there
 /// the sidecar's own program asks, within the pod.
 fn probes(port: u16, in_mesh: bool) -> Value {
-    let ask = |path: &str, word: &str| match in_mesh {
-        false => json!({"httpGet": {"path": path, "port": port}}),
-        true => json!({"exec": {"command": [programs::SIDECAR, "probe", word, format!("--port={port}")]}}),
-    };
-    let with = |mut probe: Value, how: Value| {
-        merge(&mut probe, how);
+    let probe = |path: &str, word: &str, mut probe: Value| {
+        if in_mesh {
+            probe["exec"] = json!({"command": [programs::SIDECAR, "probe", word, format!("--port={port}")]});
+        } else {
+            probe["httpGet"] = json!({"path": path, "port": port});
+        }
         probe
     };
-    json!({
-        "startupProbe": with(
-            ask("/readyz", "ready"),
-            json!({"periodSeconds": 1, "timeoutSeconds": if in_mesh { 5 } else { 1 }, "failureThreshold": 60}),
-        ),
-        "livenessProbe":
-            with(ask("/healthz", "alive"), json!({"periodSeconds": 10, "timeoutSeconds": 5, "failureThreshold": 6})),
-    })
+    let at_once = if in_mesh { 5 } else { 1 };
+    let starts = json!({"periodSeconds": 1, "timeoutSeconds": at_once, "failureThreshold": 60});
+    let lives = json!({"periodSeconds": 10, "timeoutSeconds": 5, "failureThreshold": 6});
+    json!({"startupProbe": probe("/readyz", "ready", starts), "livenessProbe": probe("/healthz", "alive", lives)})
 }
 
 /// Where a kubelet finds somebody to ask, by what an operator set; `None` where there is nobody.

@@ -27,11 +27,14 @@ pub(crate) fn names(pod: &Value) -> Option<String> {
         whole.sort_unstable();
         whole.dedup();
         count += whole.len().saturating_sub(1);
-        let mut whole: Vec<Value> = whole.into_iter().map(|secret| json!({"secret": secret})).collect();
-        if let Some(one) = whole.pop() {
-            let all = if whole.is_empty() { one } else { whole.into_iter().chain([one]).collect() };
-            of_container.insert("*".to_owned(), all);
-        }
+        let mut places = whole.into_iter().map(|secret| json!({"secret": secret}));
+        match (places.next(), places.next()) {
+            (None, _) => None,
+            (Some(one), None) => of_container.insert("*".to_owned(), one),
+            (Some(one), more) => {
+                of_container.insert("*".to_owned(), [one].into_iter().chain(more).chain(places).collect())
+            }
+        };
         for entry in list(place.container, "env") {
             let name = text(entry, "name");
             if is_key(name) {

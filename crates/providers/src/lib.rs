@@ -27,6 +27,7 @@ pub use endpoint::{Endpoint, Wanted, with_model};
 pub use failure::{Failure, FailureClass, OwnError};
 pub use first_content::{FirstContent, Progress};
 pub use key_shapes::{KEY_SHAPES, KeyShape, REDACTED_KEY, without_keys};
+pub use media::is_encoded;
 pub use names::{Name, Names, Who};
 pub use reading::{Reading, StreamEnd};
 pub use service::{Addressed, Credential, Recognised, Service, StreamedUsage};

@@ -1,7 +1,7 @@
 //! What a response's head says of its body. Per request.
 
 use http::HeaderMap;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 
 /// The body's form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,4 +35,13 @@ pub(crate) fn media(headers: &HeaderMap) -> Media {
     } else {
         Media::Other
     }
+}
+
+/// Whether a body with these headers must be decoded to be read.
+#[must_use]
+pub fn is_encoded(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(CONTENT_ENCODING)
+        .iter()
+        .any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
 }

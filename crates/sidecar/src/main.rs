@@ -142,7 +142,7 @@ fn watch(arguments: &Arguments, asked: &tail::Asked) -> Result<ExitCode, Box<dyn
 
 fn check(arguments: &Arguments) -> ExitCode {
     let look = arguments.check.unwrap_or(Look::All);
-    let mut faults = match settings(arguments, look) {
+    let faults = match settings(arguments, look) {
         Ok((settings, _)) => {
             let mut faults: Vec<String> =
                 settings.in_part.left_out.iter().map(|one| one.fault.clone()).collect();
@@ -153,21 +153,20 @@ fn check(arguments: &Arguments) -> ExitCode {
         }
         Err(error) => vec![error.to_string()],
     };
-    let code = if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
-    if faults.is_empty() {
-        faults.push("nothing is wrong with the settings".to_owned());
-    }
+    let (code, said) = match faults.is_empty() {
+        true => (ExitCode::SUCCESS, "nothing is wrong with the settings".to_owned()),
+        false => (ExitCode::FAILURE, faults.join("\n")),
+    };
     // Who asked may have gone.
-    let _gone = std::io::stdout().lock().write_all(format!("{}\n", faults.join("\n")).as_bytes());
+    let _gone = std::io::stdout().lock().write_all(format!("{said}\n").as_bytes());
     code
 }
 
 /// Everything that is set, without what cannot be used: that is told in `in_part`.
 fn settings(
-    arguments: &Arguments,
+    given: &Arguments,
     look: Look,
 ) -> Result<(Settings, ExporterSettings), Box<dyn std::error::Error>> {
-    let given = arguments;
     let mut settings = Settings::read(given.config.as_deref())?;
     settings.upstreams.extend(given.upstream.iter().cloned());
     settings.extra_cas.extend(given.extra_ca.iter().cloned());

@@ -82,18 +82,8 @@ async fn call(scene: &Scene, body: &str) -> Got {
     let mut sender = scene.bench.h1(HOST).await;
     let request = Request::post(PATH).header("host", HOST).header("authorization", "Bearer sk-of-the-app");
     let request = request.body(Full::<Bytes>::from(body.to_owned())).unwrap();
-    let mut body = within(sender.send_request(request)).await.unwrap().into_body();
-    let (mut bytes, mut in_order) = (String::new(), true);
-    while let Some(frame) = within(body.frame()).await {
-        match frame {
-            Ok(frame) => bytes.push_str(std::str::from_utf8(frame.data_ref().unwrap()).unwrap()),
-            Err(_) => {
-                in_order = false;
-                break;
-            }
-        }
-        scene.goes_on(&bytes);
-    }
+    let answer = within(sender.send_request(request)).await.unwrap();
+    let (bytes, in_order) = scene.read(answer.into_body()).await;
     Got { bytes, in_order }
 }
 

@@ -67,11 +67,7 @@ impl Crew {
     /// Waits until a call is recorded that began after a moment, and one that began later still has ended.
     pub(crate) fn watched_since(&mut self, harbour: &Harbour, moment: f64) {
         let pod = self.pod.clone();
-        let recorded = |received: &Received| {
-            let mine = received.records.iter().zip(&received.resources);
-            let mut mine = mine.filter(|(_, resource)| resource["k8s.pod.name"] == pod.as_str());
-            mine.any(|(record, _)| seconds(record.times.started) > moment)
-        };
+        let recorded = |received: &Received| is_recorded(received, &pod, moment);
         let now_and_then = |_: &[Call]| harbour.telemetry.wait_for(Duration::ZERO, recorded).is_some();
         self.until(harbour, "it is watched again", now_and_then);
         let seen = now();
@@ -132,6 +128,10 @@ impl Call {
     }
 }
 
-fn seconds(at: outrigger_ledger::Timestamp) -> f64 {
-    Duration::from_nanos(at.0).as_secs_f64()
+/// Whether a call of a pod is recorded that began after a moment.
+pub(crate) fn is_recorded(received: &Received, pod: &str, moment: f64) -> bool {
+    let mut all = received.records.iter().zip(&received.resources);
+    all.any(|(record, of)| {
+        of["k8s.pod.name"] == pod && Duration::from_nanos(record.times.started.0).as_secs_f64() > moment
+    })
 }

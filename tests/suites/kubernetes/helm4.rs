@@ -4,7 +4,7 @@ use outrigger_tests::file;
 use serde_json::{Value, json};
 
 use crate::harbour::{PROBE, RELEASE, ask_helm, load_images};
-use crate::shore::shore;
+use crate::shore::{nothing_is_left, shore};
 
 #[test]
 fn helm_4_installs_changes_tests_and_removes_it_and_nothing_drifts() {
@@ -46,8 +46,5 @@ fn helm_4_installs_changes_tests_and_removes_it_and_nothing_drifts() {
 
     helm(&[&["uninstall", "outrigger"][..], &waits].concat());
     node.kubectl(&["delete", "namespace", PROBE, RELEASE]);
-    for kind in ["clusterroles", "clusterrolebindings", "mutatingwebhookconfigurations"] {
-        let left = node.kubectl(&["get", kind, "--output=name"]);
-        assert!(!left.contains("outrigger"), "{left}");
-    }
+    nothing_is_left(node);
 }

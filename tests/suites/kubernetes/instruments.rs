@@ -15,7 +15,7 @@ use outrigger_tests::{DEADLINE, file, setting};
 use serde_json::Value;
 
 use crate::harbour::load_images;
-use crate::shore::shore;
+use crate::shore::{nothing_is_left, shore};
 
 /// Whose commands are tried follow this line of the README.
 const MARK: &str = "<!-- tests/run kubernetes runs each of these, in this order -->";
@@ -176,8 +176,5 @@ fn the_quickstart_runs_as_it_is_written() {
     prometheus.wait_for_end_of(ALERT);
 
     person.run(&down);
-    for kind in ["namespaces", "clusterroles", "clusterrolebindings", "mutatingwebhookconfigurations"] {
-        let left = node.kubectl(&["get", kind, "--output=name"]);
-        assert!(!left.contains("outrigger"), "{left}");
-    }
+    nothing_is_left(node);
 }

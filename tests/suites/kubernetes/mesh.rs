@@ -4,11 +4,10 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use nix::sys::signal::Signal;
-use outrigger_tests::otlp::Received;
 use outrigger_tests::{DEADLINE, setting};
 use serde_json::json;
 
-use crate::crew::now;
+use crate::crew::{is_recorded, now};
 use crate::harbour::{HARBOUR, Harbour, app, pod, send};
 
 /// Istio's user, and where its proxy takes what leaves the pod.
@@ -32,12 +31,6 @@ fn redirect_to_the_mesh(process: u32) {
     let mut nft = command.spawn().expect("nsenter can be run");
     nft.stdin.take().expect("a pipe").write_all(rules.as_bytes()).expect("it reads");
     assert!(nft.wait().expect("it was started").success(), "{rules}");
-}
-
-/// Whether a call of a pod is recorded that began after a moment.
-fn is_recorded(received: &Received, pod: &str, moment: f64) -> bool {
-    let mut mine = received.records.iter().zip(&received.resources);
-    mine.any(|(record, of)| of["k8s.pod.name"] == pod && record.times.started.0 as f64 / 1e9 > moment)
 }
 
 fn python(harbour: &Harbour, namespace: &str, pod: &str) -> u32 {

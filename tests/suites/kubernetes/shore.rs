@@ -11,3 +11,11 @@ static SHORE: LazyLock<Mutex<Node>> = LazyLock::new(|| Mutex::new(Node::start())
 pub(crate) fn shore() -> MutexGuard<'static, Node> {
     SHORE.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+/// Of Outrigger nothing is there.
+pub(crate) fn nothing_is_left(node: &Node) {
+    for kind in ["namespaces", "clusterroles", "clusterrolebindings", "mutatingwebhookconfigurations"] {
+        let left = node.kubectl(&["get", kind, "--output=name"]);
+        assert!(!left.contains("outrigger"), "{left}");
+    }
+}

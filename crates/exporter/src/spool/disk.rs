@@ -57,8 +57,7 @@ impl Disk {
         let told = |error: std::io::Error| format!("{}: {error}", directory.display());
         let limit = match settings.bytes {
             Some(bytes) => bytes,
-            None => most(half_of_the_free(&directory).map_err(told)?)
-                .map_err(|why| format!("{}: {why}", directory.display()))?,
+            None => half_of_the_free(&directory).and_then(most).map_err(told)?,
         };
         let segment = (limit / 8).clamp(4096, SEGMENT);
         let mut findings = Vec::new();
@@ -264,12 +263,12 @@ fn half_of_the_free(directory: &Path) -> std::io::Result<u64> {
 }
 
 /// The cap where none is set, on a volume with this half. What would hold hardly a call is no spool: memory holds more.
-fn most(half: u64) -> Result<u64, String> {
+fn most(half: u64) -> std::io::Result<u64> {
     if half < LEAST {
-        return Err(format!(
+        return Err(std::io::Error::other(format!(
             "its volume has room for {} bytes only; free some, or give the spool a volume of its own",
             half.saturating_mul(2)
-        ));
+        )));
     }
     Ok(BYTES.min(half))
 }

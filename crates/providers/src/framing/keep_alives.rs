@@ -2,10 +2,9 @@
 //! first bytes of each line kept; no allocation.
 
 use http::HeaderMap;
-use http::header::CONTENT_ENCODING;
 use memchr::memchr2;
 
-use crate::media::{Media, media};
+use crate::media::{Media, is_encoded, media};
 
 /// Bytes that tell what a line is, white space left out.
 const START: usize = 24;
@@ -40,11 +39,9 @@ impl KeepAlives {
     /// life, and what is compressed is not looked into.
     #[must_use]
     pub fn of(headers: &HeaderMap) -> Option<KeepAlives> {
-        let is_plain = |value: &http::HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
-        let is_readable = headers.get_all(CONTENT_ENCODING).iter().all(is_plain);
         let new =
             KeepAlives { start: [0; START], held: 0, line: Line::Begun, is_named: false, after_cr: false };
-        (media(headers) == Media::EventStream && is_readable).then_some(new)
+        (media(headers) == Media::EventStream && !is_encoded(headers)).then_some(new)
     }
 
     /// Whether content is in the next bytes. A line of which less has come than tells what it is counts with the bytes that do.
@@ -106,7 +103,7 @@ impl KeepAlives {
 
 #[cfg(test)]
 mod tests {
-    use http::header::CONTENT_TYPE;
+    use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
     use proptest::prelude::*;
 
     use super::*;

@@ -1,9 +1,9 @@
-//! The headers that concern one hop only, both ways, and whether a body is encoded. Per request.
+//! The headers that concern one hop only, both ways. Per request.
 
 use http::HeaderMap;
 use http::header::{
-    CONNECTION, CONTENT_ENCODING, EXPECT, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER,
-    TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, EXPECT, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING,
+    UPGRADE,
 };
 
 const HOP_BY_HOP: [HeaderName; 8] = [
@@ -39,11 +39,6 @@ pub(crate) fn clean_request(headers: &mut HeaderMap) {
 pub(crate) fn clean_response(headers: &mut HeaderMap) {
     let named = named_in_connection(headers);
     retain(headers, |name| !(HOP_BY_HOP.contains(name) || named.contains(name) || *name == ALT_SVC));
-}
-
-/// Whether a body with these headers must be decoded to be read.
-pub(crate) fn is_encoded(headers: &HeaderMap) -> bool {
-    headers.get_all(CONTENT_ENCODING).iter().any(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
 fn named_in_connection(headers: &HeaderMap) -> Vec<HeaderName> {

@@ -6,12 +6,12 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, request};
 use http_body::Body;
 use hyper::body::Incoming;
 use outrigger_providers::include_usage::{Ask, UsageStrip, ask, is_refusal};
-use outrigger_providers::{Recognised, StreamedUsage};
+use outrigger_providers::{Recognised, StreamedUsage, is_encoded};
 
 use crate::exchange::body::{Ahead, bytes_of, read_refusal};
 use crate::exchange::forwarded::{ForwardedBody, HeldBody, ReadBody, Share};
@@ -172,15 +172,11 @@ impl IncludeUsage {
 
     /// Why a request may not be changed, as far as its head tells.
     fn hindrance(&self, route: &Route, headers: &HeaderMap, length: u64) -> Option<&'static str> {
-        let plain = headers
-            .get_all(CONTENT_ENCODING)
-            .iter()
-            .all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity"));
         if self.standing(&route.target.host) == Some(Standing::Refuses) {
             Some(REFUSED)
         } else if is_signed(headers, route.path_and_query.query()) {
             Some(SIGNED)
-        } else if !plain {
+        } else if is_encoded(headers) {
             Some(ENCODED)
         } else if length > LONGEST as u64 {
             Some(TOO_LONG)
@@ -208,9 +204,7 @@ impl IncludeUsage {
         response: &mut Response<Incoming>,
     ) -> Result<Answered, Refused> {
         let headers = response.headers();
-        let encoded = headers
-            .get(CONTENT_ENCODING)
-            .is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"));
+        let encoded = is_encoded(headers);
         if is_refusing(response.status()) {
             let (ahead, whole) =
                 if encoded { (Ahead::new(), false) } else { read_refusal(response.body_mut(), None).await };

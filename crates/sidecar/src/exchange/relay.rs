@@ -7,14 +7,13 @@ use http::{HeaderMap, Response, Version, response};
 use outrigger_ledger::{EVENTS, comes_as, is_stream};
 use outrigger_providers::framing::KeepAlives;
 use outrigger_providers::include_usage::UsageStrip;
-use outrigger_providers::{Dialect, Reading, Service};
+use outrigger_providers::{Dialect, Reading, Service, is_encoded};
 use outrigger_rules::Rule;
 use tokio::time::Instant;
 
 use crate::exchange::body::{Ahead, ObservedBody, Passing, RelayedBody};
 use crate::exchange::forwarded::ForwardedBody;
 use crate::exchange::going_on::GoingOn;
-use crate::exchange::headers::is_encoded;
 use crate::exchange::kept::KeptBody;
 use crate::exchange::rewritten::RewrittenBody;
 use crate::exchange::translated::{Anew, TranslatedBody};

@@ -8,12 +8,11 @@ use http_body_util::BodyExt;
 use outrigger_ledger::is_stream;
 use outrigger_providers::canonical::Asked;
 use outrigger_providers::translate::{self, App, End, Outgoing, Place, Stream};
-use outrigger_providers::{Dialect, FailureClass};
+use outrigger_providers::{Dialect, FailureClass, is_encoded};
 use tokio::time::Instant;
 
 use crate::exchange::body::bytes_of;
 use crate::exchange::forwarded::Share;
-use crate::exchange::headers::is_encoded;
 use crate::exchange::include_usage::LIMITS;
 use crate::exchange::relay::{Came, Said};
 use crate::exchange::run::Wanted;

@@ -56,8 +56,7 @@ pub(crate) fn decide(
     if patience.is_over(now) {
         return Next::End;
     }
-    // Nobody looks for a place that says what another one refused to.
-    let moves = failed.class != FailureClass::ContentPolicy
+    let moves = !stands(failed.class)
         && (at_backup || rule.failover.as_ref().is_some_and(|failover| failover.when.contains(failed.class)));
     let may_move = elsewhere && moves;
     if let Some(retry) = &rule.retry
@@ -73,6 +72,11 @@ pub(crate) fn decide(
         }
     }
     if may_move { Next::Elsewhere } else { Next::End }
+}
+
+/// Whether a failure stands, whoever it came from: nobody looks for a place that says what another one refused to.
+pub(crate) const fn stands(class: FailureClass) -> bool {
+    matches!(class, FailureClass::ContentPolicy)
 }
 
 /// Whether a failure says something of the place that was asked, and not of the request.

@@ -27,6 +27,9 @@ pub(crate) const APPS_KEY: &str = "sk-proj-of-the-app-0123456789x7Qa";
 pub(crate) const BACKUPS_KEY: &str = "sk-proj-of-the-backup-9876543210Zz";
 pub(crate) const BACKUP: &str = "version: 1\nmode: act\nbackups:\n  eu: { provider: openai, host: eu.api.openai.com, model: gpt-5-mini, credential: { file: eu } }\n";
 
+const JSON: &str = "application/json";
+const EVENTS: &str = "text/event-stream";
+
 /// What reached a host.
 #[derive(Debug, Clone)]
 pub(crate) struct Got {
@@ -102,7 +105,7 @@ pub(crate) async fn answer(script: Shared, request: Request<Incoming>) -> Respon
         let says = script.says.get_mut(host.as_str());
         says.and_then(|says| if says.len() > 1 { says.pop_front() } else { says.front().cloned() })
     };
-    let json = || Response::builder().header("content-type", "application/json");
+    let json = || Response::builder().header("content-type", JSON);
     match says.unwrap_or(Says::Well) {
         Says::Well => {
             let asked: Value = serde_json::from_str(&text).unwrap_or_default();
@@ -117,33 +120,22 @@ pub(crate) async fn answer(script: Shared, request: Request<Incoming>) -> Respon
         }
         Says::Reset => Response::builder().header(RESET, "1").body(Either::Left(Full::default())).unwrap(),
         Says::Nothing => std::future::pending().await,
-        Says::Cut(text) => {
-            let has = script.lock().unwrap().has.subscribe();
-            let (sender, body) = Channel::new(1);
-            tokio::spawn(say(sender, vec![text], Ending::Broken, has));
-            json().body(Either::Right(body)).unwrap()
-        }
-        Says::Stalled(text) => {
-            let has = script.lock().unwrap().has.subscribe();
-            let (sender, body) = Channel::new(1);
-            tokio::spawn(say(sender, vec![text], Ending::Silent, has));
-            json().body(Either::Right(body)).unwrap()
-        }
-        Says::Stream(pieces, ending) => said(&script, pieces, ending),
+        Says::Cut(text) => said(&script, JSON, vec![text], Ending::Broken),
+        Says::Stalled(text) => said(&script, JSON, vec![text], Ending::Silent),
+        Says::Stream(pieces, ending) => said(&script, EVENTS, pieces, ending),
         Says::Compressed(pieces, ending) => {
-            let mut response = said(&script, pieces, ending);
+            let mut response = said(&script, EVENTS, pieces, ending);
             response.headers_mut().insert("content-encoding", "gzip".parse().unwrap());
             response
         }
     }
 }
 
-fn said(script: &Shared, pieces: Vec<String>, ending: Ending) -> Response<Body> {
+fn said(script: &Shared, kind: &str, pieces: Vec<String>, ending: Ending) -> Response<Body> {
     let has = script.lock().unwrap().has.subscribe();
     let (sender, body) = Channel::new(1);
     tokio::spawn(say(sender, pieces, ending, has));
-    let response = Response::builder().header("content-type", "text/event-stream");
-    response.body(Either::Right(body)).unwrap()
+    Response::builder().header("content-type", kind).body(Either::Right(body)).unwrap()
 }
 
 pub(crate) fn error(status: u16, kind: &str, code: &str) -> Says {
@@ -248,6 +240,17 @@ impl Scene {
     /// The app has this much of a stream.
     pub(crate) fn goes_on(&self, text: &str) {
         self.script.lock().unwrap().has.send_replace(text.to_owned());
+    }
+
+    /// What the app has of an answer, and whether that ended in order. What is to break waits until the app has all that comes before.
+    pub(crate) async fn read(&self, mut body: Incoming) -> (String, bool) {
+        let mut text = String::new();
+        while let Some(frame) = within(body.frame()).await {
+            let Ok(frame) = frame else { return (text, false) };
+            text.push_str(std::str::from_utf8(frame.data_ref().unwrap()).unwrap());
+            self.goes_on(&text);
+        }
+        (text, true)
     }
 
     pub(crate) fn got(&self) -> Vec<Got> {

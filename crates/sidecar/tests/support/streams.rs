@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "not every test program needs all of it")]
 
 use http::{Request, StatusCode};
-use http_body_util::{BodyExt, Full};
+use http_body_util::Full;
 use outrigger_ledger::CallRecord;
 use outrigger_providers::FailureClass;
 
@@ -41,19 +41,7 @@ pub(crate) async fn call(scene: &Scene) -> Got {
         .unwrap();
     let response = within(sender.send_request(request)).await.unwrap();
     let status = response.status();
-    let mut body = response.into_body();
-    let (mut text, mut in_order) = (String::new(), true);
-    while let Some(frame) = within(body.frame()).await {
-        match frame {
-            Ok(frame) => text.push_str(std::str::from_utf8(frame.data_ref().unwrap()).unwrap()),
-            Err(_) => {
-                in_order = false;
-                break;
-            }
-        }
-        // What is to break waits until the app has all that comes before.
-        scene.goes_on(&text);
-    }
+    let (text, in_order) = scene.read(response.into_body()).await;
     Got { status, text, in_order }
 }
 

@@ -2,14 +2,13 @@
 //! which allocates; the app gets whole events alone, so that nothing is half told when the stream dies.
 
 use bytes::{Bytes, BytesMut};
-use http::header::CONTENT_ENCODING;
 use http::{HeaderMap, StatusCode};
 use outrigger_pricing::TokenUsage;
 use serde_json::{Map, Value};
 
 use crate::canonical::{Asked, Begun, Body, Event, Piece, StreamReader};
 use crate::framing::{self, Events, SseSplitter};
-use crate::media::{Media, media};
+use crate::media::{Media, is_encoded, media};
 use crate::{Dialect, FailureClass, ResponseMeter};
 
 /// An event of which so much came is not held any longer.
@@ -88,10 +87,7 @@ impl Shown {
         if media(headers) != Media::EventStream {
             return Err("it is no stream of server-sent events");
         }
-        if headers
-            .get(CONTENT_ENCODING)
-            .is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
-        {
+        if is_encoded(headers) {
             return Err("it is encoded");
         }
         Ok(Shown {

@@ -11,7 +11,7 @@ use outrigger_ledger::is_stream;
 use outrigger_pricing::TokenUsage;
 use outrigger_providers::canonical::{Asked, Begun};
 use outrigger_providers::translate::{Shown, Stream, continuable, continued};
-use outrigger_providers::{FailureClass, Recognised, RequestFacts};
+use outrigger_providers::{FailureClass, Recognised, RequestFacts, is_encoded};
 use outrigger_rules::{Policy, Target};
 use tokio::time::Instant;
 
@@ -20,13 +20,12 @@ use crate::exchange::Connection;
 use crate::exchange::body::Passing;
 use crate::exchange::forwarded::HeldBody;
 use crate::exchange::going_on::{GoingOn, Rest};
-use crate::exchange::headers::is_encoded;
 use crate::exchange::include_usage::is_signed;
 use crate::exchange::relay::{Came, Said, passing};
 use crate::exchange::request::Route;
 use crate::exchange::translated::Anew;
 use crate::exchange::watch::Watch;
-use crate::failover::decide::is_of_the_place;
+use crate::failover::decide::{is_of_the_place, stands};
 use crate::failover::patience::Patience;
 use crate::failover::{Admitted, Place};
 
@@ -181,7 +180,7 @@ impl Order {
                 },
                 Tried::Failed(failed) => {
                     settle(leave, is_of_the_place(failed.class));
-                    if failed.class == FailureClass::ContentPolicy {
+                    if stands(failed.class) {
                         return None;
                     }
                 }
