@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -137,15 +138,21 @@ impl Pod {
         tls(&self.tls_h2, self.connect(PROVIDER[0]))
     }
 
-    /// Starts an app that makes well-formed calls, one after the other, on connections of its own.
+    /// Starts an app that makes well-formed calls, one after the other, on connections of its own, and waits for its first: it
+    /// has shown then that it trusts the sidecar, whatever others of its kind do after it.
+    ///
+    /// # Panics
+    /// If it makes none in time.
     #[must_use]
     pub fn neighbour(&self) -> Neighbour {
         let stop = Arc::new(AtomicBool::new(false));
         let (stopped, config) = (Arc::clone(&stop), Arc::clone(&self.tls));
+        let (began, begun) = channel();
         let thread = self.network.pod.enter(|| {
             // A thread begins in the namespace of the one that starts it.
-            std::thread::spawn(move || calls(&config, &stopped))
+            std::thread::spawn(move || calls(&config, &stopped, &began))
         });
+        begun.recv_timeout(DEADLINE).expect("the neighbour makes a call");
         Neighbour { stop, thread }
     }
 
@@ -240,7 +247,7 @@ impl Neighbour {
 }
 
 /// Every tenth call opens a connection of its own.
-fn calls(config: &Arc<ClientConfig>, stop: &AtomicBool) -> Calm {
+fn calls(config: &Arc<ClientConfig>, stop: &AtomicBool, began: &Sender<()>) -> Calm {
     let mut calm = Calm::default();
     let mut open = None;
     while !stop.load(Relaxed) || calm.answered == 0 {
@@ -255,7 +262,10 @@ fn calls(config: &Arc<ClientConfig>, stop: &AtomicBool) -> Calm {
             };
             one_call(stream)
         };
-        match called() {
+        let called = called();
+        // Nobody listens after the first.
+        let _told = began.send(());
+        match called {
             Ok(stream) => {
                 open = Some(stream);
                 calm.answered += 1;
