@@ -183,3 +183,17 @@ async fn websockets_over_http_2_are_not_offered() {
     assert_eq!(within(response.into_body().collect()).await.unwrap().to_bytes(), "0 false");
     nothing_was_metered(bench).await;
 }
+
+#[tokio::test]
+async fn no_session_ticket_comes_in_between_an_apps_first_words() {
+    let bench = Bench::before(Settings::default(), at_once).await;
+    let mut app = bench.open(HOST, "http/1.1").await;
+    let ask = format!("GET /v1/files HTTP/1.1\r\nhost: {HOST}\r\n\r\n");
+    app.write_all(ask.as_bytes()).await.unwrap();
+    let answered = head(&mut app).await;
+    assert!(answered.starts_with("HTTP/1.1 413 "), "{answered}");
+    let session = app.get_ref().1;
+    assert_eq!(session.protocol_version(), Some(rustls::ProtocolVersion::TLSv1_3));
+    assert_eq!(session.tls13_tickets_received(), 0);
+    nothing_was_metered(bench).await;
+}
