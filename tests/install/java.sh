@@ -2,7 +2,7 @@
 # Compiles the Java clients against the official SDKs' jars in the cache and prints the class path.
 set -euo pipefail
 : "${OUTRIGGER_CACHE:?}" "${OPENAI_JAVA_VERSION:?}" "${ANTHROPIC_JAVA_VERSION:?}" "${MAVEN_DEPENDENCY_PLUGIN_VERSION:?}"
-if ! command -v javac mvn >/dev/null; then
+if ! type -P javac mvn >/dev/null; then
   { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends \
     default-jdk-headless maven; } >&2
 fi

@@ -2,8 +2,10 @@
 # Installs Debian's tools for network namespaces and packet filters, and prints where they are.
 set -euo pipefail
 export PATH="$PATH:/usr/sbin:/sbin"
-if ! command -v nft iptables-nft ip ss conntrack curl setpriv setcap >/dev/null; then
+# Where one of several is there, `command -v` is content.
+if ! type -P nft iptables-nft ip ss conntrack curl setpriv setcap >/dev/null; then
   { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends \
     nftables iptables iproute2 conntrack curl util-linux libcap2-bin; } >&2
 fi
-dirname "$(command -v nft)"
+nft=$(command -v nft)
+dirname "$nft"

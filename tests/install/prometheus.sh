@@ -2,7 +2,7 @@
 # Installs Debian's Prometheus, Alertmanager, promtool and amtool, without starting any service, and prints where they are.
 set -euo pipefail
 : "${PROMETHEUS_VERSION:?}" "${ALERTMANAGER_VERSION:?}"
-if ! { command -v prometheus && command -v promtool && command -v prometheus-alertmanager && command -v amtool; } >/dev/null; then
+if ! type -P prometheus promtool prometheus-alertmanager amtool >/dev/null; then
   policy=/usr/sbin/policy-rc.d
   if [ ! -e "$policy" ]; then
     trap 'rm -f "$policy"' EXIT
@@ -20,4 +20,5 @@ if [ "$found" != "$PROMETHEUS_VERSION and $ALERTMANAGER_VERSION" ]; then
   echo "here are Prometheus and Alertmanager $found: try the suite with them and put them into tests/versions.env" >&2
   exit 1
 fi
-dirname "$(command -v prometheus)"
+prometheus=$(command -v prometheus)
+dirname "$prometheus"
