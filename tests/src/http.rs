@@ -1,7 +1,8 @@
 //! The little HTTP that the harness itself speaks, on loopback.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -22,15 +23,24 @@ pub fn get(address: SocketAddr, path: &str) -> std::io::Result<(u16, String)> {
     Ok((status, body.to_owned()))
 }
 
-/// An address on loopback that was free a moment ago.
+/// An address on loopback that was free a moment ago, and that this process is given once: below those that the system gives
+/// to connections, which would take it before a program listens there.
 ///
 /// # Panics
-/// If the system has none.
+/// If there is none.
 #[must_use]
 pub fn free_address() -> SocketAddr {
-    std::net::TcpListener::bind("127.0.0.1:0")
-        .and_then(|listener| listener.local_addr())
-        .expect("a free port")
+    const PORTS: std::ops::Range<u32> = 20_000..30_000;
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    let many = PORTS.end - PORTS.start;
+    // Processes that run side by side begin apart.
+    let first = std::process::id().wrapping_mul(97);
+    let mut all = (0..many).map(|_| {
+        let step = first.wrapping_add(GIVEN.fetch_add(1, Relaxed)) % many;
+        let port = u16::try_from(PORTS.start + step).expect("a port");
+        SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+    });
+    all.find(|address| TcpListener::bind(address).is_ok()).expect("a free port")
 }
 
 /// `POST` of JSON; status and body.
