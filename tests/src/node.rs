@@ -19,6 +19,7 @@ pub struct Node {
     state: PathBuf,
     number: u8,
     first: String,
+    sweeper: u32,
 }
 
 impl Node {
@@ -36,9 +37,16 @@ impl Node {
             panic!("the node is not ready: {}", program.end().errors);
         };
         let words: Vec<&str> = line.split(' ').collect();
-        let ["ready", state, number, first] = words[..] else { panic!("{line}") };
+        let ["ready", state, number, first, sweeper] = words[..] else { panic!("{line}") };
         let number = number.parse().expect("the node's number");
-        Node { program: Mutex::new(Some(program)), state: state.into(), number, first: first.to_owned() }
+        let sweeper = sweeper.parse().expect("a process");
+        Node {
+            program: Mutex::new(Some(program)),
+            state: state.into(),
+            number,
+            first: first.to_owned(),
+            sweeper,
+        }
     }
 
     /// This machine, as pods see it: whatever a test binds to this address can be reached by them.
@@ -53,9 +61,15 @@ impl Node {
         &self.first
     }
 
-    /// Kills what started it, so that nobody cleans up after it.
+    /// Kills what started it; the sweeper then takes everything away, unless it was killed before.
     pub fn kill(self) {
         drop(self.take());
+    }
+
+    /// The process that takes away what is left once what started the node has ended.
+    #[must_use]
+    pub fn sweeper(&self) -> u32 {
+        self.sweeper
     }
 
     fn take(&self) -> Option<Program> {
@@ -83,11 +97,26 @@ impl Node {
     /// # Panics
     /// If containerd does not take it.
     pub fn import(&self, archive: &Path) {
-        let mut command = self.inside(Path::new(&setting("OUTRIGGER_TEST_CONTAINERS")).join("bin/ctr"));
-        command
-            .args(["-a", "/run/containerd/containerd.sock", "-n", "k8s.io", "images", "import"])
-            .arg(archive);
+        let mut command = self.containerd();
+        command.args(["images", "import"]).arg(archive);
         said(command).unwrap_or_else(|error| panic!("{}: {error}", archive.display()));
+    }
+
+    /// Gives an image that is there a second reference.
+    ///
+    /// # Panics
+    /// If containerd does not.
+    pub fn tag(&self, image: &str, reference: &str) {
+        let mut command = self.containerd();
+        command.args(["images", "tag", image, reference]);
+        said(command).unwrap_or_else(|error| panic!("{image} {reference}: {error}"));
+    }
+
+    /// Containerd's own client, for the images that kubelet knows.
+    fn containerd(&self) -> Command {
+        let mut command = self.inside(Path::new(&setting("OUTRIGGER_TEST_CONTAINERS")).join("bin/ctr"));
+        command.args(["-a", "/run/containerd/containerd.sock", "-n", "k8s.io"]);
+        command
     }
 
     /// A command among the node's processes, in its network and file system.
@@ -200,14 +229,26 @@ impl Node {
     /// Waits for what only asking again shows.
     ///
     /// # Panics
-    /// If it does not come in time.
-    pub fn until<T>(&self, what: &str, deadline: Duration, mut holds: impl FnMut() -> Option<T>) -> T {
+    /// If it does not come in time; says what is known of the namespace's pods.
+    pub fn until<T>(
+        &self,
+        namespace: &str,
+        what: &str,
+        deadline: Duration,
+        holds: impl FnMut() -> Option<T>,
+    ) -> T {
+        let found = self.within(deadline, holds);
+        found.unwrap_or_else(|| panic!("it never came: {what}\n{}", self.told(namespace)))
+    }
+
+    /// The same; `None` if it does not come in time.
+    pub fn within<T>(&self, deadline: Duration, mut holds: impl FnMut() -> Option<T>) -> Option<T> {
         let until = Instant::now() + deadline;
         loop {
-            if let Some(found) = holds() {
+            let found = holds();
+            if found.is_some() || Instant::now() >= until {
                 return found;
             }
-            assert!(Instant::now() < until, "it never came: {what}");
         }
     }
 
@@ -227,17 +268,8 @@ impl Node {
         for arguments in [
             &["get", "pods,events", "--output=wide", "-n", namespace][..],
             &["describe", "pods", "-n", namespace],
-            &[
-                "logs",
-                "--all-pods",
-                "--all-containers",
-                "--prefix",
-                "--tail=20",
-                "-n",
-                namespace,
-                "-l",
-                "app",
-            ],
+            // Every pod is without that label.
+            &["logs", "--all-containers", "--prefix", "--tail=20", "-n", namespace, "-l", "!no-pod-has-it"],
         ] {
             told.push_str(&self.ask(arguments).unwrap_or_else(|error| error));
             told.push('\n');

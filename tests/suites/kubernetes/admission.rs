@@ -1,10 +1,12 @@
 //! Which pods get a sidecar, what they get where Pod Security is strict, and what happens while nobody answers.
 
-use outrigger_contract::annotations;
+use outrigger_contract::{annotations, ports};
 use outrigger_tests::DEADLINE;
+use outrigger_tests::node::Node;
 use serde_json::{Value, json};
 
-use crate::harbour::{HARBOUR, Harbour, PROBE, RELEASE, app, pod};
+use crate::harbour::{HARBOUR, Harbour, app, pod};
+use crate::installed::{PROBE, RELEASE};
 
 mod again;
 mod rotation;
@@ -16,7 +18,12 @@ const BARE: &str = "this pod asked for an Outrigger sidecar and has none, so its
 
 /// A pod as the API server would make it, without making it.
 pub(crate) fn admitted(harbour: &Harbour, object: &Value) -> Value {
-    let told = harbour.node.give("create", object, &["--dry-run=server", "--output=json"]);
+    admitted_on(&harbour.node, object)
+}
+
+/// The same on any node.
+pub(crate) fn admitted_on(node: &Node, object: &Value) -> Value {
+    let told = node.give("create", object, &["--dry-run=server", "--output=json"]);
     serde_json::from_str(&told.unwrap_or_else(|error| panic!("{error}\n{object:#}"))).expect("JSON")
 }
 
@@ -79,6 +86,9 @@ fn a_restricted_namespace_takes_pods_that_are_led_by_base_urls() {
         json!({"runAsNonRoot": true, "runAsUser": 1000, "seccompProfile": {"type": "RuntimeDefault"}});
     strict["spec"]["containers"][0]["securityContext"] =
         json!({"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}});
+    let refused = harbour.node.give("create", &pod(&vault, "loose", &["true"]), &["--dry-run=server"]);
+    let refused = refused.expect_err("the namespace is restricted");
+    assert!(refused.contains("violates PodSecurity \"restricted:latest\""), "{refused}");
     let (pod, said) = harbour.start(&vault, &strict);
     let answer = harbour.next(&said, &vault, |_| true);
     assert!(answer["text"].is_string(), "{answer}");
@@ -90,6 +100,9 @@ fn a_restricted_namespace_takes_pods_that_are_led_by_base_urls() {
     let first: Vec<&Value> =
         made["spec"]["initContainers"].as_array().into_iter().flatten().map(|one| &one["name"]).collect();
     assert_eq!(first, ["outrigger"], "who redirects needs NET_ADMIN");
+    let mut variables = made["spec"]["containers"][0]["env"].as_array().into_iter().flatten();
+    let led = variables.find(|one| one["name"] == "OPENAI_BASE_URL").expect("a base URL");
+    assert_eq!(led["value"], format!("http://127.0.0.1:{}/openai/v1", ports::BASE_URL));
 }
 
 #[test]
@@ -107,7 +120,7 @@ fn pods_start_bare_while_nobody_answers_and_are_injected_again() {
     let warned = harbour.node.warned(&one);
     assert!(warned.starts_with("Warning: ") && warned.contains(BARE), "{warned}");
     assert!(warned.contains("the injector did not answer; ask for its pods in namespace outrigger-system"));
-    let test = ["test", "outrigger", "-n", RELEASE, "--timeout=90s"];
+    let test = ["test", "outrigger", "-n", RELEASE, "--timeout=180s"];
     let told = harbour.ask_helm(&test).expect_err("nobody answers");
     assert!(told.contains("outrigger-test-injection"), "{told}");
     let said = harbour.node.kubectl(&["logs", "-n", PROBE, "outrigger-test-injection"]);
@@ -115,9 +128,9 @@ fn pods_start_bare_while_nobody_answers_and_are_injected_again() {
     let unasked = harbour.node.warned(&pod("default", "one", &["true"]));
     assert_eq!(unasked, "", "nobody asked for a sidecar here");
     scale("--replicas=2");
-    harbour
-        .node
-        .until("pods are injected again", DEADLINE, || is_injected(&admitted(harbour, &one)).then_some(()));
+    harbour.node.until(RELEASE, "pods are injected again", DEADLINE, || {
+        is_injected(&admitted(harbour, &one)).then_some(())
+    });
     assert_eq!(harbour.node.warned(&one), "");
     harbour.helm(&test);
     assert!(

@@ -9,7 +9,9 @@ use crate::harbour::{HARBOUR, app, deployment};
 fn calls_of_a_deployment_are_recorded_with_pod_owner_and_cost() {
     let harbour = &*HARBOUR;
     let shop = harbour.namespace("shop", serde_json::json!({}));
-    let (pod, said) = harbour.start(&shop, &deployment(&shop, "till", &app("gpt-5-mini", "3", "0.1")));
+    // A container that ended would be started again, and ask again.
+    let three = [&app("gpt-5-mini", "3", "0.1")[..], &["stay"]].concat();
+    let (pod, said) = harbour.start(&shop, &deployment(&shop, "till", &three));
     for _ in 0..3 {
         let answer = harbour.next(&said, &shop, |_| true);
         assert!(answer["text"].as_str().is_some_and(|text| !text.is_empty()), "{answer}");

@@ -1,37 +1,37 @@
 //! What the tests share: one node with Outrigger installed as people install it, providers that answer at their names, and an OTLP
 //! endpoint. Every test has namespaces and models of its own.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::{LazyLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{LazyLock, Mutex, PoisonError, RwLock};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use outrigger_contract::{annotations, mounts, volumes};
+use outrigger_contract::{VERSION, annotations, volumes};
 use outrigger_simulator::{Answer, Config, ErrorKind, Rule, Script, Simulator};
 use outrigger_tests::node::Node;
 use outrigger_tests::otlp::Receiver;
-use outrigger_tests::process::{Program, clean};
-use outrigger_tests::{DEADLINE, file, setting};
+use outrigger_tests::process::Program;
+use outrigger_tests::{DEADLINE, setting};
 use serde_json::{Value, json};
+
+use crate::installed::load_images;
 
 /// The image that apps run in.
 pub(crate) const APP: &str = "localhost/app:1";
-/// Where the release is.
-pub(crate) const RELEASE: &str = "outrigger-system";
 /// A provider's host that the company reaches by its own endpoint.
 pub(crate) const PRIVATE: &str = "us.api.openai.com";
 /// A gateway of the company's.
 pub(crate) const GATEWAY: &str = "llm.harbour.example";
-/// Where pods are made to see whether they are changed.
-pub(crate) const PROBE: &str = "probe";
+/// The sidecar's image under a second tag, which nobody has installed.
+pub(crate) const SECOND: &str = "second";
 /// A model that takes some seconds over [`LONG`].
 pub(crate) const SLOW: &str = "gpt-4-turbo";
 /// Its answer.
 pub(crate) const LONG: &str =
     "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen";
 /// Where the authority of the providers is in a sidecar.
-const AUTHORITY: &str = "providers.pem";
+pub(crate) const AUTHORITY: &str = "providers.pem";
 
 /// The one of this process. It ends with it.
 pub(crate) static HARBOUR: LazyLock<Harbour> = LazyLock::new(Harbour::open);
@@ -46,8 +46,12 @@ pub(crate) struct Harbour {
     pub(crate) endpoint: Simulator,
     /// Where telemetry goes.
     pub(crate) telemetry: Receiver,
+    /// Digests of the images that are installed, the sidecar's and the injector's: both are named by them.
+    pub(crate) digests: [String; 2],
     /// Held while pods are made that shall be injected.
-    admission: RwLock<()>,
+    pub(crate) admission: RwLock<()>,
+    /// Namespaces that tests have: two of them in one would change what it asks for.
+    namespaces: Mutex<BTreeSet<String>>,
 }
 
 /// Models that only one test asks for, with what they answer.
@@ -76,66 +80,25 @@ impl Harbour {
         let telemetry = Receiver::at(node.machine());
         node.lead_here(outrigger_simulator::hosts().chain([GATEWAY]));
         node.import(&PathBuf::from(setting("OUTRIGGER_TEST_APP_IMAGE")));
-        let harbour = Harbour { node, providers, endpoint, telemetry, admission: RwLock::default() };
-        load_images(&harbour.node, &["outrigger-sidecar", "outrigger-injector"]);
+        let names = ["outrigger-sidecar", "outrigger-injector"];
+        let digests = load_images(&node, &names).try_into().expect("a digest for each");
+        let harbour = Harbour {
+            node,
+            providers,
+            endpoint,
+            telemetry,
+            digests,
+            admission: RwLock::default(),
+            namespaces: Mutex::default(),
+        };
+        for (name, digest) in names.iter().zip(&harbour.digests) {
+            // A registry would know it by its digest too.
+            harbour.node.tag(&format!("localhost/{name}:{VERSION}"), &format!("localhost/{name}@{digest}"));
+        }
+        let [sidecar, _] = names;
+        harbour.node.tag(&format!("localhost/{sidecar}:{VERSION}"), &format!("localhost/{sidecar}:{SECOND}"));
         harbour.install();
         harbour
-    }
-
-    /// Installs the chart as it is, but for where telemetry goes, whom sidecars trust, a private endpoint and the policy that warns, and waits until
-    /// pods are changed: endpoints come a moment after a pod is ready.
-    pub(crate) fn install(&self) {
-        let partner = PathBuf::from(setting("OUTRIGGER_TEST_STORES")).join("partner.crt");
-        let partner = std::fs::read_to_string(partner).expect("an authority");
-        let endpoint = self.endpoint.address().to_string();
-        let values = json!({
-            "policy": {"enabled": true},
-            "test": {"namespace": PROBE},
-            "certificates": {"self": {"settleSeconds": 3, "overlapSeconds": 10}},
-            "hosts": [{"name": PRIVATE, "upstream": endpoint}, {"name": GATEWAY, "upstream": endpoint}],
-            "extraCAs": format!("{partner}{}", self.endpoint.ca_pem()),
-            "sidecar": {
-                "otlpEndpoint": self.telemetry.url(),
-                "environment": {
-                    "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
-                    "OUTRIGGER_EXTRA_CAS": format!("{}/{AUTHORITY}", mounts::CREDENTIALS),
-                },
-            },
-        });
-        let folder = tempfile::tempdir().expect("a temporary directory");
-        let path = folder.path().join("values.yaml");
-        std::fs::write(&path, values.to_string()).expect("a temporary file");
-        let chart = file("../helm/outrigger");
-        self.helm(&[
-            "install",
-            "outrigger",
-            &chart.to_string_lossy(),
-            "-n",
-            RELEASE,
-            "--create-namespace",
-            "--wait",
-            "--timeout=90s",
-            "-f",
-            &path.to_string_lossy(),
-        ]);
-        let probe = self.namespace(PROBE, json!({}));
-        self.node.until("a pod that is changed", DEADLINE, || {
-            let created =
-                self.node.give("create", &pod(&probe, "probe", &["true"]), &["--dry-run=server", "-o=json"]);
-            let created: Value = serde_json::from_str(&created.expect("a pod may be made")).expect("JSON");
-            created["spec"]["initContainers"].is_array().then_some(())
-        });
-    }
-
-    /// Runs Helm.
-    pub(crate) fn helm(&self, arguments: &[&str]) -> String {
-        self.ask_helm(arguments)
-            .unwrap_or_else(|told| panic!("helm {arguments:?}: {told}\n{}", self.node.told(RELEASE)))
-    }
-
-    /// What Helm says; `Err` where it fails.
-    pub(crate) fn ask_helm(&self, arguments: &[&str]) -> Result<String, String> {
-        ask_helm("helm3", &self.node, arguments)
     }
 
     /// A namespace whose pods are injected, and whose sidecars trust the providers here. `labels` are further ones.
@@ -147,32 +110,32 @@ impl Harbour {
 
     /// A namespace with these labels.
     pub(crate) fn namespace_of(&self, name: &str, labels: Value) {
-        self.node.apply(&[
-            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}),
-            json!({
+        let mut taken = self.namespaces.lock().unwrap_or_else(PoisonError::into_inner);
+        assert!(taken.insert(name.to_owned()), "another test has the namespace {name}");
+        drop(taken);
+        self.open_namespace(name, labels).unwrap_or_else(|told| panic!("{told}"));
+    }
+
+    /// The same, for the second time too.
+    pub(crate) fn open_namespace(&self, name: &str, labels: Value) -> Result<(), String> {
+        let all = json!([
+            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}},
+            {
                 "apiVersion": "v1", "kind": "Secret", "metadata": {"name": volumes::CREDENTIALS, "namespace": name},
                 "stringData": {AUTHORITY: self.providers.ca_pem(), "anthropic-key": "sk-ant-harbour-987654321"},
-            }),
-            json!({
+            },
+            {
                 "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "app", "namespace": name},
                 "data": {
                     "mesh.py": include_str!("../../clients/python/mesh.py"),
                     "pod.py": include_str!("../../clients/python/pod.py"),
                     "pulse.py": include_str!("../../clients/python/pulse.py"),
                 },
-            }),
+            },
         ]);
-        self.node.wait(name, &["--for=create", "serviceaccount/default"]);
-    }
-
-    /// While this is held, the injector answers.
-    pub(crate) fn admission(&self) -> RwLockReadGuard<'_, ()> {
-        self.admission.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// While this is held, no other test needs the injector.
-    pub(crate) fn no_admission(&self) -> RwLockWriteGuard<'_, ()> {
-        self.admission.write().unwrap_or_else(PoisonError::into_inner)
+        self.node.give("apply", &json!({"apiVersion": "v1", "kind": "List", "items": all}), &[])?;
+        let wait = ["wait", "-n", name, "--for=create", "--timeout=90s", "serviceaccount/default"];
+        self.node.ask(&wait).map(drop)
     }
 
     /// Gives the cluster a workload or pod, and follows what its app says, from its beginning.
@@ -203,7 +166,7 @@ impl Harbour {
             let runs = std::fs::read_link(process.join("exe")).is_ok_and(|exe| exe.ends_with(program));
             groups.contains(&uid) && runs
         };
-        self.node.until(program, DEADLINE, || {
+        self.node.until(namespace, program, DEADLINE, || {
             let processes = std::fs::read_dir("/proc").expect("Linux").flatten().map(|entry| entry.path());
             let mut those = processes.filter(|process| is_it(process));
             those.find_map(|path| path.file_name()?.to_str()?.parse().ok())
@@ -226,34 +189,16 @@ impl Harbour {
     }
 }
 
-/// What Helm of one version says of a node; `Err` where it fails.
-pub(crate) fn ask_helm(version: &str, node: &Node, arguments: &[&str]) -> Result<String, String> {
-    let mut command = Command::new(PathBuf::from(setting("OUTRIGGER_TEST_HELM")).join(version));
-    command.args(arguments).env("KUBECONFIG", node.kubeconfig());
-    clean(&mut command);
-    let output = command.output().expect("helm can be run");
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    if output.status.success() { Ok(said) } else { Err(format!("{said}{errors}")) }
-}
-
-/// Builds images of ours and brings them onto a node.
-pub(crate) fn load_images(node: &Node, names: &[&str]) {
-    let folder = tempfile::tempdir().expect("a temporary directory");
-    let sidecar = PathBuf::from(setting("OUTRIGGER_SIDECAR_BIN"));
-    let mut command = Command::new(file("../deploy/images"));
-    command.arg("--binaries").arg(sidecar.parent().expect("a folder")).arg("--out").arg(folder.path());
-    command.args(names.iter().flat_map(|name| ["--image", name]));
-    let output = command.output().expect("deploy/images can be run");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    for name in names {
-        node.import(&folder.path().join(format!("{name}.tar")));
-    }
-}
-
 /// Sends a signal to a process of a pod.
 pub(crate) fn send(signal: Signal, process: u32) {
     kill(Pid::from_raw(i32::try_from(process).expect("a process id")), signal).expect("it runs");
+}
+
+/// A container's state, as the kubelet tells it.
+pub(crate) fn status<'a>(pod: &'a Value, of: &str, name: &str) -> &'a Value {
+    let all = pod["status"][of].as_array().into_iter().flatten();
+    let mut those = all.filter(|one| one["name"] == name);
+    those.next().unwrap_or(&Value::Null)
 }
 
 /// A pod of an app; its template for a workload is `["spec"]` and `["metadata"]["labels"]`.

@@ -3,7 +3,7 @@
 use outrigger_tests::file;
 use serde_json::{Value, json};
 
-use crate::harbour::{PROBE, RELEASE, ask_helm, load_images};
+use crate::installed::{PROBE, RELEASE, WAITS, ask_helm, load_images};
 use crate::shore::{nothing_is_left, shore};
 
 #[test]
@@ -17,10 +17,9 @@ fn helm_4_installs_changes_tests_and_removes_it_and_nothing_drifts() {
     };
     let chart = file("../helm/outrigger");
     let chart = chart.to_string_lossy();
-    let waits = ["--wait", "--timeout=90s"];
     let test = format!("--set=test.namespace={PROBE}");
     let install = ["install", "outrigger", &*chart, "--create-namespace", &*test];
-    helm(&[&install[..], &waits].concat());
+    helm(&[&install[..], &WAITS].concat());
     let webhook = || node.get(&["mutatingwebhookconfiguration", "outrigger"])["webhooks"][0].clone();
     let authority = |webhook: &Value| webhook["clientConfig"]["caBundle"].as_str().map(str::to_owned);
     let before = webhook();
@@ -35,16 +34,16 @@ fn helm_4_installs_changes_tests_and_removes_it_and_nothing_drifts() {
 
     let upgrade =
         ["upgrade", "outrigger", &*chart, "--reset-then-reuse-values", "--set=injection.timeoutSeconds=4"];
-    helm(&[&upgrade[..], &waits].concat());
+    helm(&[&upgrade[..], &WAITS].concat());
     let upgraded = webhook();
     assert_eq!(upgraded["timeoutSeconds"], 4, "{upgraded:#}");
     assert_eq!(authority(&upgraded), authority(&before), "what the replicas wrote is theirs");
-    helm(&[&["rollback", "outrigger"][..], &waits].concat());
+    helm(&[&["rollback", "outrigger"][..], &WAITS].concat());
     let back = webhook();
     assert_eq!((&back["timeoutSeconds"], authority(&back)), (&before["timeoutSeconds"], authority(&before)));
-    helm(&["test", "outrigger", "--timeout=90s"]);
+    helm(&["test", "outrigger", "--timeout=180s"]);
 
-    helm(&[&["uninstall", "outrigger"][..], &waits].concat());
+    helm(&[&["uninstall", "outrigger"][..], &WAITS].concat());
     node.kubectl(&["delete", "namespace", PROBE, RELEASE]);
     nothing_is_left(node);
 }

@@ -14,7 +14,7 @@ use outrigger_tests::prometheus::Prometheus;
 use outrigger_tests::{DEADLINE, file, setting};
 use serde_json::Value;
 
-use crate::harbour::load_images;
+use crate::installed::load_images;
 use crate::shore::{nothing_is_left, shore};
 
 /// Whose commands are tried follow this line of the README.
@@ -124,7 +124,7 @@ fn the_quickstart_runs_as_it_is_written() {
         .filter_map(|pod| pod["metadata"]["name"].as_str())
         .collect();
     assert_eq!(pods.len(), 2);
-    node.until("the app tells of answers", DEADLINE, || {
+    node.until("outrigger-demo", "the app tells of answers", DEADLINE, || {
         let said = person.run(&logs);
         for line in said.lines() {
             let (_, answer) = line.split_once(' ').expect("a model and its answer");

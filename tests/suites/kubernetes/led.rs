@@ -67,7 +67,9 @@ fn hung_restarting_dead(harbour: &Harbour, crew: &mut Crew, mode: &str, port: u1
     crew.watched_since(harbour, 0.0);
     crew.reads(harbour);
     let stopped = crew.signal(harbour, Signal::SIGSTOP);
-    harbour.node.until("calls wait", DEADLINE, || (connected(harbour, crew, port) > WAITING).then_some(()));
+    harbour.node.until(&crew.namespace, "calls wait", DEADLINE, || {
+        (connected(harbour, crew, port) > WAITING).then_some(())
+    });
     let continued = crew.signal(harbour, Signal::SIGCONT);
     assert_eq!(crew.has_read(harbour), "end whole");
     crew.watched_since(harbour, continued);

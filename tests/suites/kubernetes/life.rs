@@ -30,7 +30,7 @@ fn recorded(harbour: &Harbour, model: &str, calls: usize) {
 fn no_call_escapes_before_the_sidecar_and_the_last_one_is_answered() {
     let harbour = &*HARBOUR;
     let dawn = harbour.namespace("dawn", json!({}));
-    let model = "gpt-4o-mini";
+    let model = "gpt-4.1-dawn";
     let mut early = pod(&dawn, "early", &["python3", "/srv/pod.py", model, "1", "0", "stay"]);
     // An init container of the user's calls too.
     let mut first = early["spec"]["containers"][0].clone();
@@ -51,7 +51,7 @@ fn no_call_escapes_before_the_sidecar_and_the_last_one_is_answered() {
 fn a_job_and_a_cron_job_end_with_their_work() {
     let harbour = &*HARBOUR;
     let night = harbour.namespace("night", json!({}));
-    let model = "gpt-4.1-nano";
+    let model = "gpt-4.1-night";
     let mut spec = pod(&night, "bill", &app(model, "1", "0"))["spec"].clone();
     spec["restartPolicy"] = "Never".into();
     let here = harbour.admission();

@@ -14,6 +14,7 @@ mod failover;
 mod harbour;
 mod helm4;
 mod images;
+mod installed;
 mod instruments;
 mod led;
 mod life;

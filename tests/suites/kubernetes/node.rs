@@ -5,11 +5,12 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
+use nix::sys::signal::Signal;
 use outrigger_tests::node::Node;
 use outrigger_tests::{DEADLINE, setting};
 use serde_json::json;
 
-use crate::harbour::APP;
+use crate::harbour::{APP, send};
 
 /// Where kubelet, containerd and network plugins leave things behind, were they let.
 const FOLDERS: [&str; 6] = [
@@ -96,15 +97,18 @@ fn nothing_of_a_node_is_left_not_even_after_a_kill() {
     }
     assert_eq!(machine(), before);
 
+    send(Signal::SIGKILL, node.sweeper());
     node.kill();
-    // What runs ends with it, although nobody cleans up.
+    // What runs ends with it, although nobody takes anything away.
     gone(killed, |trace| trace.starts_with("process") || trace.starts_with("interface"));
     // Even then no packet finds another way.
     assert!(traces(killed).iter().any(|one| one.starts_with("route: blackhole")), "{:#?}", traces(killed));
 
+    // The next one takes it away. Of that nothing is left either, although nobody comes after it.
     let next = Node::start();
     let (number, _) = next.place();
-    drop(next);
+    assert!(traces(number).iter().any(|one| one.starts_with("route: blackhole")), "{:#?}", traces(number));
+    next.kill();
     for number in [killed, number] {
         gone(number, |_| true);
     }

@@ -10,7 +10,7 @@ use crate::harbour::{HARBOUR, app, pod};
 fn a_pod_with_annotations_that_make_no_sense_starts_and_kubectl_warns() {
     let harbour = &*HARBOUR;
     let fog = harbour.namespace("fog", json!({}));
-    let model = "gpt-4.1-nano-2025-04-14";
+    let model = "gpt-4.1-fog";
     let mut lost = pod(&fog, "lost", &app(model, "1", "0"));
     lost["metadata"]["annotations"] = json!({
         annotations::MODE: "transparant",

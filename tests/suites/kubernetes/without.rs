@@ -3,11 +3,11 @@
 use nix::sys::signal::Signal;
 use outrigger_contract::{annotations, containers, redirection, volumes};
 use outrigger_tests::DEADLINE;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::crew::{AT_ONCE, Call, Crew, now, two};
 use crate::failover::{RULES, rules};
-use crate::harbour::{HARBOUR, Harbour};
+use crate::harbour::{HARBOUR, Harbour, status};
 use crate::table;
 
 /// When the switch's time after a moment is over.
@@ -36,13 +36,6 @@ fn new_calls(crew: &mut Crew, harbour: &Harbour, moment: f64) -> &'static str {
         (_, 0) => "fail at once, for at most 3 s; later ones go on directly",
         _ => panic!("{:?}", failed().collect::<Vec<_>>()),
     }
-}
-
-/// A container's state, as the kubelet tells it.
-fn status<'a>(pod: &'a Value, of: &str, name: &str) -> &'a Value {
-    let all = pod["status"][of].as_array().into_iter().flatten();
-    let mut those = all.filter(|one| one["name"] == name);
-    those.next().unwrap_or(&Value::Null)
 }
 
 #[test]
@@ -104,7 +97,7 @@ fn a_sidecar_that_stays_hung_is_started_again() {
     crew.watched_since(harbour, 0.0);
     let stopped = crew.signal(harbour, Signal::SIGSTOP);
     // Its liveness probe gives it a minute, and the kubelet the pod's grace.
-    harbour.node.until("the kubelet ends it", 3 * DEADLINE, || {
+    harbour.node.until(&crew.namespace, "the kubelet ends it", 3 * DEADLINE, || {
         let pod = harbour.node.get(&["pod", "-n", &crew.namespace, &crew.pod]);
         let sidecar = status(&pod, "initContainerStatuses", containers::SIDECAR);
         (sidecar["restartCount"] == 1 && sidecar["ready"] == true).then_some(())
@@ -125,7 +118,7 @@ fn a_sidecar_that_runs_out_of_memory_takes_nobody_with_it() {
     object["spec"]["template"]["metadata"]["annotations"] =
         json!({annotations::RESOURCES: "memory=16Mi,memory-limit=20Mi"});
     let mut crew = Crew::of(harbour, ebb, &object);
-    let ended = harbour.node.until("the sidecar runs out of memory", DEADLINE, || {
+    let ended = harbour.node.until(&crew.namespace, "the sidecar runs out of memory", DEADLINE, || {
         let pod = harbour.node.get(&["pod", "-n", &crew.namespace, &crew.pod]);
         let sidecar = status(&pod, "initContainerStatuses", containers::SIDECAR);
         let ended = [&sidecar["lastState"], &sidecar["state"]].map(|state| &state["terminated"]);

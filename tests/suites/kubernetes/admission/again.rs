@@ -84,7 +84,7 @@ fn a_container_that_another_webhook_brings_behind_us_is_led_too() {
         }],
     })]);
     let here = harbour.admission();
-    let made = harbour.node.until("a pod with the late container", DEADLINE, || {
+    let made = harbour.node.until(&late, "a pod with the late container", DEADLINE, || {
         let made = admitted(harbour, &pod(&late, "one", &["true"]));
         made["spec"]["containers"][1].is_object().then_some(made)
     });

@@ -13,7 +13,8 @@ use outrigger_tests::process::Program;
 use serde_json::{Value, json};
 
 use super::is_injected;
-use crate::harbour::{HARBOUR, Harbour, RELEASE, pod};
+use crate::harbour::{HARBOUR, Harbour, pod};
+use crate::installed::RELEASE;
 
 const SECRET: &str = "outrigger-injector-certificate";
 /// From one pod to the next.
@@ -74,9 +75,9 @@ fn no_pod_is_missed_while_the_certificate_is_replaced() {
         assert_eq!(authorities(harbour), 2, "both are trusted before the new one is shown");
         secret.output_line(|line| line.contains("old-authority-until") && !line.contains("next-"));
         secret.output_line(|line| line.contains("not-after") && !line.contains("old-authority-until"));
-        harbour
-            .node
-            .until("the end of the old authority", DEADLINE, || (authorities(harbour) == 1).then_some(()));
+        harbour.node.until(RELEASE, "the end of the old authority", DEADLINE, || {
+            (authorities(harbour) == 1).then_some(())
+        });
         drop(end);
         load.join().unwrap_or_else(|fault| std::panic::resume_unwind(fault))
     });

@@ -54,7 +54,7 @@ impl Dock {
 
 #[test]
 fn every_golden_is_a_pod() {
-    let dock = Dock::open("dock");
+    let dock = Dock::open("gauge");
     for (name, Example { pod, context, options }) in examples::injected() {
         assert_eq!(dock.takes_both(&pod, &context, &options), Ok(Status::Injected), "{name}");
     }
