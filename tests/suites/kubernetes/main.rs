@@ -16,6 +16,7 @@ mod helm4;
 mod images;
 mod installed;
 mod instruments;
+mod issued;
 mod led;
 mod life;
 mod mesh;
