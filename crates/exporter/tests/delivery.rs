@@ -99,6 +99,59 @@ fn headers_and_compression_are_as_the_user_said() {
     }
 }
 
+#[test]
+fn headers_of_a_file_are_those_that_it_has_by_then() {
+    for speech in BOTH {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("headers");
+        let receiver = Receiver::start(speech);
+        let variables = [
+            ("OTEL_EXPORTER_OTLP_HEADERS", "x-tenant=a,authorization=none"),
+            ("OUTRIGGER_OTLP_HEADERS_FILE", file.to_str().unwrap()),
+            // One signal alone, so that what comes is what was asked for.
+            ("OTEL_TRACES_EXPORTER", "none"),
+            ("OTEL_METRICS_EXPORTER", "none"),
+        ];
+        let exporter = towards(&receiver, &variables);
+        let recorder = exporter.recorder();
+        // A namespace may be there before its Secret: what is to be sent waits.
+        recorder.try_record(numbered(failed(), 0));
+        until(|| exporter.counts().logs.waiting > 0);
+        std::fs::write(&file, "authorization=Bearer first\n").unwrap();
+        let arrival = receiver.expect(Signal::Logs);
+        assert_eq!(
+            (&arrival.headers["authorization"], &arrival.headers["x-tenant"]),
+            (&"Bearer first".parse().unwrap(), &"a".parse().unwrap())
+        );
+
+        std::fs::write(&file, "authorization=Bearer second\n").unwrap();
+        recorder.try_record(numbered(failed(), 1));
+        assert_eq!(receiver.expect(Signal::Logs).headers["authorization"], "Bearer second");
+
+        // The endpoint knows the next one before kubelet has brought it: nothing is lost over that.
+        receiver.always(
+            Signal::Logs,
+            if speech == Speech::Grpc { Answer::Code(16) } else { Answer::Status(401, None) },
+        );
+        recorder.try_record(numbered(failed(), 2));
+        assert_eq!(receiver.expect(Signal::Logs).headers["authorization"], "Bearer second");
+        std::fs::write(&file, "authorization=Bearer third\n").unwrap();
+        while receiver.expect(Signal::Logs).headers["authorization"] != "Bearer third" {}
+        receiver.next(Signal::Logs, Answer::Taken);
+        let counts = exporter.shutdown(LONG);
+        assert_eq!((counts.calls, counts.logs), (count(3, 3), count(6, 6)), "{speech:?}");
+    }
+}
+
+/// Waits for something that comes.
+fn until(mut came: impl FnMut() -> bool) {
+    let deadline = Instant::now() + LONG;
+    while !came() {
+        assert!(Instant::now() < deadline, "it does not come");
+        std::thread::yield_now();
+    }
+}
+
 /// What a Jaeger does: it takes spans and nothing else.
 #[test]
 fn an_endpoint_that_takes_only_spans_gets_them() {

@@ -1,6 +1,6 @@
 //! The two containers that are added: the sidecar, which stays, and the redirection before it, which ends.
 
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 
 use outrigger_contract::{containers, environment, mounts, ports, programs, trust_files, uid, volumes};
 use serde_json::{Map, Value, json};
@@ -62,42 +62,42 @@ pub(crate) fn sidecar(
             "seccompProfile": {"type": "RuntimeDefault"},
         },
     });
-    if let Some(port) = probed_port(options) {
-        let named = json!({"name": containers::SIDECAR, "containerPort": port, "protocol": "TCP"});
+    let probed = probed(options);
+    if let Some(address) = probed.filter(|address| !address.ip().is_loopback()) {
+        let named = json!({"name": containers::SIDECAR, "containerPort": address.port(), "protocol": "TCP"});
         merge(&mut container, json!({"ports": [named]}));
     }
     let disk = options.spool_mib.saturating_mul(2).saturating_add(DISK_MIB);
     merge(&mut container, resources::given(pod, &wishes.resources, disk));
-    if let Some(port) = probed_port(options) {
-        merge(&mut container, probes(port, pod::places(pod).any(|place| is_mesh(place.name()))));
+    if let Some(address) = probed {
+        let in_mesh = || pod::places(pod).any(|place| is_mesh(place.name()));
+        merge(&mut container, probes(address.port(), address.ip().is_loopback() || in_mesh()));
     }
     container
 }
 
-/// What a kubelet asks. Over the pod's network that goes through a mesh's own proxy, which may not run yet or may want its certificate: there
-/// the sidecar's own program asks, within the pod.
-fn probes(port: u16, in_mesh: bool) -> Value {
+/// What a kubelet asks. Over the pod's network that goes through a mesh's own proxy, which may not run yet or may want its certificate, or
+/// finds nobody where metrics are for the pod alone: there the sidecar's own program asks, `within` the pod.
+fn probes(port: u16, within: bool) -> Value {
     let probe = |path: &str, word: &str, mut probe: Value| {
-        if in_mesh {
+        if within {
             probe["exec"] = json!({"command": [programs::SIDECAR, "probe", word, format!("--port={port}")]});
         } else {
             probe["httpGet"] = json!({"path": path, "port": port});
         }
         probe
     };
-    let at_once = if in_mesh { 5 } else { 1 };
+    let at_once = if within { 5 } else { 1 };
     let starts = json!({"periodSeconds": 1, "timeoutSeconds": at_once, "failureThreshold": 60});
     let lives = json!({"periodSeconds": 10, "timeoutSeconds": 5, "failureThreshold": 6});
     json!({"startupProbe": probe("/readyz", "ready", starts), "livenessProbe": probe("/healthz", "alive", lives)})
 }
 
 /// Where a kubelet finds somebody to ask, by what an operator set; `None` where there is nobody.
-fn probed_port(options: &Options) -> Option<u16> {
+fn probed(options: &Options) -> Option<SocketAddr> {
     match options.environment.get("OUTRIGGER_METRICS") {
-        Some(address) => {
-            address.parse::<SocketAddr>().ok().map(|address| address.port()).filter(|port| *port != 0)
-        }
-        None => Some(ports::METRICS),
+        Some(address) => address.parse::<SocketAddr>().ok().filter(|address| address.port() != 0),
+        None => Some((Ipv6Addr::UNSPECIFIED, ports::METRICS).into()),
     }
 }
 
@@ -112,9 +112,8 @@ pub(crate) fn redirect(pod: &Value, options: &Options) -> Value {
         variables.push(variable("OUTRIGGER_REDIRECT_FAILURE_POLICY", "closed"));
         variables.push(variable("OUTRIGGER_REDIRECT_ON_PROXY_DOWN", "closed"));
     }
-    let further = &options.redirect_environment;
-    variables.retain(|one| !further.contains_key(pod::text(one, "name")));
-    variables.extend(further.iter().map(|(name, value)| variable(name, value)));
+    // None of these names is among them: settings are refused that say otherwise.
+    variables.extend(options.redirect_environment.iter().map(|(name, value)| variable(name, value)));
     let mut mounted = vec![json!({"name": volumes::TRUST, "mountPath": mounts::TRUST})];
     mounted.extend(no_token(pod));
 
@@ -184,6 +183,9 @@ fn variables(pod: &Value, mode: Mode, wishes: &Wishes, options: &Options, contex
     }
     if let Some(endpoint) = &options.otlp_endpoint {
         set("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint);
+    }
+    if let Some(key) = &options.otlp_headers_file {
+        set("OUTRIGGER_OTLP_HEADERS_FILE", &format!("{}/{key}", mounts::CREDENTIALS));
     }
     let attributes = attributes(pod, options, context);
     if !attributes.is_empty() {

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use crate::resources::Resources;
 
 mod check;
+mod variables;
 
 pub use check::{check_authorities, check_endpoint};
 
@@ -74,6 +75,8 @@ pub struct Options {
     pub failure_policy: FailurePolicy,
     /// OTLP endpoint of the telemetry; the standard's own default without it.
     pub otlp_endpoint: Option<String>,
+    /// Key of the Secret `outrigger-credentials` of a pod's own namespace that holds the headers which this endpoint wants.
+    pub otlp_headers_file: Option<String>,
     /// The providers that rules may name as backups; any without it.
     pub allowed_providers: Option<Vec<String>>,
     /// Authorities that sidecars trust upstream beside the public ones, PEM.
@@ -98,6 +101,7 @@ impl Default for Options {
             resources: Resources::default(),
             failure_policy: FailurePolicy::default(),
             otlp_endpoint: None,
+            otlp_headers_file: None,
             allowed_providers: None,
             extra_cas: None,
             passthrough_hosts: Vec::new(),

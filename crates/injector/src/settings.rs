@@ -220,6 +220,34 @@ mod tests {
                 "pods: {environment: {OUTRIGGER_PASSTHROUGH_HOSTS: a.example}}",
                 ["OUTRIGGER_PASSTHROUGH_HOSTS", "set `pods.passthrough_hosts`"],
             ),
+            (
+                "pods: {otlp_endpoint: 'http://a:4317', environment: {OUTRIGGER_OTLP_HEADERS_FILE: /x}}",
+                ["OUTRIGGER_OTLP_HEADERS_FILE", "set `pods.otlp_headers_file`"],
+            ),
+            (
+                "pods: {otlp_headers_file: otlp-headers}",
+                ["`pods.otlp_headers_file`", "set `pods.otlp_endpoint`"],
+            ),
+            (
+                "pods: {otlp_endpoint: 'http://a:4317', otlp_headers_file: ../x}",
+                ["`../x` in `pods.otlp_headers_file`", "such as otlp-headers"],
+            ),
+            (
+                "pods: {otlp_endpoint: 'http://a:4317', environment: {OTEL_SDK_DISABLED: 'true'}}",
+                ["OTEL_SDK_DISABLED", "take one of them out"],
+            ),
+            (
+                "pods: {environment: {OUTRIGGER_CONNECT: '127.0.0.1:1'}}",
+                ["OUTRIGGER_CONNECT", "look for the sidecar; leave it out"],
+            ),
+            (
+                "pods: {environment: {OUTRIGGER_REDIRECT_PORTS: '443'}}",
+                ["OUTRIGGER_REDIRECT_PORTS", "`pods.redirect_environment`"],
+            ),
+            (
+                "pods: {redirect_environment: {OUTRIGGER_REDIRECT_ON_PROXY_DOWN: closed}}",
+                ["OUTRIGGER_REDIRECT_ON_PROXY_DOWN", "set `pods.failure_policy`"],
+            ),
             ("pods: {environment: {OUTRIGGER_POD_NAME: x}}", ["OUTRIGGER_POD_NAME", "leave it out"]),
             ("pods: {environment: {OUTRIGGER_KEY_NAMES: x}}", ["OUTRIGGER_KEY_NAMES", "leave it out"]),
             ("pods: {resources: {cpu: '2', cpu_limit: '1'}}", ["cpu_limit", "lower"]),

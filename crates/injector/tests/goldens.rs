@@ -75,6 +75,21 @@ fn an_operator_who_decided_everything() {
 }
 
 #[test]
+fn metrics_for_the_pod_alone_are_asked_for_within_it_and_nobody_else_is_told_of_them() {
+    let mut example = examples::next_to_nothing();
+    example.options.environment.insert("OUTRIGGER_METRICS".to_owned(), "127.0.0.1:9095".to_owned());
+    let pod = patch(&example.pod, &example.context, &example.options).pod;
+    let containers = pod["spec"]["initContainers"].as_array().unwrap();
+    let sidecar = containers.iter().find(|one| one["name"] == "outrigger").unwrap();
+    assert_eq!(sidecar["ports"], Value::Null);
+    for (probe, word) in [("startupProbe", "ready"), ("livenessProbe", "alive")] {
+        let command = json!(["/usr/local/bin/outrigger-sidecar", "probe", word, "--port=9095"]);
+        assert_eq!(sidecar[probe]["exec"]["command"], command);
+        assert_eq!(sidecar[probe]["httpGet"], Value::Null);
+    }
+}
+
+#[test]
 fn a_template_has_its_owner_from_the_workload() {
     let golden = golden(&examples::template());
     let environment = golden["patch"].to_string();

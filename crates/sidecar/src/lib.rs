@@ -33,6 +33,7 @@ pub mod tail;
 mod testing;
 mod tls;
 mod upstream;
+mod version;
 
 pub use admin::Admin;
 pub use app::{Bound, Running, bind, rules_faults};
@@ -47,3 +48,4 @@ pub use settings::{Deployment, FailurePolicy, HangUp, InPart, Look, Settings, Up
 pub use tls::custody::{Ca, Custody};
 pub use tls::publish;
 pub use upstream::unpaid;
+pub use version::{Version, older_than};

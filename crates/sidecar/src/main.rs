@@ -13,8 +13,8 @@ use outrigger_sidecar::diagnostician::{Diagnostician, diagnosed};
 use outrigger_sidecar::doctor::finding::Output;
 use outrigger_sidecar::logging::Logging;
 use outrigger_sidecar::{
-    Admin, FailurePolicy, Feed, Look, MetricsPort, Probe, Running, Seen, Settings, UpstreamOverride, bind,
-    doctor, key_names, logging, panics, rules_faults, tail,
+    Admin, FailurePolicy, Feed, Look, MetricsPort, Probe, Running, Seen, Settings, UpstreamOverride, Version,
+    bind, doctor, key_names, logging, older_than, panics, rules_faults, tail,
 };
 use rustix::process::DumpableBehavior;
 use tokio::signal::unix::{SignalKind, signal};
@@ -72,6 +72,9 @@ struct Arguments {
     /// name.
     #[arg(long, value_enum, value_name = "WHAT", num_args = 0..=1, require_equals = true, default_missing_value = "all")]
     check: Option<Look>,
+    /// With `--check`: that this program is as new as this, since what its settings say is of that version.
+    #[arg(long, value_name = "VERSION", requires = "check")]
+    not_older_than: Option<Version>,
 }
 
 #[derive(Subcommand)]
@@ -140,18 +143,26 @@ fn watch(arguments: &Arguments, asked: &tail::Asked) -> Result<ExitCode, Box<dyn
     Ok(ExitCode::SUCCESS)
 }
 
+/// All that is wrong with what is set.
+fn faults(arguments: &Arguments, look: Look) -> Vec<String> {
+    let (settings, telemetry) = match settings(arguments, look) {
+        Ok(found) => found,
+        Err(error) => return vec![error.to_string()],
+    };
+    let mut faults: Vec<String> = settings.in_part.left_out.iter().map(|one| one.fault.clone()).collect();
+    if look == Look::All {
+        faults.extend(rules_faults(&settings));
+        faults.extend(telemetry.headers_faults());
+    }
+    faults
+}
+
 fn check(arguments: &Arguments) -> ExitCode {
     let look = arguments.check.unwrap_or(Look::All);
-    let faults = match settings(arguments, look) {
-        Ok((settings, _)) => {
-            let mut faults: Vec<String> =
-                settings.in_part.left_out.iter().map(|one| one.fault.clone()).collect();
-            if look == Look::All {
-                faults.extend(rules_faults(&settings));
-            }
-            faults
-        }
-        Err(error) => vec![error.to_string()],
+    let faults = match arguments.not_older_than.and_then(older_than) {
+        // What else is wrong may be so for that.
+        Some(fault) => vec![fault],
+        None => faults(arguments, look),
     };
     let (code, said) = match faults.is_empty() {
         true => (ExitCode::SUCCESS, "nothing is wrong with the settings".to_owned()),

@@ -71,7 +71,7 @@ const LEFT_OUT: [Fault; 18] = [
 ];
 
 /// What degrades in a way of its own, of which other tests show what becomes of it.
-const DEGRADED: [Fault; 9] = [
+const DEGRADED: [Fault; 10] = [
     fault(&[("OUTRIGGER_RULES", "{}/bad")], "rulez"),
     fault(&[("OUTRIGGER_RULES", "{}/no-folder")], "no-folder/rules.yaml:No such file or directory"),
     fault(&[("OUTRIGGER_RULES", "{}/empty")], "there are no rules"),
@@ -84,6 +84,13 @@ const DEGRADED: [Fault; 9] = [
         "there is no spool",
     ),
     fault(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")], "http://127.0.0.1:9"),
+    fault(
+        &[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://{silent}"),
+            ("OUTRIGGER_OTLP_HEADERS_FILE", "/nowhere/headers"),
+        ],
+        "OUTRIGGER_OTLP_HEADERS_FILE=/nowhere/headers: it is not there",
+    ),
     fault(
         &[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://{silent}"), ("OTEL_EXPORTER_OTLP_TIMEOUT", "100")],
         "no answer in time",
@@ -382,15 +389,31 @@ fn a_check_says_all_that_is_wrong_and_starts_nothing() {
                 ("OUTRIGGER_RULES", "{}/bad"),
                 ("OUTRIGGER_HANG_UP", "keep"),
                 ("OTEL_BSP_SCHEDULE_DELAY", "-1"),
+                ("OUTRIGGER_OTLP_HEADERS_FILE", "{}/short"),
                 ENDPOINT,
             ],
             "",
         ),
         "--check",
     );
-    assert!(code == Some(1) && said.lines().count() == 3, "{said}");
+    assert!(code == Some(1) && said.lines().count() == 4, "{said}");
     assert!(
-        ["rulez", "`hang_up`", "OTEL_BSP_SCHEDULE_DELAY"].iter().all(|what| said.contains(what)),
+        ["rulez", "`hang_up`", "OTEL_BSP_SCHEDULE_DELAY", "OUTRIGGER_OTLP_HEADERS_FILE="]
+            .iter()
+            .all(|what| said.contains(what)),
+        "{said}"
+    );
+    // Of a release that would tell it more than it knows.
+    let told_by = |version: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_outrigger-sidecar"));
+        command.env_clear().args([&format!("--not-older-than={version}"), "--check=values"]);
+        let output = command.output().unwrap();
+        (output.status.code(), text(&output))
+    };
+    assert_eq!(told_by(env!("CARGO_PKG_VERSION")), sound);
+    let (code, said) = told_by("999.0.0");
+    assert!(
+        code == Some(1) && said.contains("`image.sidecar` (tag or digest) the image of 999.0.0"),
         "{said}"
     );
     // Elsewhere, where the pods' files are not.
@@ -400,6 +423,7 @@ fn a_check_says_all_that_is_wrong_and_starts_nothing() {
             HASH,
             ("OUTRIGGER_IDENTITY_SALT_FILE", "/nowhere/salt"),
             ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/nowhere/ca.pem"),
+            ("OUTRIGGER_OTLP_HEADERS_FILE", "/nowhere/headers"),
             ("OUTRIGGER_RULES", "/nowhere/rules"),
         ],
         "",

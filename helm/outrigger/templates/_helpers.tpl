@@ -58,6 +58,7 @@ seccompProfile: { type: RuntimeDefault }
 {{- $pods := (include "outrigger.settings" . | fromYaml).pods -}}
 {{- $told := dict "OUTRIGGER_SPOOL_BYTES" (toString (mul $pods.spool_mib 1024 1024)) -}}
 {{- with $pods.otlp_endpoint }}{{ $_ := set $told "OTEL_EXPORTER_OTLP_ENDPOINT" . }}{{ end -}}
+{{- with $pods.otlp_headers_file }}{{ $_ := set $told "OUTRIGGER_OTLP_HEADERS_FILE" (printf "/var/run/outrigger/credentials/%s" .) }}{{ end -}}
 {{- with $pods.passthrough_hosts }}{{ $_ := set $told "OUTRIGGER_PASSTHROUGH_HOSTS" (join "," .) }}{{ end -}}
 {{- with $pods.extra_cas }}{{ $_ := set $told "OUTRIGGER_EXTRA_CAS_PEM" . }}{{ end -}}
 {{- if hasKey $pods "allowed_providers" }}{{ $_ := set $told "OUTRIGGER_ALLOWED_PROVIDERS" (join "," $pods.allowed_providers) }}{{ end -}}
@@ -99,6 +100,7 @@ seccompProfile: { type: RuntimeDefault }
   "own_namespace" .Release.Namespace
 -}}
 {{- with $values.sidecar.otlpEndpoint }}{{ $_ := set $pods "otlp_endpoint" . }}{{ end -}}
+{{- with $values.sidecar.otlpHeadersFile }}{{ $_ := set $pods "otlp_headers_file" . }}{{ end -}}
 {{- with trim $values.extraCAs }}{{ $_ := set $pods "extra_cas" (printf "%s\n" .) }}{{ end -}}
 {{- if not (kindIs "invalid" $values.allowedProviders) }}{{ $_ := set $pods "allowed_providers" $values.allowedProviders }}{{ end -}}
 {{- $settings := dict

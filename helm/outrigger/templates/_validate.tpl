@@ -4,7 +4,12 @@
 {{- range $name := list "sidecar" "injector" -}}
 {{- $digest := (get $values.image $name).digest -}}
 {{- if and $digest (not (regexMatch "^sha256:[0-9a-f]{64}$" $digest)) -}}
-{{- fail (printf "`%s` in `image.%s.digest` is no digest; write sha256: and 64 hexadecimal digits, as deploy/images prints them" $digest $name) -}}
+{{- fail (printf "`%s` in `image.%s.digest` is no digest; write sha256: and 64 hexadecimal digits, as deploy/images writes them into values.yaml" $digest $name) -}}
+{{- end -}}
+{{- /* Tags that are no version say nothing; a digest says nothing either, and is tried by running it. */ -}}
+{{- $version := regexFind "^v?(0|[1-9][0-9]*)[.](0|[1-9][0-9]*)[.](0|[1-9][0-9]*)" (get $values.image $name).tag -}}
+{{- if and $version (not $digest) (semverCompare (printf "<%s-0" (regexFind "^[0-9.]+" $.Chart.AppVersion)) $version) -}}
+{{- fail (printf "`image.%s.tag` is %s, older than this chart, which tells it what version %s understands; give it the image of %s or a later one, or install the chart of %s" $name (get $values.image $name).tag $.Chart.AppVersion $.Chart.AppVersion $version) -}}
 {{- end -}}
 {{- end -}}
 {{- $names := list -}}
@@ -42,12 +47,13 @@
 {{- end -}}
 {{- range $name, $value := merge (dict "sidecar.otlpEndpoint" $values.sidecar.otlpEndpoint) $values.sidecar.environment -}}
 {{- if and (regexMatch "^(sidecar[.]otlpEndpoint|OTEL_EXPORTER_OTLP_(.*_)?ENDPOINT)$" $name) (contains "@" (toString $value)) -}}
-{{- fail (printf "`%s` has credentials in its URL, and a sidecar takes none there; leave them out, and send them as OTEL_EXPORTER_OTLP_HEADERS" $name) -}}
+{{- fail (printf "`%s` has credentials in its URL, and a sidecar takes none there; leave them out, and send them as headers by `sidecar.otlpHeadersFile`" $name) -}}
 {{- end -}}
 {{- end -}}
 {{- range $pair := list
   (list "allowedProviders" "OUTRIGGER_ALLOWED_PROVIDERS")
   (list "extraCAs" "OUTRIGGER_EXTRA_CAS_PEM")
+  (list "sidecar.otlpHeadersFile" "OUTRIGGER_OTLP_HEADERS_FILE")
   (list "passthroughHosts" "OUTRIGGER_PASSTHROUGH_HOSTS")
   (list "sidecar.failurePolicy" "OUTRIGGER_FAILURE_POLICY")
   (list "sidecar.spoolMiB" "OUTRIGGER_SPOOL_BYTES") -}}
@@ -62,6 +68,51 @@
 {{- if hasKey $values.sidecar.environment $name -}}
 {{- fail (printf "%s in `sidecar.environment` is filled for each pod by its own facts; leave it out" $name) -}}
 {{- end -}}
+{{- end -}}
+{{- range $name := list "OUTRIGGER_CONNECT" "OUTRIGGER_BASE_URL" "OUTRIGGER_TRANSPARENT_PORT" "OUTRIGGER_TRUST_DIR" -}}
+{{- if hasKey $values.sidecar.environment $name -}}
+{{- fail (printf "%s in `sidecar.environment` is where a pod's other containers look for the sidecar; leave it out" $name) -}}
+{{- end -}}
+{{- end -}}
+{{- $isSent := $values.sidecar.otlpEndpoint -}}
+{{- range $name, $value := $values.sidecar.environment -}}
+{{- if hasPrefix "OUTRIGGER_REDIRECT_" $name -}}
+{{- fail (printf "%s in `sidecar.environment` is the redirection's; set it in `sidecar.redirectEnvironment`" $name) -}}
+{{- end -}}
+{{- if regexMatch "^OTEL_EXPORTER_OTLP_(.*_)?ENDPOINT$" $name }}{{ $isSent = $value }}{{ end -}}
+{{- end -}}
+{{- if and $values.sidecar.otlpHeadersFile (not $isSent) -}}
+{{- fail "`sidecar.otlpHeadersFile` names credentials, and no endpoint is set that they are for; set `sidecar.otlpEndpoint`" -}}
+{{- end -}}
+{{- $isDisabled := eq (lower (toString (get $values.sidecar.environment "OTEL_SDK_DISABLED"))) "true" -}}
+{{- if and $values.sidecar.otlpEndpoint $isDisabled -}}
+{{- fail "`sidecar.otlpEndpoint` is set, and OTEL_SDK_DISABLED in `sidecar.environment` is true, so nothing is sent there; take one of them out" -}}
+{{- end -}}
+{{- range $name, $value := $values.sidecar.redirectEnvironment -}}
+{{- if not (hasPrefix "OUTRIGGER_REDIRECT_" $name) -}}
+{{- fail (printf "%s in `sidecar.redirectEnvironment` is no variable of the redirection, which reads OUTRIGGER_REDIRECT_*; set it in `sidecar.environment`" $name) -}}
+{{- end -}}
+{{- if has $name (list "OUTRIGGER_REDIRECT_FAILURE_POLICY" "OUTRIGGER_REDIRECT_ON_PROXY_DOWN") -}}
+{{- fail (printf "%s in `sidecar.redirectEnvironment` is what `sidecar.failurePolicy` (%s) says for both containers; set `sidecar.failurePolicy`" $name $values.sidecar.failurePolicy) -}}
+{{- end -}}
+{{- if eq $name "OUTRIGGER_REDIRECT_REPORT" -}}
+{{- fail (printf "%s in `sidecar.redirectEnvironment` is where the sidecar's doctor looks; leave it out" $name) -}}
+{{- end -}}
+{{- end -}}
+{{- $redirected := splitList "," (toString (default "443" (get $values.sidecar.redirectEnvironment "OUTRIGGER_REDIRECT_PORTS"))) -}}
+{{- $left := splitList "," (toString (default "" (get $values.sidecar.redirectEnvironment "OUTRIGGER_REDIRECT_EXCLUDE_PORTS"))) -}}
+{{- $some := false -}}
+{{- range $redirected -}}
+{{- if has (trim .) (list "19001" "19002" "19003" "19004" "19005") -}}
+{{- fail (printf "OUTRIGGER_REDIRECT_PORTS in `sidecar.redirectEnvironment` has %s, one of the sidecar's own; take it out" (trim .)) -}}
+{{- end -}}
+{{- $port := trim . -}}
+{{- $here := false -}}
+{{- range $left }}{{ if eq (trim .) $port }}{{ $here = true }}{{ end }}{{ end -}}
+{{- if not $here }}{{ $some = true }}{{ end -}}
+{{- end -}}
+{{- if not $some -}}
+{{- fail "OUTRIGGER_REDIRECT_EXCLUDE_PORTS in `sidecar.redirectEnvironment` leaves out every port that would be redirected; take one out of it, or set `mode` to base-url" -}}
 {{- end -}}
 {{- range $values.rules.namespaces -}}
 {{- if has . $values.injection.excludedNamespaces -}}
@@ -99,9 +150,34 @@
 {{- if has $values.test.namespace $values.injection.excludedNamespaces -}}
 {{- fail (printf "`test.namespace` is %s, which is excluded from injection; name another one" $values.test.namespace) -}}
 {{- end -}}
-{{- $metrics := lower (toString (get $values.sidecar.environment "OUTRIGGER_METRICS")) -}}
-{{- if and $values.monitoring.podMonitor.enabled (has $metrics (list "off" "false")) -}}
+{{- $metrics := lower (toString (default "" (get $values.sidecar.environment "OUTRIGGER_METRICS"))) -}}
+{{- $isOff := has $metrics (list "off" "false") -}}
+{{- if and $metrics (not $isOff) -}}
+{{- $host := regexReplaceAll ":[0-9]+$" $metrics "" -}}
+{{- if has (regexFind "[0-9]+$" $metrics) (list "19001" "19002" "19003") -}}
+{{- fail (printf "OUTRIGGER_METRICS in `sidecar.environment` is %s, a port on which the sidecar listens for calls; leave it at 19005" $metrics) -}}
+{{- end -}}
+{{- if and (ne $host $metrics) (not (has $host (list "[::]" "0.0.0.0" "127.0.0.1"))) -}}
+{{- fail (printf "OUTRIGGER_METRICS in `sidecar.environment` is %s, which is no address of every pod, and a kubelet's probes would find nobody; write [::]:19005, 127.0.0.1:19005 or off" $metrics) -}}
+{{- end -}}
+{{- end -}}
+{{- if $values.monitoring.podMonitor.enabled -}}
+{{- if $isOff -}}
 {{- fail "`monitoring.podMonitor.enabled` is true, and OUTRIGGER_METRICS in `sidecar.environment` is off, so there is nothing to scrape; take one of them out" -}}
+{{- end -}}
+{{- if hasPrefix "127." $metrics -}}
+{{- fail (printf "`monitoring.podMonitor.enabled` is true, and OUTRIGGER_METRICS in `sidecar.environment` is %s, where nobody but the pod itself can scrape; write [::]:19005, or take one of them out" $metrics) -}}
+{{- end -}}
+{{- if regexMatch ":0$" $metrics -}}
+{{- fail (printf "`monitoring.podMonitor.enabled` is true, and OUTRIGGER_METRICS in `sidecar.environment` is %s, a port that nobody knows; write [::]:19005, or take one of them out" $metrics) -}}
+{{- end -}}
+{{- if $isDisabled -}}
+{{- fail "`monitoring.podMonitor.enabled` is true, and OTEL_SDK_DISABLED in `sidecar.environment` is true, so there is nothing to scrape; take one of them out" -}}
+{{- end -}}
+{{- $exporter := toString (default "" (get $values.sidecar.environment "OTEL_METRICS_EXPORTER")) -}}
+{{- if and $exporter (not (contains "prometheus" $exporter)) -}}
+{{- fail (printf "`monitoring.podMonitor.enabled` is true, and OTEL_METRICS_EXPORTER in `sidecar.environment` is %s, so there is nothing to scrape; add prometheus to it, or take one of them out" $exporter) -}}
+{{- end -}}
 {{- end -}}
 {{- with $values.certificates.self -}}
 {{- if ge (int .renewBeforeDays) (int .lifeDays) -}}

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use http::HeaderMap;
+
 use super::capture;
 use super::endpoint::Written;
 use super::error::SettingsError;
 use super::limits;
-use super::values::{Found, Variables, attributes, headers};
+use super::values::{Found, Variables, attributes, headers_of};
 use super::{
     AppInstrumented, AppTelemetry, Batching, CacheAttribute, CallSignal, GenAiMetrics, MetricSignal,
     NamedFile, Pod, Protocol, Pull, Settings, Signal, Target, Temporality,
@@ -123,6 +125,19 @@ impl Reader<'_> {
         self.variables.first([own.as_str(), common.as_str()])
     }
 
+    /// A signal's own headers and their file, else those of all: what is for one endpoint does not go to another as well.
+    fn headers(&self, signal: Signal) -> Result<(HeaderMap, Option<NamedFile>), SettingsError> {
+        let named = |part: &str| {
+            let held = self.variables.find(&format!("OTEL_EXPORTER_OTLP_{part}HEADERS"));
+            let file = self.variables.find(&format!("OUTRIGGER_OTLP_{part}HEADERS_FILE"));
+            (held.is_some() || file.is_some()).then_some((held, file))
+        };
+        let own = named(&format!("{}_", signal.variable()));
+        let Some((held, file)) = own.or_else(|| named("")) else { return Ok((HeaderMap::new(), None)) };
+        let held = held.map(|found| headers_of(&found.variable, &found.value)).transpose()?;
+        Ok((held.unwrap_or_default(), file.map(named_file)))
+    }
+
     /// Where the signal's exporter variable sends it.
     fn exporters(&self, signal: Signal) -> Result<Exporters, SettingsError> {
         let Some(found) = self.variables.find(&format!("OTEL_{}_EXPORTER", signal.variable())) else {
@@ -202,10 +217,7 @@ impl Reader<'_> {
             Some(found) => self.variables.flag(&found.variable)?,
             None => false,
         };
-        let headers = match self.own_or_common(signal, "HEADERS") {
-            Some(found) => headers(&found)?,
-            None => http::HeaderMap::new(),
-        };
+        let (headers, headers_file) = self.headers(signal)?;
         let timeout = match self.own_or_common(signal, "TIMEOUT") {
             Some(found) => self.variables.milliseconds(&found.variable, 1)?.unwrap_or(TIMEOUT),
             None => TIMEOUT,
@@ -225,6 +237,7 @@ impl Reader<'_> {
             endpoint: written.read(signal, protocol, insecure)?,
             protocol,
             headers,
+            headers_file,
             timeout,
             gzip,
             console: false,

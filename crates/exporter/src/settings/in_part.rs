@@ -1,9 +1,11 @@
 //! Settings of which a part cannot be used, for a program that goes on without that part: what is left out, and what that means.
 
+use std::collections::BTreeSet;
+
 use super::capture::{CONTENT, REDACT};
 use super::environment::{self, Fault, OVERRIDE};
 use super::{Settings, Signal, Target};
-use crate::transport::{MachineRoots, TlsError, Transport};
+use crate::transport::{MachineRoots, TlsError, Transport, read_headers};
 
 /// Something that was set, cannot be used, and is done without.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,11 +120,21 @@ impl Settings {
         Ok(found.told())
     }
 
+    /// What is wrong now with files of headers, each once. They are read again for each request, and telemetry waits for them.
+    #[must_use]
+    pub fn headers_faults(&self) -> Vec<String> {
+        let files = self.targets().filter_map(|target| target.headers_file.as_ref());
+        let faults = files.filter_map(|file| read_headers(file).err());
+        faults.collect::<BTreeSet<String>>().into_iter().collect()
+    }
+
     fn names_files(&self) -> bool {
+        self.targets().any(|target| target.certificate.is_some() || target.client_key.is_some())
+    }
+
+    fn targets(&self) -> impl Iterator<Item = &Target> {
         let calls = [&self.traces, &self.logs].into_iter().flatten().map(|signal| &signal.target);
-        calls
-            .chain(self.metrics.as_ref().map(|signal| &signal.target))
-            .any(|target| target.certificate.is_some() || target.client_key.is_some())
+        calls.chain(self.metrics.as_ref().map(|signal| &signal.target))
     }
 }
 

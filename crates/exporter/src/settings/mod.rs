@@ -21,6 +21,7 @@ pub use endpoint::Endpoint;
 pub use error::SettingsError;
 pub use in_part::LeftOut;
 pub use pod::Pod;
+pub(crate) use values::headers_of;
 
 /// Bytes of an attribute's text where nobody set a bound: a store that is in wide use cuts at 2,048.
 pub(crate) const LONGEST_VALUE: usize = 2047;
@@ -83,6 +84,8 @@ pub struct Target {
     pub protocol: Protocol,
     /// Headers (or gRPC metadata) of every request; may hold credentials, so they are marked sensitive.
     pub headers: HeaderMap,
+    /// File of further ones, read again for each request, and the variable that named it.
+    pub headers_file: Option<NamedFile>,
     /// How long one request may take, connecting included.
     pub timeout: Duration,
     /// Whether bodies are compressed with gzip.
@@ -104,6 +107,7 @@ impl Target {
             endpoint: Endpoint::console(),
             protocol: Protocol::Console,
             headers: HeaderMap::new(),
+            headers_file: None,
             timeout: Duration::from_secs(10),
             gzip: false,
             console: true,
@@ -121,6 +125,7 @@ impl std::fmt::Debug for Target {
             .field("endpoint", &self.endpoint)
             .field("protocol", &self.protocol)
             .field("headers", &self.headers.keys().collect::<Vec<_>>())
+            .field("headers_file", &self.headers_file)
             .field("timeout", &self.timeout)
             .field("gzip", &self.gzip)
             .finish_non_exhaustive()

@@ -160,6 +160,28 @@ fn headers_are_decoded_kept_secret_and_own_ones_replace_common_ones() {
 }
 
 #[test]
+fn a_file_of_headers_goes_where_its_signal_goes() {
+    let settings = on(&[
+        COMMON,
+        ("OTEL_EXPORTER_OTLP_HEADERS", "x-tenant=a"),
+        ("OUTRIGGER_OTLP_HEADERS_FILE", "/secrets/all"),
+        ("OUTRIGGER_OTLP_TRACES_HEADERS_FILE", "/secrets/traces"),
+        ("OTEL_EXPORTER_OTLP_METRICS_HEADERS", "x-only=1"),
+    ]);
+    let of = |target: &Target| {
+        let file = target.headers_file.as_ref().map(|file| file.path.display().to_string());
+        (target.headers.keys().map(ToString::to_string).collect::<Vec<_>>(), file)
+    };
+    // What is one endpoint's own is not mixed with what is another's.
+    assert_eq!(
+        of(&settings.logs.unwrap().target),
+        (vec!["x-tenant".to_owned()], Some("/secrets/all".to_owned()))
+    );
+    assert_eq!(of(&settings.traces.unwrap().target), (vec![], Some("/secrets/traces".to_owned())));
+    assert_eq!(of(&settings.metrics.unwrap().target), (vec!["x-only".to_owned()], None));
+}
+
+#[test]
 fn no_error_repeats_what_may_be_a_secret() {
     for variables in [
         [COMMON, ("OTEL_EXPORTER_OTLP_HEADERS", "s3cret")],

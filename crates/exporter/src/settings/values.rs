@@ -82,13 +82,14 @@ pub(super) fn whole(found: &Found, least: u64, what: &str) -> Result<u64, Settin
     }
 }
 
-/// `key=value,key=value` with percent-encoded values, as headers. No value is ever repeated in an error.
-pub(super) fn headers(found: &Found) -> Result<HeaderMap, SettingsError> {
+/// `key=value` with commas or line breaks between them and percent-encoded values, as headers. No value is ever repeated in an error, which
+/// begins with `place`.
+pub(crate) fn headers_of(place: &str, text: &str) -> Result<HeaderMap, SettingsError> {
     let mut headers = HeaderMap::new();
-    for entry in found.value.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
+    for entry in text.split([',', '\n']).map(str::trim).filter(|entry| !entry.is_empty()) {
         let fault = |problem: String| {
             SettingsError::secret(
-                &found.variable,
+                place,
                 problem,
                 "write name=value pairs separated by commas, values percent-encoded",
             )

@@ -9,6 +9,7 @@ use tonic::metadata::MetadataMap;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 
+use super::headers::Headers;
 use super::{
     MEND_CREDENTIALS, MEND_ENDPOINT, MachineRoots, Reply, TlsError, USER_AGENT, chain, partial, quoted,
     retry_after, tls,
@@ -23,7 +24,7 @@ pub(crate) struct Grpc {
     signal: Signal,
     channel: Channel,
     method: PathAndQuery,
-    metadata: MetadataMap,
+    headers: Headers,
     gzip: bool,
     timeout: std::time::Duration,
 }
@@ -46,19 +47,23 @@ impl Grpc {
                 Signal::Logs => "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
                 Signal::Metrics => "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
             }),
-            metadata: MetadataMap::from_headers(target.headers.clone()),
+            headers: Headers::of(target),
             gzip: target.gzip,
             timeout: target.timeout,
         })
     }
 
     pub(super) async fn send(&self, body: Bytes) -> Reply {
+        let headers = match self.headers.now() {
+            Ok(headers) => headers,
+            Err(why) => return Reply::unreached(why),
+        };
         let mut client = tonic::client::Grpc::new(self.channel.clone()).max_decoding_message_size(ANSWER);
         if self.gzip {
             client = client.send_compressed(CompressionEncoding::Gzip);
         }
         let mut request = Request::new(body);
-        *request.metadata_mut() = self.metadata.clone();
+        *request.metadata_mut() = MetadataMap::from_headers(headers);
         let exchange = async {
             client.ready().await.map_err(|error| Status::from_error(Box::new(error)))?;
             client.unary(request, self.method.clone(), Encoded).await
@@ -66,8 +71,14 @@ impl Grpc {
         // Our own clock, not the channel's: it covers connecting as well.
         match tokio::time::timeout(self.timeout, exchange).await {
             Ok(Ok(response)) => partial::read(self.signal, response.get_ref()),
-            Ok(Err(status)) => classify(&status),
-            Err(_) => Reply::Later { after: None, reached: false, why: "no answer in time".to_owned() },
+            Ok(Err(status)) => match (classify(&status), status.code()) {
+                (Reply::Rejected { why, mend }, Code::Unauthenticated) => match self.headers.stale(&why) {
+                    Some(why) => Reply::Later { after: None, reached: true, why },
+                    None => Reply::Rejected { why, mend },
+                },
+                (reply, _) => reply,
+            },
+            Err(_) => Reply::unreached("no answer in time".to_owned()),
         }
     }
 }
@@ -76,7 +87,7 @@ impl Grpc {
 fn classify(status: &Status) -> Reply {
     // A status made here, not by the endpoint, has the transport's error beneath it.
     if let Some(error) = status.source() {
-        return Reply::Later { after: None, reached: false, why: chain(error) };
+        return Reply::unreached(chain(error));
     }
     let words = quoted(status.message());
     let why = format!("gRPC status {:?}{}{words}", status.code(), if words.is_empty() { "" } else { ": " });

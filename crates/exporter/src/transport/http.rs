@@ -9,6 +9,7 @@ use flate2::write::GzEncoder;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 
+use super::headers::Headers;
 use super::{
     MEND_CREDENTIALS, MEND_ENDPOINT, MachineRoots, Reply, TlsError, USER_AGENT, chain, json, partial, quoted,
     retry_after, tls,
@@ -26,22 +27,16 @@ pub(crate) struct Http {
     signal: Signal,
     client: reqwest::Client,
     url: String,
+    headers: Headers,
     json: bool,
     gzip: bool,
 }
 
 impl Http {
     pub(super) fn new(signal: Signal, target: &Target, machine: &MachineRoots) -> Result<Http, TlsError> {
-        let mut headers = target.headers.clone();
         let json = target.protocol == Protocol::HttpJson;
-        let kind = if json { "application/json" } else { "application/x-protobuf" };
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-        if target.gzip {
-            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-        }
         let mut builder = reqwest::Client::builder()
             .user_agent(USER_AGENT)
-            .default_headers(headers)
             .timeout(target.timeout)
             .connect_timeout(target.timeout)
             // The proxy variables are for the program we watch; ours point at ourselves.
@@ -60,7 +55,14 @@ impl Http {
             builder.tls_backend_preconfigured(tls::none()?)
         };
         let client = builder.build().map_err(|error| TlsError::Library(chain(&error)))?;
-        Ok(Http { signal, client, url: target.endpoint.uri().to_string(), json, gzip: target.gzip })
+        Ok(Http {
+            signal,
+            client,
+            url: target.endpoint.uri().to_string(),
+            headers: Headers::of(target),
+            json,
+            gzip: target.gzip,
+        })
     }
 
     pub(super) async fn send(&self, body: Bytes) -> Reply {
@@ -68,13 +70,23 @@ impl Http {
         let json = self.json.then(|| json::of(self.signal, &body)).flatten();
         let body = json.map_or(body, Bytes::from);
         let body = if self.gzip { gzip(&body) } else { body };
-        let mut response = match self.client.post(&self.url).body(body).send().await {
+        let mut headers = match self.headers.now() {
+            Ok(headers) => headers,
+            Err(why) => return Reply::unreached(why),
+        };
+        // What the body is we know best.
+        let kind = if self.json { "application/json" } else { "application/x-protobuf" };
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        if self.gzip {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        let mut response = match self.client.post(&self.url).headers(headers).body(body).send().await {
             Ok(response) => response,
             Err(error) => {
                 // The URL may carry a token in its query.
                 let error = error.without_url();
                 let why = if error.is_timeout() { "no answer in time".to_owned() } else { chain(&error) };
-                return Reply::Later { after: None, reached: false, why };
+                return Reply::unreached(why);
             }
         };
         let status = response.status();
@@ -102,9 +114,11 @@ impl Http {
             | StatusCode::UNSUPPORTED_MEDIA_TYPE
             | StatusCode::NOT_IMPLEMENTED => Reply::Refused { why },
             StatusCode::PAYLOAD_TOO_LARGE => Reply::TooLarge { why },
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                Reply::Rejected { why, mend: MEND_CREDENTIALS }
-            }
+            StatusCode::UNAUTHORIZED => match self.headers.stale(&why) {
+                Some(why) => Reply::Later { after: wait, reached: true, why },
+                None => Reply::Rejected { why, mend: MEND_CREDENTIALS },
+            },
+            StatusCode::FORBIDDEN => Reply::Rejected { why, mend: MEND_CREDENTIALS },
             _ => Reply::Rejected { why: with_words(why, &answer), mend: MEND_ENDPOINT },
         }
     }

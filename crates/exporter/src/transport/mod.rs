@@ -2,6 +2,7 @@
 
 mod console;
 mod grpc;
+mod headers;
 mod http;
 mod json;
 mod partial;
@@ -16,6 +17,7 @@ use bytes::Bytes;
 use crate::settings::{Protocol, Signal, Target};
 
 use console::Console;
+pub(crate) use headers::read as read_headers;
 pub(crate) use tls::{MachineRoots, TlsError};
 
 /// What an endpoint made of one request.
@@ -115,8 +117,15 @@ impl Wire for Transport {
 /// How we name ourselves.
 const USER_AGENT: &str = concat!("outrigger/", env!("CARGO_PKG_VERSION"));
 
+impl Reply {
+    /// Nobody was asked, or nobody answered, for a reason that may pass.
+    fn unreached(why: String) -> Reply {
+        Reply::Later { after: None, reached: false, why }
+    }
+}
+
 /// What a person can do when the endpoint does not accept our credentials.
-const MEND_CREDENTIALS: &str = "put the endpoint's credentials in OTEL_EXPORTER_OTLP_HEADERS";
+const MEND_CREDENTIALS: &str = "put the endpoint's credentials in OTEL_EXPORTER_OTLP_HEADERS, or in a file that OUTRIGGER_OTLP_HEADERS_FILE names";
 /// What a person can do when the endpoint calls the request wrong.
 const MEND_ENDPOINT: &str =
     "check that OTEL_EXPORTER_OTLP_ENDPOINT is an OTLP endpoint that takes this protocol";

@@ -1,36 +1,14 @@
 //! What is wrong with what an operator decided: values with which no pod could start, and values that contradict each other.
 
-use outrigger_contract::environment;
 use outrigger_providers::services;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
 use super::Options;
+use super::variables::LONGEST_VALUE;
 use crate::resources::Fault;
 use crate::wishes::is_host;
-
-/// Bytes of a variable's value: the system starts no program with one of 128 KiB.
-const LONGEST_VALUE: usize = 96 * 1024;
-/// Variables that are filled for each pod; a second one of the name would win.
-const OF_POD: [&str; 6] = [
-    environment::POD_NAME,
-    environment::POD_NAMESPACE,
-    environment::POD_UID,
-    environment::POD_IP,
-    environment::NODE_NAME,
-    environment::KEY_NAMES,
-];
-/// Variables of what a setting says, and of more that hangs on it: a volume, a probe, the other container, what is told.
-const DECIDED: [(&str, &str); 5] = [
-    ("OUTRIGGER_SPOOL_BYTES", "spool_mib"),
-    ("OUTRIGGER_FAILURE_POLICY", "failure_policy"),
-    ("OUTRIGGER_PASSTHROUGH_HOSTS", "passthrough_hosts"),
-    ("OUTRIGGER_ALLOWED_PROVIDERS", "allowed_providers"),
-    ("OUTRIGGER_EXTRA_CAS_PEM", "extra_cas"),
-];
-/// The endpoint of all telemetry; those of one kind begin and end like it.
-const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 
 impl Options {
     /// Whether a pod could start with them.
@@ -81,48 +59,6 @@ impl Options {
         }
         self.check_variables()
     }
-
-    fn check_variables(&self) -> Result<(), String> {
-        for (name, value) in self.environment.iter().chain(&self.redirect_environment) {
-            if !is_variable(name) {
-                return Err(format!(
-                    "`{name}` is no name of a variable; write such as OTEL_EXPORTER_OTLP_HEADERS"
-                ));
-            }
-            if value.len() > LONGEST_VALUE {
-                return Err(format!(
-                    "{name} has {} bytes, with which no program starts; give it {LONGEST_VALUE} at most",
-                    value.len()
-                ));
-            }
-        }
-        for (name, value) in &self.environment {
-            if OF_POD.contains(&name.as_str()) {
-                return Err(format!(
-                    "{name} in `pods.environment` is filled for each pod by its own facts; leave it out"
-                ));
-            }
-            if let Some((_, key)) = DECIDED.iter().find(|(decided, _)| decided == name) {
-                return Err(format!(
-                    "{name} in `pods.environment` is what `pods.{key}` says, and more hangs on that; set `pods.{key}`"
-                ));
-            }
-            if name.starts_with("OTEL_EXPORTER_OTLP_") && name.ends_with("_ENDPOINT") {
-                check_endpoint(value).map_err(|fault| format!("{name} in `pods.environment` {fault}"))?;
-            }
-        }
-        if self.otlp_endpoint.is_some() && self.environment.contains_key(ENDPOINT) {
-            return Err(format!(
-                "`pods.otlp_endpoint` and {ENDPOINT} in `pods.environment` say the same thing twice; keep to `pods.otlp_endpoint`"
-            ));
-        }
-        Ok(())
-    }
-}
-
-fn is_variable(name: &str) -> bool {
-    let fine = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    !name.is_empty() && name.bytes().all(fine) && !name.starts_with(|first: char| first.is_ascii_digit())
 }
 
 /// Whether a text can be [`Options::extra_cas`].
@@ -159,7 +95,7 @@ pub fn check_endpoint(url: &str) -> Result<(), String> {
     if url.contains('@') {
         return Err(
             "has credentials in its URL, and a sidecar takes none there; leave them out, and send them as \
-             OTEL_EXPORTER_OTLP_HEADERS"
+             OTEL_EXPORTER_OTLP_HEADERS, or by a Secret (docs/telemetry.md)"
                 .to_owned(),
         );
     }

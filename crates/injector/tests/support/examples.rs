@@ -117,6 +117,7 @@ pub(crate) fn everything_decided() -> Example {
     let options = &mut example.options;
     options.failure_policy = FailurePolicy::Closed;
     options.otlp_endpoint = Some("https://otlp.example:4318/base".to_owned());
+    options.otlp_headers_file = Some("otlp-headers".to_owned());
     options.allowed_providers = Some(vec!["anthropic".to_owned(), "bedrock".to_owned()]);
     options.passthrough_hosts = vec!["api.groq.com".to_owned()];
     options.spool_mib = 64;

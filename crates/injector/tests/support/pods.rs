@@ -241,6 +241,7 @@ pub(crate) fn options() -> impl Strategy<Value = Options> {
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://otlp.example"),
         ("OUTRIGGER_METRICS", "off"),
         ("OUTRIGGER_METRICS", "[::]:9095"),
+        ("OUTRIGGER_METRICS", "127.0.0.1:19005"),
         ("OUTRIGGER_LOG_CALLS", "$(HOME)"),
         ("OUTRIGGER_HOSTS", "llm.example.internal"),
     ];
@@ -248,7 +249,7 @@ pub(crate) fn options() -> impl Strategy<Value = Options> {
         variable.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     });
     let redirect = prop::bool::ANY.prop_map(|has| {
-        has.then(|| ("OUTRIGGER_REDIRECT_FAILURE_POLICY".to_owned(), "open".to_owned())).into_iter().collect()
+        has.then(|| ("OUTRIGGER_REDIRECT_BLOCK_QUIC".to_owned(), "true".to_owned())).into_iter().collect()
     });
     let allowed = prop::option::of(subsequence(vec!["anthropic".to_owned(), "bedrock".to_owned()], 0..3));
     // No pod shows it to who would read it.
