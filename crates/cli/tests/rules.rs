@@ -37,6 +37,12 @@ fn a_good_document_is_told_with_every_place_a_prompt_may_go() {
     assert_eq!((&told["ok"], &told["policy"]["mode"]), (&Value::from(true), &Value::from("act")));
     assert_eq!(told["policy"]["backups"][1]["credential"]["file"], "anthropic/api-key");
     assert_eq!(told["policy"]["hash"].as_str().unwrap().len(), 64);
+    assert_eq!(told["policy"]["backups"][1]["format"], Value::Null);
+    let document = "version: 1\nbackups:\n  a: { provider: openai, format: openai_responses, credential: { file: key } }\n\
+                    rules:\n  - { name: all, match: {}, failover: { to: [a] } }\n";
+    let ended = rules(&["check", "-"], document);
+    let place = "prompts may go to a: openai at api.openai.com, in openai_responses; api_key from file key";
+    assert!(ended.output.contains(place), "{}", ended.output);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use outrigger_providers::translate;
 use serde::{Serialize, Serializer};
 
 use crate::document::{Exceeded, Mode, Percent, Time};
@@ -62,6 +63,8 @@ pub struct PlannedTarget {
     pub model: Option<String>,
     /// The deployment that answers.
     pub deployment: Option<String>,
+    /// The format in which a turn of a conversation is asked there, where the backup says one.
+    pub format: Option<&'static str>,
     /// Why this call does not go there.
     pub left_out: Option<String>,
 }
@@ -136,6 +139,7 @@ impl Rule {
             host: call.host.to_owned(),
             model: call.model.map(str::to_owned),
             deployment: None,
+            format: None,
             left_out: None,
         };
         let backups =
@@ -178,6 +182,7 @@ fn planned(failover: &Failover, to: &Target, call: &Call<'_>, site: &Site<'_>) -
         host: to.host.to_string(),
         model: to.model.as_deref().or(call.model).map(str::to_owned),
         deployment: to.deployment.as_deref().map(str::to_owned),
+        format: to.format.filter(|_| translate::is_conversation(call.operation)),
         left_out,
     }
 }
@@ -234,6 +239,9 @@ impl fmt::Display for Plan {
             }
             if let Some(model) = &place.model {
                 write!(f, ", {model}")?;
+            }
+            if let Some(format) = place.format {
+                write!(f, ", in {format}")?;
             }
             match &place.left_out {
                 Some(reason) => writeln!(f, "; left out: {reason}")?,

@@ -197,6 +197,33 @@ rules:
 }
 
 #[test]
+fn a_backup_may_say_in_which_format_conversations_are_asked_there() {
+    let policy = policy(
+        "version: 1
+backups:
+  responses: { provider: openai, model: gpt-6.1-terra, format: openai_responses, credential: { file: key } }
+  usual: { provider: openai, model: gpt-6.1-terra, credential: { file: key } }
+rules:
+  - { name: all, match: {}, failover: { to: [responses, usual] } }
+",
+    );
+    let formats: Vec<_> = policy.targets.iter().map(|target| target.format).collect();
+    assert_eq!(formats, [Some("openai_responses"), None]);
+    let none = HeaderMap::new();
+    let explained = |operation| {
+        let call = Call { operation, ..call("anthropic", "claude-opus-5-5", &none) };
+        policy.explain(&call, &site())
+    };
+    let chat = explained(Operation::Chat);
+    let formats: Vec<_> = chat.plan.iter().flat_map(|plan| &plan.places).map(|place| place.format).collect();
+    assert_eq!(formats, [None, Some("openai_responses"), None]);
+    let text = chat.to_string();
+    assert!(text.contains("at api.openai.com, gpt-6.1-terra, in openai_responses\n"), "{text}");
+    let text = explained(Operation::Image).to_string();
+    assert!(!text.contains("openai_responses"), "it is about conversations alone: {text}");
+}
+
+#[test]
 fn a_provider_may_be_called_by_its_product_too_and_stands_by_its_id() {
     let text = "version: 1\nbackups:\n  eu: { provider: azure_openai, host: shop-eu.openai.azure.com, deployment: terra, model: gpt-6.1-terra, credential: { file: a } }\n\
                 rules:\n  - { name: a, match: { provider: [azure_openai] }, failover: { to: [eu] } }\n";

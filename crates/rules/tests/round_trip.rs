@@ -5,11 +5,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use outrigger_providers::services;
+use outrigger_providers::{services, translate};
 use outrigger_rules::document::{
     Backup, Breaker, Capabilities, Count, Credential, CredentialKind, Deadlines, Exceeded, Factor, Failover,
-    Host, Label, MovedClasses, Percent, Provider, RetriedClasses, Retry, SecretFile, Switch, Text, Time,
-    Version,
+    Format, Host, Label, MovedClasses, Percent, Provider, RetriedClasses, Retry, SecretFile, Switch, Text,
+    Time, Version,
 };
 use outrigger_rules::{Document, Mode};
 use proptest::option::of;
@@ -38,8 +38,9 @@ fn backup() -> impl Strategy<Value = Backup> {
         credential,
         of("[a-z]{1,8}\\.[a-z]{2,5}".prop_map(Host)),
         of("[ -~]{1,20}".prop_map(Text)),
+        of(proptest::sample::select(translate::all_formats().collect::<Vec<_>>()).prop_map(Format)),
     )
-        .prop_map(|(provider, credential, host, model)| Backup {
+        .prop_map(|(provider, credential, host, model, format)| Backup {
             provider: Provider(services::ALL[provider]),
             credential,
             host,
@@ -47,6 +48,7 @@ fn backup() -> impl Strategy<Value = Backup> {
             region: None,
             project: None,
             model,
+            format,
         })
 }
 

@@ -12,7 +12,7 @@ use super::{
 const BEDROCK: &str = "bedrock-runtime.us-east-1.amazonaws.com";
 
 /// Who is asked, by whom the answer comes. The models are others than the apps ask for.
-const DOCUMENT: &str = "version: 1
+const USUAL: &str = "version: 1
 mode: act
 backups:
   chat: { provider: openai, host: eu.api.openai.com, model: gpt-4.1, credential: { file: backups } }
@@ -23,6 +23,17 @@ rules:
   - { name: messages, match: { provider: anthropic }, failover: { to: [gemini] } }
   - { name: gemini, match: { provider: gemini }, failover: { to: [chat] } }
   - { name: converse, match: { provider: bedrock }, failover: { to: [messages] } }
+";
+
+/// The same, where OpenAI is asked in Responses.
+const CHOSEN: &str = "version: 1
+mode: act
+backups:
+  gemini: { provider: gemini, model: gemini-3.5-pro, credential: { file: backups } }
+  responses: { provider: openai, host: eu.api.openai.com, model: gpt-4.1, format: openai_responses, credential: { file: backups } }
+rules:
+  - { name: responses, match: { provider: openai }, failover: { to: [gemini] } }
+  - { name: others, match: { provider: [anthropic, gemini, bedrock] }, failover: { to: [responses] } }
 ";
 
 const CALLS: [&str; 8] = [
@@ -63,15 +74,15 @@ fn exec(simulator: &Simulator, folder: &tempfile::TempDir) -> Exec {
         .variable("AWS_EC2_METADATA_DISABLED", "true")
 }
 
-/// The backups have answered every call, paid by their own key, and saw none of the app's.
-fn backups_answered(simulator: &Simulator, calls: &[(&str, usize)]) {
-    for (host, calls) in calls {
+/// The backups have answered every call at these paths, paid by their own key, and saw none of the app's.
+fn backups_answered(simulator: &Simulator, calls: &[(&str, &str, usize)]) {
+    for (host, path, calls) in calls {
         let backups: Vec<_> = simulator
             .received()
             .into_iter()
-            .filter(|one| one.authority == *host && shown(one) == [BACKUPS_KEY])
+            .filter(|one| one.authority == *host && one.path.starts_with(path) && shown(one) == [BACKUPS_KEY])
             .collect();
-        assert_eq!(backups.len(), *calls, "{host}");
+        assert_eq!(backups.len(), *calls, "{host}{path}");
         assert!(backups.iter().all(|one| one.status == 200), "{host}");
     }
 }
@@ -83,26 +94,34 @@ pub(super) fn rows() -> Vec<Row> {
 
 #[test]
 fn the_sdks_of_every_family_are_answered_by_a_backup_of_another_format() {
-    for sdk in Sdk::ALL {
-        let (simulator, folder) = (overloaded(), folder(DOCUMENT));
+    let messages = (ANTHROPIC, "/v1/messages", 3);
+    let usual = [messages, (GEMINI, "/v1beta/", 3), (HOSTS[1], "/v1/chat/completions", 2)];
+    let chosen = [(GEMINI, "/v1beta/", 3), (HOSTS[1], "/v1/responses", 5)];
+    let both: [(&str, &[_]); 2] = [(USUAL, &usual), (CHOSEN, &chosen)];
+    for (sdk, (document, backups)) in Sdk::ALL.into_iter().flat_map(|sdk| both.map(|one| (sdk, one))) {
+        let (simulator, folder) = (overloaded(), folder(document));
         let (seen, ended) = sdk.run(exec(&simulator, &folder), &CALLS);
         for (call, seen) in CALLS.iter().zip(&seen) {
             assert!(seen.is_right(), "{sdk:?}, {call}: {seen:?}\n{}", ended.errors);
         }
-        backups_answered(&simulator, &[(ANTHROPIC, 3), (GEMINI, 3), (HOSTS[1], 2)]);
+        backups_answered(&simulator, backups);
         assert_eq!(asked(&simulator, HOSTS[0]), 3, "the primary was asked each time");
     }
 }
 
 #[test]
 fn boto3_is_answered_by_a_backup_of_another_format() {
-    let (simulator, folder) = (overloaded(), folder(DOCUMENT));
     let program = [setting("OUTRIGGER_TEST_PYTHON"), file("clients/python/clouds.py").display().to_string()];
     let words: Vec<String> = program.into_iter().chain(CONVERSE.map(str::to_owned)).collect();
-    let ended = exec(&simulator, &folder).start(&refs(&words)).program.end();
-    let lines = ended.json_lines();
-    let texts: Vec<_> = lines.iter().map(|line| line["text"].as_str()).collect();
-    assert_eq!(texts, [Some(TEXT); 2], "{lines:?}\n{}", ended.errors);
-    backups_answered(&simulator, &[(ANTHROPIC, 2)]);
-    assert_eq!(asked(&simulator, BEDROCK), 2, "the primary was asked each time");
+    for (document, backup) in
+        [(USUAL, (ANTHROPIC, "/v1/messages", 2)), (CHOSEN, (HOSTS[1], "/v1/responses", 2))]
+    {
+        let (simulator, folder) = (overloaded(), folder(document));
+        let ended = exec(&simulator, &folder).start(&refs(&words)).program.end();
+        let lines = ended.json_lines();
+        let texts: Vec<_> = lines.iter().map(|line| line["text"].as_str()).collect();
+        assert_eq!(texts, [Some(TEXT); 2], "{lines:?}\n{}", ended.errors);
+        backups_answered(&simulator, &[backup]);
+        assert_eq!(asked(&simulator, BEDROCK), 2, "the primary was asked each time");
+    }
 }

@@ -69,6 +69,10 @@ fn place(target: &Target) -> String {
         told.push_str(", ");
         told.push_str(part);
     }
+    if let Some(format) = target.format {
+        told.push_str(", in ");
+        told.push_str(format);
+    }
     let (kind, (source, place)) = (target.credential.kind.as_str(), source(target));
     format!("{told}; {kind} from {source} {place}")
 }
@@ -86,7 +90,7 @@ fn json(policy: &Policy) -> Value {
         json!({
             "name": &*target.name, "provider": target.provider.id, "host": &*target.host,
             "deployment": target.deployment.as_deref(), "region": target.region.as_deref(),
-            "project": target.project.as_deref(), "model": target.model.as_deref(),
+            "project": target.project.as_deref(), "model": target.model.as_deref(), "format": target.format,
             "credential": {"kind": target.credential.kind.as_str(), by: place},
         })
     };

@@ -55,22 +55,28 @@ fn claude_at_google(to: &Place<'_>, stream: bool) -> Option<String> {
 }
 
 /// The formats in which a service answers conversations, the one to translate to first. Without a model: of any of its models.
-pub(super) fn spoken(service: &Service, model: Option<&str>) -> impl Iterator<Item = &'static str> {
+#[must_use]
+pub fn formats(service: &Service, model: Option<&str>) -> Vec<&'static str> {
     let claude = "anthropic_messages";
     let at_google = (service.id == "vertex").then_some(claude);
     let written = |name: &&str| dialects::ALL.iter().any(|it| it.name() == *name && it.requests().is_some());
     let serves = service.serves;
     let fits = move |format: &&str| model.is_none_or(|model| serves(format, model));
     let all = service.speaks.iter().map(|(name, _)| *name).chain(at_google);
-    all.filter(written).filter(fits).collect::<Vec<_>>().into_iter()
+    all.filter(written).filter(fits).collect()
+}
+
+/// Every format that a turn of a conversation can be said in.
+pub fn all_formats() -> impl Iterator<Item = &'static str> {
+    dialects::ALL.iter().filter(|dialect| dialect.requests().is_some()).map(|dialect| dialect.name())
 }
 
 /// Why no conversation of one provider's apps can go to another; `None` where some can. `asked` is the app's model, where it is
 /// known, and `model` the one that is named for the other. What one request asks for is another matter.
 #[must_use]
 pub fn refusal(from: &Service, asked: Option<&str>, to: &Service, model: Option<&str>) -> Option<String> {
-    let apps: Vec<&str> = spoken(from, asked).collect();
-    let is_alone = from.id != to.id && !spoken(to, model.or(asked)).any(|format| apps.contains(&format));
+    let (apps, theirs) = (formats(from, asked), formats(to, model.or(asked)));
+    let is_alone = from.id != to.id && !theirs.iter().any(|format| apps.contains(format));
     (model.is_none() && is_alone)
         .then(|| format!("the backup names no model, and {} has none of {}'s", to.id, from.id))
 }
@@ -89,7 +95,8 @@ pub(super) fn headers(to: &Place<'_>, version_in_body: bool) -> HeaderMap {
 }
 
 /// Whether an operation is a turn of a conversation, which every format has.
-pub(super) fn is_conversation(operation: Operation) -> bool {
+#[must_use]
+pub fn is_conversation(operation: Operation) -> bool {
     matches!(operation, Operation::Chat | Operation::GenerateContent)
 }
 
@@ -179,7 +186,7 @@ mod tests {
     fn every_service_recognises_what_it_is_asked() {
         for to in services::ALL {
             for model in ["claude-x", "gpt-6", "gemini-3"] {
-                for app in spoken(to, Some(model)) {
+                for app in formats(to, Some(model)) {
                     let (path, _) = asked(to.id, app, model, true).unwrap();
                     let path = path.split('?').next().unwrap();
                     let read = (to.recognise)(&http::Method::POST, path);

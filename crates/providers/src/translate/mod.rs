@@ -24,7 +24,7 @@ pub use answer::{Translated, answer, headers};
 pub use error::{Failed, Told, broken_off, error};
 pub use gate::{Loss, Lost, Reason};
 pub use go_on::{Shown, continuable, continued};
-pub use head::refusal;
+pub use head::{all_formats, formats, is_conversation, refusal};
 pub use request::{App, Outgoing, Place, Refused, is_said_anew, request};
 pub use same::same_dialect;
 pub use stream::{End, Stream};

@@ -55,17 +55,24 @@ impl<'a> Place<'a> {
     /// the service speaks none that requests are written in.
     #[must_use]
     pub fn at(service: &'static Service, app: &dyn Dialect, model: &'a str) -> Option<Place<'a>> {
-        let spoken: Vec<&str> = head::spoken(service, Some(model)).collect();
+        let spoken = head::formats(service, Some(model));
         let name = spoken.iter().find(|name| **name == app.name()).or_else(|| spoken.first())?;
         Place::speaking(service, name, model)
+    }
+
+    /// A service's place in a format that was chosen for it. `None` where it answers this model in no such format.
+    #[must_use]
+    pub fn in_format(service: &'static Service, format: &str, model: &'a str) -> Option<Place<'a>> {
+        let is_spoken = head::formats(service, Some(model)).contains(&format);
+        is_spoken.then(|| Place::speaking(service, format, model)).flatten()
     }
 
     /// The place of the service that the app asked, for a model that was asked for there: it is spoken to in the same format, whatever
     /// the model is called. `None` where that service is not known to speak it.
     #[must_use]
     pub fn kin(service: &'static Service, app: &dyn Dialect, model: &'a str) -> Option<Place<'a>> {
-        let name = head::spoken(service, None).find(|name| *name == app.name())?;
-        Place::speaking(service, name, model)
+        let is_spoken = head::formats(service, None).contains(&app.name());
+        is_spoken.then(|| Place::speaking(service, app.name(), model)).flatten()
     }
 
     fn speaking(service: &'static Service, name: &str, model: &'a str) -> Option<Place<'a>> {

@@ -1,6 +1,6 @@
 //! Another place that a prompt may go to, and the credential for it.
 
-use crate::document::{CredentialKind, Host, Provider, SecretFile, Segment, Text, Variable};
+use crate::document::{CredentialKind, Format, Host, Provider, SecretFile, Segment, Text, Variable};
 use crate::read::section;
 
 section! {
@@ -24,6 +24,9 @@ section! {
             /// The model that answers. Left out, it is the one that the app asked for. Behind a deployment of Azure it says
             /// which model stands there, for price and facts.
             "model" model: Text,
+            /// The wire format in which a turn of a conversation is asked there, by the word that records have for it. Left out,
+            /// it is the app's own where the provider answers the model in it, else the provider's usual one.
+            "format" format: Format,
         }
     }
 }

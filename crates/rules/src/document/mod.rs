@@ -13,7 +13,8 @@ use serde::Serialize;
 
 pub use crate::matchers::Match;
 pub use crate::read::leaves::{
-    Count, Factor, Host, Label, Percent, Provider, SecretFile, Segment, Switch, Text, Time, Variable, Version,
+    Count, Factor, Format, Host, Label, Percent, Provider, SecretFile, Segment, Switch, Text, Time, Variable,
+    Version,
 };
 pub use crate::read::words::{Capabilities, CredentialKind, Exceeded, Mode, MovedClasses, RetriedClasses};
 use crate::read::{Reader, Step, Written, leaves};

@@ -70,6 +70,9 @@ pub struct Target {
     pub project: Option<Arc<str>>,
     /// The model that answers; `None`: the one that the app asked for.
     pub model: Option<Arc<str>>,
+    /// The format in which a turn of a conversation is asked there; `None`: the app's own where it is spoken there, else the
+    /// provider's usual one.
+    pub format: Option<&'static str>,
     /// What it is paid by.
     pub credential: Credential,
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use outrigger_providers::services;
+use outrigger_providers::{Service, services, translate};
 
 use super::compile::Findings;
 use super::needs::{Needs, host_in, region_of};
@@ -87,6 +87,16 @@ fn target(
             "add `model: …`, the one that stands behind the deployment: price and facts are asked by it";
         findings.wrong(&path("model"), "`model` is missing", mend);
     }
+    let format = backup.format.map(|format| format.0);
+    if let Some(format) = format {
+        speaks(
+            provider,
+            backup.model.as_ref().map(|model| model.0.as_str()),
+            format,
+            &path("format"),
+            findings,
+        );
+    }
     let credential =
         credential(&backup.credential, &path("credential"), &needs, provider.id, site, findings)?;
     let host = host?;
@@ -104,8 +114,33 @@ fn target(
         deployment: backup.deployment.as_ref().map(|deployment| text(&deployment.0)),
         project: backup.project.as_ref().map(|project| text(&project.0)),
         model: backup.model.as_ref().map(|model| text(&model.0)),
+        format,
         credential,
     })
+}
+
+/// Whether a conversation can be asked in the format that is wished for.
+fn speaks(
+    provider: &'static Service,
+    model: Option<&str>,
+    format: &str,
+    path: &str,
+    findings: &mut Findings<'_>,
+) {
+    let spoken = translate::formats(provider, model);
+    if spoken.contains(&format) {
+        return;
+    }
+    let id = provider.id;
+    let text = match model.filter(|_| translate::formats(provider, None).contains(&format)) {
+        Some(model) => format!("{id} does not answer {model} in {format}"),
+        None => format!("{id} does not answer in {format}"),
+    };
+    let mend = match &*spoken {
+        [] => "remove `format`".to_owned(),
+        formats => format!("write {}, or remove `format`", formats.join(" or ")),
+    };
+    findings.wrong(path, text, &mend);
 }
 
 fn credential(

@@ -5,7 +5,7 @@ mod names;
 mod version;
 
 pub use amounts::{Count, Factor, Percent, Switch, Time};
-pub use names::{Host, Label, Provider, SecretFile, Segment, Text, Variable};
+pub use names::{Format, Host, Label, Provider, SecretFile, Segment, Text, Variable};
 pub use version::Version;
 
 /// Serializes a leaf as it is written, and gives it a schema of its own.

@@ -61,20 +61,46 @@ pub(crate) enum Way<'a> {
     Said(Place<'a>),
 }
 
+/// Whether the call is a turn of a conversation in a format that is translated.
+fn is_read(asked: &Asked<'_>) -> bool {
+    translate::is_said_anew(asked.recognised.dialect, asked.recognised.operation)
+}
+
+/// The format in which a conversation is asked there, where the backup says another one than the app's.
+fn other_format(asked: &Asked<'_>, target: &Target) -> Option<&'static str> {
+    let Recognised { dialect, operation } = asked.recognised;
+    target.format.filter(|wished| *wished != dialect.name() && translate::is_conversation(*operation))
+}
+
 /// How a backup is asked, as far as its place tells; what the call says is seen when it is said there. Why it cannot be asked, in
 /// plain words.
 pub(crate) fn way<'a>(asked: &Asked<'a>, target: &'a Target) -> Result<Way<'a>, String> {
     let (id, format) = (target.provider.id, asked.recognised.dialect.name());
     let (model, own) = (answering(asked, target), target.provider.id == asked.service.id);
-    let is_read = translate::is_said_anew(asked.recognised.dialect, asked.recognised.operation);
-    if let Some(model) = model.filter(|_| is_read && asked.readable) {
+    let other = other_format(asked, target);
+    if let Some(model) = model.filter(|_| is_read(asked) && asked.readable) {
         let dialect = asked.recognised.dialect;
-        let kin = (own && target.model.is_none()).then(|| Place::kin(target.provider, dialect, model));
-        let place = kin.flatten().or_else(|| Place::at(target.provider, dialect, model));
-        let place = place.ok_or_else(|| format!("{id} speaks no format that {format} is translated to"))?;
+        let kin = (own && target.model.is_none() && other.is_none())
+            .then(|| Place::kin(target.provider, dialect, model));
+        let place = kin.flatten().or_else(|| match target.format {
+            Some(wished) => Place::in_format(target.provider, wished, model),
+            None => Place::at(target.provider, dialect, model),
+        });
+        let place = place.ok_or_else(|| match target.format {
+            Some(wished) => format!("{id} does not answer {model} in {wished}"),
+            None => format!("{id} speaks no format that {format} is translated to"),
+        })?;
         let (deployment, region) = (target.deployment.as_deref(), target.region.as_deref());
         return Ok(Way::Said(Place { deployment, region, project: target.project.as_deref(), ..place }));
     }
+    as_it_is(asked, target).map(Way::AsItIs)
+}
+
+/// Where a backup is asked in the app's own bytes, but for the model. Why it cannot be, in plain words.
+fn as_it_is(asked: &Asked<'_>, target: &Target) -> Result<Endpoint, String> {
+    let (id, format) = (target.provider.id, asked.recognised.dialect.name());
+    let (model, own) = (answering(asked, target), target.provider.id == asked.service.id);
+    let other = other_format(asked, target);
     let served = own || model.is_none_or(|model| (target.provider.serves)(format, model));
     let endpoint = target.provider.endpoint(&Wanted {
         dialect: format,
@@ -87,7 +113,7 @@ pub(crate) fn way<'a>(asked: &Asked<'a>, target: &'a Target) -> Result<Way<'a>, 
         project: target.project.as_deref(),
         stream: asked.facts.stream,
     });
-    match endpoint.filter(|_| served) {
+    match endpoint.filter(|_| served && other.is_none()) {
         Some(endpoint) => {
             let named = endpoint.model.as_deref();
             if !asked.readable && named.is_some() && named != asked.facts.model.as_deref() {
@@ -95,13 +121,20 @@ pub(crate) fn way<'a>(asked: &Asked<'a>, target: &'a Target) -> Result<Way<'a>, 
                     "the request's body is encoded, so another model cannot be named in it".to_owned()
                 );
             }
-            Ok(Way::AsItIs(endpoint))
+            Ok(endpoint)
         }
-        None if !is_read => Err(format!("{id} does not speak {format}")),
+        None if !is_read(asked) => Err(match other {
+            Some(wished) => format!("the backup is asked in {wished}, and {format} is not translated"),
+            None => format!("{id} does not speak {format}"),
+        }),
         None if !asked.readable => {
             Err("the request's body is encoded, so it cannot be translated".to_owned())
         }
-        None => Err("neither the backup nor the call names a model".to_owned()),
+        None => Err(match (other, model) {
+            (_, None) => "neither the backup nor the call names a model".to_owned(),
+            (Some(wished), _) => format!("the backup is asked in {wished}, and not in {format}"),
+            (None, Some(model)) => format!("{id} does not answer {model} in {format}"),
+        }),
     }
 }
 
@@ -180,26 +213,76 @@ mod tests {
              rules:\n  - {{ name: r, match: {{}}, failover: {{ to: [claude, eu, mini], {rule} }} }}\n"
         );
         let policy = testing::policy(&document);
-        let service = services::by_host("api.openai.com").unwrap();
-        let path = "/v1/chat/completions";
+        let asked = ("api.openai.com", "/v1/chat/completions", &facts, readable);
+        with(asked, |asked| {
+            let mut out = Vec::new();
+            let failover = policy.rules[0].failover.as_ref().unwrap();
+            let known = Known { book: PriceBook::builtin(), now: testing::NOW };
+            let fit = fitting(failover, &asked, Some(class), known, |target, why| {
+                out.push(format!("{}: {why}", target.name));
+            });
+            out.extend(fit.iter().map(|target| target.name.to_string()));
+            out
+        })
+    }
+
+    /// What is asked of a host at a path.
+    fn with<T>(
+        (host, path, facts, readable): (&str, &str, &RequestFacts, bool),
+        then: impl FnOnce(Asked<'_>) -> T,
+    ) -> T {
+        let service = services::by_host(host).unwrap();
         let recognised = (service.recognise)(&Method::POST, path);
-        let asked = Asked {
-            service,
-            recognised: &recognised,
-            host: "api.openai.com",
-            path,
-            query: None,
-            facts: &facts,
-            readable,
-        };
-        let mut out = Vec::new();
-        let failover = policy.rules[0].failover.as_ref().unwrap();
-        let known = Known { book: PriceBook::builtin(), now: testing::NOW };
-        let fit = fitting(failover, &asked, Some(class), known, |target, why| {
-            out.push(format!("{}: {why}", target.name));
-        });
-        out.extend(fit.iter().map(|target| target.name.to_string()));
-        out
+        then(Asked { service, recognised: &recognised, host, path, query: None, facts, readable })
+    }
+
+    /// How a backup is asked: in which format, or as the app said it.
+    fn asked_in(backup: &str, app: (&str, &str, &RequestFacts, bool)) -> String {
+        let document = format!(
+            "version: 1\nmode: act\nbackups:\n  b: {{ {backup}, credential: {{ file: a }} }}\n\
+             rules:\n  - {{ name: r, match: {{}}, failover: {{ to: [b] }} }}\n"
+        );
+        let policy = testing::policy(&document);
+        with(app, |asked| match way(&asked, &policy.targets[0]) {
+            Ok(Way::Said(place)) => place.dialect.name().to_owned(),
+            Ok(Way::AsItIs(endpoint)) => endpoint.path_and_query,
+            Err(why) => why,
+        })
+    }
+
+    #[test]
+    fn a_backup_is_asked_in_the_format_that_it_says_else_in_the_apps_or_its_own() {
+        let named = facts();
+        let nameless = RequestFacts::default();
+        let (openai, claude) = ("api.openai.com", "api.anthropic.com");
+        let (chat, responses) = ("/v1/chat/completions", "/v1/responses");
+        let chosen = "provider: openai, model: gpt-4.1, format: openai_responses";
+        let kin = "provider: openai, format: openai_responses";
+        for (backup, app, way) in [
+            ("provider: openai, model: gpt-4.1", (openai, chat, &named, true), "openai_chat"),
+            ("provider: openai, model: gpt-4.1", (claude, "/v1/messages", &named, true), "openai_chat"),
+            (chosen, (openai, chat, &named, true), "openai_responses"),
+            (chosen, (openai, responses, &named, true), "openai_responses"),
+            (chosen, (claude, "/v1/messages", &named, true), "openai_responses"),
+            (kin, (openai, chat, &named, true), "openai_responses"),
+            (kin, (openai, responses, &named, false), "/v1/responses"),
+            (kin, (openai, chat, &named, false), "the request's body is encoded, so it cannot be translated"),
+            (kin, (openai, chat, &nameless, true), "neither the backup nor the call names a model"),
+            // What is no conversation has one format everywhere.
+            (chosen, (openai, "/v1/embeddings", &named, true), "/v1/embeddings"),
+            (
+                "provider: cohere, model: command-a, format: openai_chat",
+                ("api.cohere.com", "/v2/chat", &named, true),
+                "the backup is asked in openai_chat, and cohere is not translated",
+            ),
+            (
+                "provider: bedrock, region: us-east-1, format: openai_chat",
+                (openai, chat, &named, true),
+                "bedrock does not answer gpt-5.1 in openai_chat",
+            ),
+        ] {
+            assert_eq!(asked_in(backup, app), way, "{backup}");
+        }
     }
 
     fn facts() -> RequestFacts {

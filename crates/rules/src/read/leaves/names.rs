@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use outrigger_providers::{Service, services};
+use outrigger_providers::{Service, services, translate};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 
@@ -184,6 +184,38 @@ impl JsonSchema for Provider {
 impl Written for Provider {
     fn read(node: &Node, reader: &mut Reader) -> Option<Provider> {
         reader.word(node, "a provider", &Provider::words(), Provider::of)
+    }
+}
+
+/// A wire format of conversations, by its name in records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Format(pub &'static str);
+
+impl Serialize for Format {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0)
+    }
+}
+
+impl JsonSchema for Format {
+    fn schema_name() -> Cow<'static, str> {
+        "Format".into()
+    }
+    fn inline_schema() -> bool {
+        true
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let words: Vec<&str> = translate::all_formats().collect();
+        json_schema!({"type": "string", "enum": words})
+    }
+}
+
+impl Written for Format {
+    fn read(node: &Node, reader: &mut Reader) -> Option<Format> {
+        let words: Vec<&str> = translate::all_formats().collect();
+        reader.word(node, "a wire format of conversations", &words, |word| {
+            translate::all_formats().find(|name| *name == word).map(Format)
+        })
     }
 }
 
