@@ -47,7 +47,7 @@ pub use record::{
 pub use resets::resets;
 pub use told::{ToldCall, ToldError};
 pub use trail::Trail;
-pub use whole::{Beginning, failure};
+pub use whole::{Beginning, failure, response_id};
 
 /// Takes finished records. Never blocks: a sink that is full counts the record as dropped.
 pub trait Recorder: Send + Sync {

@@ -331,6 +331,8 @@ impl Fate {
 
 /// The word for a place that was not asked, since it failed of late.
 const LEFT_ALONE: &str = "left_alone";
+/// The word for one that was not, since the call goes on with an answer that a backup keeps.
+const KEPT_ELSEWHERE: &str = "kept_elsewhere";
 
 /// One logical call.
 #[derive(Debug, Clone, PartialEq)]
@@ -482,11 +484,18 @@ impl CallRecord {
         })
     }
 
-    /// Why the place that the app addressed did not answer at once: the class of its first failure, or `left_alone`.
+    /// Why the place that the app addressed did not answer at once: the class of its first failure, `left_alone` or `kept_elsewhere`.
     #[must_use]
     pub fn moved_for(&self) -> Option<&'static str> {
         let first = self.attempts.first()?;
-        if first.backup.is_some() { Some(LEFT_ALONE) } else { first.class.map(FailureClass::as_str) }
+        match &first.backup {
+            None => first.class.map(FailureClass::as_str),
+            // What could go nowhere else was led there.
+            Some(_) if self.routed.as_ref().is_some_and(|routed| routed.hindrance.is_some()) => {
+                Some(KEPT_ELSEWHERE)
+            }
+            Some(_) => Some(LEFT_ALONE),
+        }
     }
 
     /// The model to show: the one that answered, else the one behind the deployment, else the one asked for.

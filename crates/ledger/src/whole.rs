@@ -30,6 +30,18 @@ pub fn failure(
     guarded(|| dialect.classify(status, headers, &read.unwrap_or_default())).flatten()
 }
 
+/// The id of an answer, as far as it is told in what was read of its body.
+pub fn response_id<'a>(
+    recognised: &Recognised,
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: impl Iterator<Item = &'a [u8]>,
+) -> Option<String> {
+    let mut decoder = Decoder::new(headers, Metered(recognised.dialect.response_meter(status, headers)));
+    body.for_each(|bytes| decoder.push(bytes));
+    guarded(|| decoder.consumer().map(|metered| metered.0.finish())).flatten()?.response_id
+}
+
 struct Watched {
     /// Taken when the body is over.
     first: Option<FirstContent>,

@@ -201,6 +201,10 @@ pub trait Dialect: Sync {
         let _unused = query;
         None
     }
+    /// Whether a later request may name an answer by its id, which its provider keeps.
+    fn keeps_answers(&self) -> bool {
+        false
+    }
     /// The failure that an error response means, from its head and what the meter read.
     fn classify(&self, status: StatusCode, headers: &HeaderMap, reading: &Reading) -> Option<Failure>;
     /// An error of our own as a body of this format (`application/json`).

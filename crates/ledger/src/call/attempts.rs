@@ -150,15 +150,17 @@ impl Call {
         self.attempt_over(Some(status), None, at);
     }
 
-    /// The app gets the answer, or the failure, of the last attempt where it addressed the call; it is shown once more.
+    /// The app gets the answer, or the failure, of the last attempt where it addressed the call; it is shown once more. A call that was
+    /// led to a backup at once has none: the app gets the failure of the last one there.
     /// `exhausted`: the rule would have kept it from the app.
     pub fn give(&mut self, exhausted: bool) {
         self.about.move_back();
         if let Some(routed) = &mut self.about.routed {
             routed.exhausted = exhausted;
         }
-        let number = self.about.earlier.iter().rev().find(|attempt| attempt.backup.is_none());
-        if let (Some(attempt), Some(routed)) = (number, &mut self.about.routed) {
+        let earlier = &self.about.earlier;
+        let addressed = earlier.iter().rev().find(|attempt| attempt.backup.is_none());
+        if let (Some(attempt), Some(routed)) = (addressed.or(earlier.last()), &mut self.about.routed) {
             routed.serving = attempt.number;
             self.about.given = true;
         }

@@ -149,6 +149,11 @@ pub trait AnswerWriter: Sync {
         let _unused = (asked, begun);
         None
     }
+    /// The id by which an app may name the answer in a later request; `None` where its format has no such word.
+    fn kept_id(&self, asked: &Asked) -> Option<String> {
+        let _unused = asked;
+        None
+    }
     /// The header by which the family names a request, and what its ids begin with; `None` where it has none.
     fn request_id(&self) -> Option<(&'static str, &'static str)> {
         None

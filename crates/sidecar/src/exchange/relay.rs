@@ -40,6 +40,8 @@ pub(super) struct Came {
 /// An answer in the app's format.
 pub(super) struct Said {
     pub(super) headers: HeaderMap,
+    /// The id by which the app may name it later, where its format has such.
+    pub(super) id: Option<String>,
     pub(super) anew: Anew,
 }
 
@@ -131,7 +133,7 @@ pub(super) fn passing(
         fared: Fared::default(),
     };
     let passing = match (anew, strip) {
-        (Some(Said { headers, anew }), _) => {
+        (Some(Said { headers, anew, .. }), _) => {
             head.headers = headers;
             Passing::Translated(Box::new(TranslatedBody::new(body, anew)))
         }

@@ -87,13 +87,14 @@ pub(super) async fn answer(
         return Err(malformed("the backup's answer is encoded, so it cannot be translated"));
     }
     let headers = translate::headers(to, &asked, streamed);
+    let id = to.answers().and_then(|writer| writer.kept_id(&asked));
     let stream = |came: &Came, asked| {
         let stream = Stream::new(from, to, came.sent.response.headers(), asked);
         stream.ok_or_else(|| malformed("the backup's answer cannot be translated"))
     };
     if streamed && is_stream(came.sent.response.headers()) {
         let stream = stream(came, asked)?;
-        came.anew = Some(Said { headers, anew: Anew::Stream(Some(Box::new(stream))) });
+        came.anew = Some(Said { headers, id, anew: Anew::Stream(Some(Box::new(stream))) });
         return Ok(Vec::new());
     }
     let whole = read(came, &held);
@@ -119,7 +120,7 @@ pub(super) async fn answer(
     if !held.grow(body.len(), (LONGEST_TWICE, LIMITS.1)) {
         return Err(malformed(FULL));
     }
-    came.anew = Some(Said { headers, anew: Anew::Whole(Some(Whole::new(body.into(), held))) });
+    came.anew = Some(Said { headers, id, anew: Anew::Whole(Some(Whole::new(body.into(), held))) });
     Ok(left_out)
 }
 

@@ -5,6 +5,7 @@ pub(crate) mod backoff;
 pub(crate) mod breaker;
 mod budget;
 pub(crate) mod decide;
+pub(crate) mod given;
 pub(crate) mod patience;
 mod periods;
 pub(crate) mod plan;
@@ -21,6 +22,7 @@ use tokio::time::Instant;
 
 use breaker::{Admission, Breaker, Since};
 use budget::Budget;
+use given::Gifts;
 pub(crate) use periods::Periods;
 
 /// Places that are remembered; past them those that are well are forgotten first.
@@ -51,6 +53,7 @@ pub(crate) struct Failovers {
     breakers: RefCell<HashMap<Place, Rc<RefCell<Breaker>>>>,
     budgets: RefCell<HashMap<Arc<str>, Budget>>,
     pub(crate) periods: Periods,
+    pub(crate) gifts: Gifts,
 }
 
 /// Leave to ask a place. Whoever drops it without a word has learned nothing of the place.

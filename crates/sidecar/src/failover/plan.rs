@@ -97,7 +97,7 @@ pub(crate) fn way<'a>(asked: &Asked<'a>, target: &'a Target) -> Result<Way<'a>, 
 }
 
 /// Where a backup is asked in the app's own bytes, but for the model. Why it cannot be, in plain words.
-fn as_it_is(asked: &Asked<'_>, target: &Target) -> Result<Endpoint, String> {
+pub(crate) fn as_it_is(asked: &Asked<'_>, target: &Target) -> Result<Endpoint, String> {
     let (id, format) = (target.provider.id, asked.recognised.dialect.name());
     let (model, own) = (answering(asked, target), target.provider.id == asked.service.id);
     let other = other_format(asked, target);
@@ -154,6 +154,21 @@ fn refusal(
         .err()
         .or_else(|| Translation.refusal(from, operation, model, target))
         .or_else(|| limited(failover, asked, class, target, known))
+}
+
+/// Why a call cannot be led to the backup that keeps the answer it goes on with, in plain words.
+pub(crate) fn unled(
+    failover: &Failover,
+    asked: &Asked<'_>,
+    target: &Target,
+    known: Known<'_>,
+) -> Option<String> {
+    let from = asked.service.id;
+    let also = RequestFacts { previous_response_id: None, ..asked.facts.clone() };
+    kept_state(&also)
+        .map(|kept| format!("it also refers to what {from} keeps ({kept})"))
+        .or_else(|| as_it_is(asked, target).err())
+        .or_else(|| limited(failover, asked, None, target, known))
 }
 
 /// What the rule asks of a place.

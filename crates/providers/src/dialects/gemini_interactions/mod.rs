@@ -70,6 +70,10 @@ impl Dialect for GeminiInteractions {
         AnswerMeter::boxed(headers, meter::InteractionsAnswer)
     }
 
+    fn keeps_answers(&self) -> bool {
+        true
+    }
+
     fn classify(&self, status: StatusCode, headers: &HeaderMap, reading: &Reading) -> Option<Failure> {
         google_errors::classify(status, headers, reading)
     }

@@ -103,6 +103,10 @@ impl Dialect for OpenAiResponses {
         Some(socket::meter())
     }
 
+    fn keeps_answers(&self) -> bool {
+        true
+    }
+
     fn classify(&self, status: StatusCode, headers: &HeaderMap, reading: &Reading) -> Option<Failure> {
         openai_errors::classify(status, headers, reading)
     }

@@ -37,7 +37,11 @@ impl Run<'_> {
                 self.wanted.route.service
             }
             Turn::Backup(target) => {
-                periods.moved(&self.addressed, &self.rule.name, &target.name, self.failed);
+                // One that is led there says nothing of the place that the app addressed.
+                if !self.follows {
+                    periods.moved(&self.addressed, &self.rule.name, &target.name, self.failed);
+                }
+                self.remember(target, &came);
                 target.provider
             }
         };
@@ -137,7 +141,7 @@ fn is_page(headers: &HeaderMap) -> bool {
 }
 
 /// Keeps an SDK from repeating what has been tried to the end, and from sleeping for long.
-fn calm(status: StatusCode, headers: &mut HeaderMap) {
+pub(super) fn calm(status: StatusCode, headers: &mut HeaderMap) {
     let hammered =
         matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::CONFLICT | StatusCode::TOO_MANY_REQUESTS);
     if hammered || status.is_server_error() {

@@ -163,6 +163,7 @@ impl Order {
             failed: Some(class),
             kept: None,
             goes_on: true,
+            follows: false,
             spoken: None,
         };
         while let Some((turn, leave)) = run.next_backup() {
@@ -214,7 +215,7 @@ impl Run<'_> {
         let periods = &self.connection.shared.failovers.periods;
         periods.moved(&self.addressed, &self.rule.name, &target.name, self.failed);
         let anew = Anew::Stream(Some(Box::new(stream)));
-        came.anew = Some(Said { headers: HeaderMap::new(), anew });
+        came.anew = Some(Said { headers: HeaderMap::new(), id: None, anew });
         let (_, mut stream, _) = passing(self.connection, target.provider, Some(Rc::clone(self.watch)), came);
         stream.observed().is_kept = true;
         Some(stream)

@@ -1,6 +1,7 @@
 //! The attempts of a call that a rule decides, until one has an answer for the app or all have failed. Per call; what an attempt is
 //! stands in `attempt`, what follows one in `failover`.
 
+mod follow;
 mod give;
 mod go_on;
 mod places;
@@ -59,6 +60,8 @@ pub(super) struct Run<'a> {
     kept: Option<(What, FailureClass)>,
     /// Whether a place is asked to go on with a stream that died.
     goes_on: bool,
+    /// Whether it is led to the place that gave the answer it goes on with, which takes it as it is.
+    follows: bool,
     /// The format that the place of the last attempt speaks.
     spoken: Option<&'static dyn Dialect>,
 }
@@ -110,11 +113,15 @@ impl<'a> Run<'a> {
             failed: None,
             kept: None,
             goes_on: false,
+            follows: false,
             spoken: None,
         }
     }
 
     pub(super) async fn serve(mut self) -> Response<RelayedBody> {
+        if let Some(given) = self.gone_on_with() {
+            return self.follow(given).await;
+        }
         let failovers = &self.connection.shared.failovers;
         let mut next = match failovers.admit(self.rule, &self.addressed) {
             Some(admitted) => Some((Turn::Addressed, admitted)),

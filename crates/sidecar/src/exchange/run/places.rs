@@ -45,7 +45,13 @@ impl Run<'_> {
     /// The request as a backup is to have it, with what pays for it.
     async fn for_backup(&self, target: &Target) -> Result<Prepared, String> {
         let (head, own) = (self.wanted.head, &self.body);
-        let mut prepared = match plan::way(&self.asked(), target)? {
+        let asked = self.asked();
+        let way = if self.follows {
+            plan::as_it_is(&asked, target).map(Way::AsItIs)
+        } else {
+            plan::way(&asked, target)
+        };
+        let mut prepared = match way? {
             Way::AsItIs(endpoint) => {
                 self.watch.show(|call| call.says_less(Vec::new()));
                 attempt::for_backup(target, &endpoint, head, own)?
@@ -96,7 +102,7 @@ impl Run<'_> {
         });
     }
 
-    fn asked(&self) -> Asked<'_> {
+    pub(super) fn asked(&self) -> Asked<'_> {
         let Wanted { route, recognised, facts, readable, .. } = self.wanted;
         Asked {
             service: route.service,

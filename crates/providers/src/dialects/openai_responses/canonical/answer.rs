@@ -24,6 +24,10 @@ impl AnswerWriter for ResponsesWriter {
         Some(("x-request-id", "req_"))
     }
 
+    fn kept_id(&self, asked: &Asked) -> Option<String> {
+        Some(response_id(asked))
+    }
+
     fn answer(&self, said: &Said, asked: &Asked) -> Value {
         let cut = is_cut(&said.finish);
         let last = said.blocks.len().saturating_sub(1);
@@ -111,7 +115,7 @@ fn head(asked: &Asked) -> Map<String, Value> {
             head.insert(name.to_owned(), value.clone());
         }
     }
-    head.insert("id".to_owned(), asked.id("resp_", "").into());
+    head.insert("id".to_owned(), response_id(asked).into());
     head.insert("created_at".to_owned(), asked.created.into());
     head.insert("model".to_owned(), asked.model.as_str().into());
     head
@@ -156,6 +160,10 @@ fn usage(counts: &Counts) -> Value {
         "output_tokens_details": {"reasoning_tokens": counts.reasoning.unwrap_or(0)},
         "total_tokens": counts.total(),
     })
+}
+
+fn response_id(asked: &Asked) -> String {
+    asked.id("resp_", "")
 }
 
 fn item_id(asked: &Asked, block: &Block, place: usize) -> String {
