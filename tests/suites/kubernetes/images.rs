@@ -11,6 +11,8 @@ use outrigger_tests::{file, setting, sha256};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::chart::template;
+
 /// What a registry may have to send for the sidecar's image.
 const MOST_BYTES: u64 = 15_000_000;
 
@@ -18,7 +20,7 @@ const ALL: [&str; 3] = ["outrigger-sidecar", "outrigger-injector", "outrigger-si
 
 /// The images, made once for every test that only looks at them. Nothing takes them away but the next run.
 static BUILT: LazyLock<Built> =
-    LazyLock::new(|| build(&ALL, &Path::new(env!("CARGO_TARGET_TMPDIR")).join("images")));
+    LazyLock::new(|| build(&ALL, &Path::new(env!("CARGO_TARGET_TMPDIR")).join("images"), &[]));
 
 /// Images as they were written, and what was said of them.
 struct Built {
@@ -27,13 +29,14 @@ struct Built {
     said: String,
 }
 
-fn build(images: &[&str], folder: &Path) -> Built {
+fn build(images: &[&str], folder: &Path, more: &[&str]) -> Built {
     let sidecar = PathBuf::from(setting("OUTRIGGER_SIDECAR_BIN"));
     let mut command = Command::new(file("../deploy/images"));
     command.arg("--binaries").arg(sidecar.parent().expect("a folder")).arg("--out").arg(folder);
     for image in images {
         command.args(["--image", image]);
     }
+    command.args(more);
     let output = command.output().expect("deploy/images can be run");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     Built { folder: folder.to_owned(), said: String::from_utf8(output.stdout).expect("UTF-8") }
@@ -134,7 +137,7 @@ fn text(bytes: &[u8]) -> String {
 fn the_same_programs_make_the_same_bytes() {
     let folder = tempfile::tempdir().expect("a temporary directory");
     // Those that are made where none is named.
-    let second = build(&[], folder.path());
+    let second = build(&[], folder.path(), &[]);
     assert_eq!(second.said.lines().count(), 2);
     for line in second.said.lines() {
         assert!(BUILT.said.lines().any(|other| other == line), "{line}\n{}", BUILT.said);
@@ -168,6 +171,29 @@ fn every_blob_is_what_its_digest_says_and_the_digest_is_printed() {
         }
         assert_eq!(sum.to_string(), bytes);
     }
+}
+
+#[test]
+fn the_values_beside_them_have_the_chart_install_these_images_and_no_others() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let registry = "registry.example.com/outrigger";
+    let pushed = build(&[], folder.path(), &["--repository", registry, "--tag", "nightly"]);
+    let of = |built: &Built| {
+        let values = built.file("values.yaml");
+        template("helm3", &["--values", &values.to_string_lossy()]).expect("it is rendered")
+    };
+    let rendered = of(&pushed);
+    let named = |rendered: &str, reference: &str| rendered.matches(&format!("image: {reference}\n")).count();
+    for line in pushed.said.lines() {
+        let [name, _, digest, _] = line.split(' ').collect::<Vec<_>>()[..] else { panic!("{line}") };
+        // The sidecar's is tried and told to the injector and to a test; the injector's is run, and twice by tests.
+        assert_eq!(named(&rendered, &format!("{registry}/{name}@{digest}")), 3, "{rendered}");
+    }
+    assert!(!rendered.contains("nightly") && !rendered.contains(&format!("outrigger-sidecar:{VERSION}")));
+    // What is loaded into nodes is known there by its tag.
+    let rendered = of(&BUILT);
+    assert_eq!(named(&rendered, &format!("localhost/outrigger-sidecar:{VERSION}")), 3);
+    assert!(!rendered.contains("@sha256:"), "{rendered}");
 }
 
 #[test]

@@ -30,6 +30,15 @@ fn hosts_are_named_as_they_are_compared() {
 }
 
 #[test]
+fn the_file_of_the_endpoints_headers_is_a_key_of_each_pods_own_secret() {
+    for major in MAJORS {
+        let values = "sidecar: {otlpEndpoint: 'https://otlp.example', otlpHeadersFile: otlp-headers}";
+        assert_eq!(word(&settings(major, values)["otlp_headers_file"]), "otlp-headers");
+        assert!(settings(major, "{}")["otlp_headers_file"].is_badvalue());
+    }
+}
+
+#[test]
 fn amounts_may_be_numbers() {
     for major in MAJORS {
         let values =

@@ -12,6 +12,7 @@ use serde_json::Value;
 use yaml_rust2::{Yaml, YamlLoader};
 
 mod given;
+mod notes;
 mod refused;
 mod taken;
 mod tried;
@@ -32,8 +33,12 @@ fn helm(major: &str, words: &[&str]) -> Output {
 }
 
 pub(crate) fn template(major: &str, more: &[&str]) -> Result<String, String> {
-    let chart = folder();
-    let mut words = vec!["template", "outrigger", &chart, "--namespace", NAMESPACE];
+    template_of(major, &folder(), more)
+}
+
+/// The same of a chart in another folder.
+fn template_of(major: &str, chart: &str, more: &[&str]) -> Result<String, String> {
+    let mut words = vec!["template", "outrigger", chart, "--namespace", NAMESPACE];
     words.extend(more);
     let output = helm(major, &words);
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");

@@ -101,6 +101,79 @@ fn what_contradicts_itself_fails_with_a_sentence() {
             "keep to `sidecar.otlpEndpoint`",
         ),
         (
+            &["monitoring.podMonitor.enabled=true", "sidecar.environment.OUTRIGGER_METRICS=127.0.0.1:19005"],
+            "is 127.0.0.1:19005, where nobody but the pod itself can scrape; write [::]:19005",
+        ),
+        (
+            &["monitoring.podMonitor.enabled=true", "sidecar.environment.OUTRIGGER_METRICS=[::]:0"],
+            "a port that nobody knows",
+        ),
+        (
+            &["monitoring.podMonitor.enabled=true", "sidecar.environment.OTEL_SDK_DISABLED=true"],
+            "OTEL_SDK_DISABLED in `sidecar.environment` is true, so there is nothing to scrape",
+        ),
+        (
+            &["monitoring.podMonitor.enabled=true", "sidecar.environment.OTEL_METRICS_EXPORTER=otlp"],
+            "OTEL_METRICS_EXPORTER in `sidecar.environment` is otlp, so there is nothing to scrape; add prometheus",
+        ),
+        (
+            &["sidecar.environment.OUTRIGGER_METRICS=10.0.0.5:19005"],
+            "is 10.0.0.5:19005, which is no address of every pod",
+        ),
+        (
+            &["sidecar.environment.OUTRIGGER_METRICS=[::]:19002"],
+            "is [::]:19002, a port on which the sidecar listens",
+        ),
+        (
+            &["sidecar.otlpEndpoint=http://a:4317", "sidecar.environment.OTEL_SDK_DISABLED=true"],
+            "so nothing is sent there; take one of them out",
+        ),
+        (&["sidecar.otlpHeadersFile=otlp-headers"], "set `sidecar.otlpEndpoint`"),
+        (
+            &[
+                "sidecar.otlpEndpoint=http://a:4317",
+                "sidecar.environment.OUTRIGGER_OTLP_HEADERS_FILE=/var/run/outrigger/credentials/x",
+            ],
+            "keep to `sidecar.otlpHeadersFile`",
+        ),
+        (&["sidecar.environment.OUTRIGGER_CONNECT=127.0.0.1:1"], "look for the sidecar; leave it out"),
+        (
+            &["sidecar.environment.OUTRIGGER_REDIRECT_BLOCK_QUIC=yes"],
+            "is the redirection's; set it in `sidecar.redirectEnvironment`",
+        ),
+        (
+            &[
+                "sidecar.failurePolicy=closed",
+                "sidecar.redirectEnvironment.OUTRIGGER_REDIRECT_FAILURE_POLICY=open",
+            ],
+            "is what `sidecar.failurePolicy` (closed) says for both containers",
+        ),
+        (
+            &["sidecar.redirectEnvironment.OUTRIGGER_REDIRECT_ON_PROXY_DOWN=closed"],
+            "is what `sidecar.failurePolicy` (open) says for both containers; set `sidecar.failurePolicy`",
+        ),
+        (
+            &["sidecar.redirectEnvironment.OUTRIGGER_REDIRECT_REPORT=/x"],
+            "is where the sidecar's doctor looks; leave it out",
+        ),
+        (
+            &["sidecar.redirectEnvironment.OUTRIGGER_LOG=debug"],
+            "is no variable of the redirection, which reads OUTRIGGER_REDIRECT_*",
+        ),
+        (
+            &["sidecar.redirectEnvironment.OUTRIGGER_REDIRECT_EXCLUDE_PORTS=8443\\,443"],
+            "leaves out every port that would be redirected",
+        ),
+        (
+            &["sidecar.redirectEnvironment.OUTRIGGER_REDIRECT_PORTS=443\\,19003"],
+            "has 19003, one of the sidecar's own; take it out",
+        ),
+        (
+            &["image.sidecar.tag=0.0.9-rc.1"],
+            "`image.sidecar.tag` is 0.0.9-rc.1, older than this chart, which tells it what version",
+        ),
+        (&["image.injector.tag=v0.0.1"], "`image.injector.tag` is v0.0.1, older than this chart"),
+        (
             &["rules.document=version: 1", "rules.namespaces={kube-system}"],
             "`rules.namespaces` and in `injection.excludedNamespaces`",
         ),
@@ -119,6 +192,7 @@ fn what_contradicts_itself_fails_with_a_sentence() {
         (&["injector.replicas=0"], "'/injector/replicas'"),
         (&["sidecar.resources.cpu=lots"], "'/sidecar/resources/cpu'"),
         (&["sidecar.environment.A-B=x"], "'A-B' does not match pattern"),
+        (&["sidecar.otlpHeadersFile=../token"], "'/sidecar/otlpHeadersFile'"),
     ] {
         let words: Vec<&str> = values.iter().flat_map(|value| ["--set-string", value]).collect();
         // Numbers and truths are not texts.
