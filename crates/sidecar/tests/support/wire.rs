@@ -23,6 +23,8 @@ pub(crate) enum Framing {
     Close,
     /// By HTTP/2's own frames.
     Frames,
+    /// Not at all: chunks that break off.
+    Broken,
 }
 
 /// A request or an answer.
@@ -65,14 +67,16 @@ impl Message {
             bytes.extend(format!("{name}: {value}\r\n").bytes());
         }
         match self.framing {
-            Framing::Chunked => {
+            Framing::Chunked | Framing::Broken => {
                 bytes.extend(b"Transfer-Encoding: chunked\r\n\r\n");
                 for piece in self.body.chunks(self.body.len().div_ceil(3).max(1)) {
                     bytes.extend(format!("{:x}\r\n", piece.len()).bytes());
                     bytes.extend(piece);
                     bytes.extend(b"\r\n");
                 }
-                bytes.extend(b"0\r\n\r\n");
+                if self.framing == Framing::Chunked {
+                    bytes.extend(b"0\r\n\r\n");
+                }
             }
             Framing::Length | Framing::Close | Framing::Frames => {
                 bytes.extend(b"\r\n");
@@ -99,7 +103,10 @@ impl Message {
             loop {
                 let mut size = Vec::new();
                 while !size.ends_with(b"\r\n") {
-                    size.push(within(stream.read_u8()).await.unwrap());
+                    let Ok(byte) = within(stream.read_u8()).await else {
+                        return Message { framing: Framing::Broken, ..message };
+                    };
+                    size.push(byte);
                 }
                 let size = usize::from_str_radix(std::str::from_utf8(&size).unwrap().trim(), 16).unwrap();
                 let mut piece = vec![0; size + 2];
