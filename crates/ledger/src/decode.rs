@@ -54,6 +54,8 @@ impl<C: Consumer> Write for Bounded<C> {
 pub(crate) struct Decoder<C: Consumer> {
     coding: Coding<Bounded<C>>,
     fault: Option<&'static str>,
+    /// Whether the body was whole, where somebody has asked: not every decoder can be ended twice.
+    whole: Option<bool>,
 }
 
 enum Coding<W: Write> {
@@ -82,10 +84,11 @@ impl<C: Consumer> Decoder<C> {
             (Some(_), Some(_)) => Err(sink),
         };
         match coding {
-            Ok(coding) => Decoder { coding, fault: None },
+            Ok(coding) => Decoder { coding, fault: None, whole: None },
             Err(sink) => Decoder {
                 coding: Coding::Identity(sink),
                 fault: Some("the body has a content coding that is not read"),
+                whole: None,
             },
         }
     }
@@ -110,7 +113,9 @@ impl<C: Consumer> Decoder<C> {
 
     /// Whether the body, which is over, is all that its coding said it would be. Whoever cut it may have left what looks whole.
     pub(crate) fn is_whole(&mut self) -> bool {
-        self.fault.is_none() && guarded(|| self.coding.is_whole()) == Some(true)
+        let whole = self.whole.unwrap_or_else(|| guarded(|| self.coding.is_whole()) == Some(true));
+        self.whole = Some(whole);
+        self.fault.is_none() && whole
     }
 
     /// Why reading stopped, if it did.

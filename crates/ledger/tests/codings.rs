@@ -65,6 +65,20 @@ fn a_compressed_answer_that_breaks_off_counts_what_was_told() {
 }
 
 #[test]
+fn that_a_stream_has_told_its_end_is_known_before_its_record() {
+    for script in bodies::streams() {
+        for packed in packings(&script.body()) {
+            let encoded = script.clone().response_header("content-encoding", packed.coding);
+            let whole = encoded.clone().response(packed.events.clone());
+            assert!(whole.play(End::Complete).0, "{}", packed.name);
+            let mut bytes = packed.events.concat();
+            bytes.truncate(bytes.len() / 2);
+            assert!(!encoded.response(vec![bytes]).play(End::Complete).0, "{}", packed.name);
+        }
+    }
+}
+
+#[test]
 fn what_ends_before_its_coding_does_is_not_exact() {
     for script in [messages(&messages_stream()), chat(CHAT_PLAIN)] {
         for packed in packings(&script.body()).into_iter().filter(|packed| packed.coding != "identity") {

@@ -192,6 +192,10 @@ pub trait Dialect: Sync {
     fn requests(&'static self) -> Option<&'static dyn crate::canonical::RequestWriter> {
         None
     }
+    /// Whether a JSON request names its model by the member `model` alone, so that [`crate::named_model`] may look for it.
+    fn names_model(&self) -> bool {
+        false
+    }
     /// A reader for one request body.
     fn request_reader(&self) -> Box<dyn RequestReader>;
     /// A meter for one response with this head.

@@ -187,6 +187,14 @@ impl About {
         self.assemble(seen, identity.unwrap_or_default(), judgement, book)
     }
 
+    /// What the address says that the app asked: what is asked for stands there, wherever the call goes.
+    pub(super) fn addressed(&self) -> Addressed {
+        match &self.elsewhere {
+            Some(moved) => (moved.origin.service.addressed)(&moved.origin.host, &moved.origin.path),
+            None => (self.service.addressed)(&self.host, &self.path),
+        }
+    }
+
     /// What an attempt used, and what that costs.
     pub(super) fn used(&self, seen: &mut Seen<'_>, book: &PriceBook) -> (Accounted, Cost) {
         let Judgement { verdict, cost, .. } = self.judge(seen, book);
@@ -195,12 +203,8 @@ impl About {
 
     fn judge(&self, seen: &mut Seen<'_>, book: &PriceBook) -> Judgement {
         let addressed = (self.service.addressed)(&self.host, &self.path);
-        // What was asked for stands where the app addressed it.
-        let asked = match &self.elsewhere {
-            Some(moved) => &(moved.origin.service.addressed)(&moved.origin.host, &moved.origin.path),
-            None => &addressed,
-        };
-        seen.facts = asked.complete(std::mem::take(&mut seen.facts));
+        let asked = self.elsewhere.is_some().then(|| self.addressed());
+        seen.facts = asked.as_ref().unwrap_or(&addressed).complete(std::mem::take(&mut seen.facts));
         let mut verdict = self.verdict(seen);
         let tier = seen.reading.tier.unwrap_or_default();
         let region = if seen.reading.resident { Region::Resident } else { addressed.region };

@@ -15,8 +15,8 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use outrigger_pricing::PriceBook;
 use outrigger_providers::{
-    AnswerTexts, FailureClass, Reading, Recognised, RequestFacts, RequestReader, ResponseMeter, Service,
-    TextScan,
+    AnswerTexts, FailureClass, Progress, Reading, Recognised, RequestFacts, RequestReader, ResponseMeter,
+    Service, TextScan,
 };
 
 use self::about::{About, Head, Seen, tidied};
@@ -228,9 +228,12 @@ impl Call {
     /// What the request asks for as far as it was shown, and what its address says better. A body that cannot be read says nothing.
     #[must_use]
     pub fn asked(&mut self) -> Arc<RequestFacts> {
+        if let Some(asked) = &self.asked {
+            return Arc::clone(asked);
+        }
         let sound = self.request.fault().is_none();
         let facts = guarded(|| self.request.consumer().filter(|_| sound).map(|facts| facts.reader.finish()));
-        let addressed = (self.about.service.addressed)(&self.about.host, &self.about.path);
+        let addressed = self.about.addressed();
         let read = facts.flatten();
         let is_read = read.is_some();
         let facts = Arc::new(addressed.complete(read.unwrap_or_default()));
@@ -312,6 +315,14 @@ impl Call {
     #[must_use]
     pub const fn has_content(&self) -> bool {
         self.times.first_content.is_some()
+    }
+
+    /// Whether the answer has come to the end that its format tells, and said nothing against it.
+    #[must_use]
+    pub fn has_ended(&mut self) -> bool {
+        let Some(body) = self.response.as_mut().map(|response| &mut response.body) else { return false };
+        let progress = body.consumer().map(|metered| metered.meter.progress());
+        progress == Some(Progress::Ended) && body.is_whole()
     }
 
     /// The app hung up; what still comes is read for its usage alone.

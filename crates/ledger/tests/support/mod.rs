@@ -92,6 +92,11 @@ impl Script {
 
     /// The record, if the passing ends so. Something happens every [`STEP`].
     pub(crate) fn end(&self, end: End) -> CallRecord {
+        self.play(end).1
+    }
+
+    /// Whether the answer told its end, and the record.
+    pub(crate) fn play(&self, end: End) -> (bool, CallRecord) {
         let mut now = self.start;
         let mut tick = || {
             now += STEP;
@@ -123,7 +128,10 @@ impl Script {
                 call.response_chunk(chunk, tick());
             }
         }
-        call.finish(end, tick(), PriceBook::builtin())
+        let ended = matches!(end, End::Complete) && call.has_ended();
+        let record = call.finish(end, tick(), PriceBook::builtin());
+        assert!(!ended || record.cause.is_none(), "nobody waits for a record that says more: {record:?}");
+        (ended, record)
     }
 
     /// The record of a call that passes to its end.

@@ -1,19 +1,18 @@
-//! A call for which a rule may act: its body is held until the rule is found, for the model stands in it. What no rule decides goes
-//! on as if there were none. Per call.
+//! A call for which a rule may act: its body is held until the rule is found, for the model stands in it. What else it asks for is read
+//! while its provider works. What no rule decides goes on as if there were none. Per call.
 
 use std::rc::Rc;
 use std::sync::Arc;
 
-use http::header::CONTENT_ENCODING;
 use http::{Request, Response, request};
 use hyper::body::Incoming;
-use outrigger_providers::{Recognised, RequestFacts};
+use outrigger_providers::{Recognised, is_encoded, named_model};
 use outrigger_rules::Policy;
 use tokio::time::Instant;
 
 use crate::exchange::ask::ask;
 use crate::exchange::body::RelayedBody;
-use crate::exchange::forwarded::ReadBody;
+use crate::exchange::forwarded::{HeldBody, ReadBody};
 use crate::exchange::include_usage::LIMITS;
 use crate::exchange::relay::relay;
 use crate::exchange::request::{Route, outgoing};
@@ -32,6 +31,8 @@ pub(super) struct Call {
     body: Incoming,
     route: Route,
     recognised: Recognised,
+    /// The model that its address names.
+    addressed: Option<String>,
     watch: Rc<Watch>,
     begun: Instant,
 }
@@ -42,42 +43,55 @@ impl Call {
         request: Request<Incoming>,
         route: Route,
         recognised: Recognised,
+        addressed: Option<String>,
         watch: Rc<Watch>,
     ) -> Call {
         let (head, body) = request.into_parts();
         let connection = Rc::clone(connection);
-        Call { connection, head, body, route, recognised, watch, begun: Instant::now() }
+        Call { connection, head, body, route, recognised, addressed, watch, begun: Instant::now() }
     }
 
     /// Serves it under these rules, which it keeps to its end.
     pub(super) async fn run(self, policy: Arc<Policy>) -> Response<RelayedBody> {
-        let Call { connection, head, body, route, recognised, watch, begun } = self;
+        let Call { connection, head, body, route, recognised, addressed, watch, begun } = self;
         let shared = &connection.shared;
-        let mut read = ReadBody::read(body, shared.include_usage.share(), LIMITS, Some(&watch)).await;
-        read.join();
-        let mut facts: Arc<RequestFacts> = Arc::default();
-        watch.show(|call| facts = call.asked());
+        let readable = !is_encoded(&head.headers);
+        let share = shared.include_usage.share();
+        let mut read = ReadBody::read(body, share, LIMITS, Some(&watch)).await.whole();
+        let bytes = read.as_mut().map(HeldBody::bytes).unwrap_or_default();
+        let plain = match &addressed {
+            Some(model) => Some(model.as_str()),
+            None => named_model(recognised.dialect, &bytes).filter(|_| readable),
+        };
+        let facts;
+        let model = match plain {
+            Some(model) => Some(model),
+            // Only who reads all of it knows.
+            None => {
+                facts = watch.asked();
+                facts.model.as_deref()
+            }
+        };
         let decided = policy.decide(&outrigger_rules::Call {
             provider: route.service.id,
             host: &route.target.host,
-            model: facts.model.as_deref(),
+            model,
             operation: recognised.operation,
             headers: &head.headers,
             service: shared.service.as_deref(),
         });
         let rule = decided.filter(|rule| rule.acts());
         if let Some(rule) = rule {
-            watch.show(|call| call.decided_by(&rule.name));
+            watch.note(|call| call.decided_by(&rule.name));
         }
         let patience = rule.map(|rule| Patience::new(&head.headers, rule.deadlines.total.acting(), begun));
         let head = outgoing(head, &route, connection.protocol, &connection.binding);
         let request_sent = Rc::default();
-        let (request, asked) = match (read.whole(), rule.zip(patience)) {
+        let (request, asked) = match (read, rule.zip(patience)) {
             (Ok(body), Some((rule, patience))) => {
-                let readable = !head.headers.contains_key(CONTENT_ENCODING);
-                let asked =
-                    Wanted { head: &head, route: &route, recognised: &recognised, facts: &facts, readable };
-                let run = Run::new(&connection, &policy, rule, asked, body, &watch, (begun, patience));
+                let asked = Wanted { head: &head, route: &route, recognised: &recognised, readable };
+                let run =
+                    Run::new(&connection, &policy, rule, (asked, model), body, &watch, (begun, patience));
                 return run.serve().await;
             }
             (Ok(body), None) => {

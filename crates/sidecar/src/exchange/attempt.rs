@@ -151,7 +151,10 @@ pub(super) async fn send(
     let request_sent = Rc::default();
     let (request, asked) = match &saying {
         // Said anew it asks for the usage itself.
-        Some(_) => (http::Request::from_parts(head, body.forwarded(Rc::clone(&request_sent))), None),
+        Some(_) => {
+            let body = body.forwarded(Some(Rc::clone(watch)), Rc::clone(&request_sent));
+            (http::Request::from_parts(head, body), None)
+        }
         None => {
             let usage = &connection.shared.include_usage;
             usage.prepare_held(&route, &recognised, head, body, Some(watch), &request_sent)

@@ -266,11 +266,12 @@ impl ObservedBody {
 
     /// It has come to its end.
     pub(crate) fn complete(&mut self) {
-        if self.is_kept
-            && let Some(watch) = self.watch.take()
-        {
+        if self.is_kept && self.watch.is_some() {
             self.after.run();
-            self.fared = watch.finish(End::Complete);
+            // An end that its format has told need not wait for its record.
+            if let Some(watch) = self.watch.take_if(|watch| !watch.has_ended()) {
+                self.fared = watch.finish(End::Complete);
+            }
         }
         self.end(End::Complete);
         // An answer that came before its request was sent whole leaves a connection in no known state.

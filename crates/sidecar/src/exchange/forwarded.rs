@@ -69,7 +69,7 @@ impl Drop for Share {
 }
 
 impl ReadBody {
-    /// Reads a body as long as `limits` allow (for one body, for all together) and shows it to the call.
+    /// Reads a body as long as `limits` allow (for one body, for all together). The call gets it too, its last part when that leaves.
     pub(crate) async fn read(
         mut body: Incoming,
         share: Share,
@@ -82,7 +82,7 @@ impl ReadBody {
             match frame.map(Frame::into_data) {
                 Ok(Ok(bytes)) => {
                     if let Some(watch) = watch {
-                        watch.show(|call| call.request_chunk(&bytes));
+                        watch.keep(bytes.clone());
                     }
                     let more = share.grow(bytes.len(), limits);
                     held.pieces.push_back(bytes);
@@ -102,11 +102,6 @@ impl ReadBody {
         ReadBody { held, rest, broken }
     }
 
-    /// Puts what was read into one piece, which every attempt shares: each would make one of its own.
-    pub(crate) fn join(&mut self) {
-        drop(self.held.bytes());
-    }
-
     /// The whole body, if it was read to its end.
     pub(crate) fn whole(self) -> Result<HeldBody, Box<ReadBody>> {
         if self.rest.is_none() && self.broken.is_none() { Ok(self.held) } else { Err(Box::new(self)) }
@@ -120,7 +115,7 @@ impl ReadBody {
 }
 
 impl HeldBody {
-    /// All of it in one piece; afterwards it is held so.
+    /// All of it in one piece; afterwards it is held so, and every attempt shares it.
     pub(crate) fn bytes(&mut self) -> Bytes {
         if self.pieces.len() > 1 {
             let mut joined = BytesMut::with_capacity(self.pieces.iter().map(Bytes::len).sum());
@@ -143,9 +138,9 @@ impl HeldBody {
         HeldBody { pieces, ..self.clone() }
     }
 
-    /// Ready to leave; the call has seen it already.
-    pub(crate) fn forwarded(self, sent: Rc<Cell<bool>>) -> ForwardedBody {
-        ForwardedBody { held: self, rest: None, broken: None, watch: None, sent, ended: false }
+    /// Ready to leave.
+    pub(crate) fn forwarded(self, watch: Option<Rc<Watch>>, sent: Rc<Cell<bool>>) -> ForwardedBody {
+        ForwardedBody { held: self, rest: None, broken: None, watch, sent, ended: false }
     }
 }
 
@@ -166,16 +161,18 @@ impl Body for ForwardedBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         if let Some(bytes) = self.held.pieces.pop_front() {
+            if let Some(watch) = &self.watch {
+                watch.leaves();
+            }
             return Poll::Ready(Some(Ok(Frame::data(bytes))));
         }
         if let Some(rest) = &mut self.rest {
             let frame = ready!(Pin::new(rest).poll_frame(cx));
             match &frame {
-                // Read here, not after the flush: the facts must be complete before the first answer can come, and the
-                // scan of a whole read costs a few microseconds.
                 Some(Ok(frame)) => {
                     if let (Some(watch), Some(bytes)) = (&self.watch, frame.data_ref()) {
-                        watch.show(|call| call.request_chunk(bytes));
+                        watch.keep(bytes.clone());
+                        watch.leaves();
                     }
                 }
                 Some(Err(_)) => {}

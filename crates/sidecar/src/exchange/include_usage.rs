@@ -119,7 +119,7 @@ impl IncludeUsage {
         let hindrance = if concerned { self.hindrance(route, &head.headers, 0) } else { None };
         note(watch, hindrance);
         if !concerned || hindrance.is_some() {
-            return (Request::from_parts(head, body.forwarded(Rc::clone(sent))), None);
+            return (Request::from_parts(head, body.forwarded(watch.cloned(), Rc::clone(sent))), None);
         }
         self.question(route, head, body, watch, sent)
     }
@@ -149,7 +149,8 @@ impl IncludeUsage {
             Ask::With(edit) => edit,
             other => {
                 note(watch, (other == Ask::Unclear).then_some(UNCLEAR));
-                return (Request::from_parts(head, whole.forwarded(Rc::clone(sent))), None);
+                let body = whole.forwarded(watch.cloned(), Rc::clone(sent));
+                return (Request::from_parts(head, body), None);
             }
         };
         let asked = Asked {
@@ -167,7 +168,7 @@ impl IncludeUsage {
         head.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let within = Bytes::from_static(edit.within);
         let body = whole.with([bytes.slice(..edit.out.start), within, bytes.slice(edit.out.end..)]);
-        (Request::from_parts(head, body.forwarded(Rc::clone(sent))), Some(asked))
+        (Request::from_parts(head, body.forwarded(watch.cloned(), Rc::clone(sent))), Some(asked))
     }
 
     /// Why a request may not be changed, as far as its head tells.
@@ -260,7 +261,7 @@ impl Asked {
     /// The request as its app sent it.
     pub(crate) fn without(self, sent: &Rc<Cell<bool>>) -> Request<ForwardedBody> {
         sent.set(false);
-        Request::from_parts(self.head, self.body.forwarded(Rc::clone(sent)))
+        Request::from_parts(self.head, self.body.forwarded(None, Rc::clone(sent)))
     }
 }
 

@@ -63,6 +63,9 @@ use crate::upstream::credentials::Credentials;
 const SWALLOWED: usize = 1024 * 1024;
 const SWALLOWING: Duration = Duration::from_secs(5);
 
+/// The rules that a call keeps, and the model that its address names.
+type Acting = (Arc<Policy>, Option<String>);
+
 /// What all exchanges of the traffic thread share.
 pub(crate) struct Shared {
     pub(crate) client: SharedClient<ForwardedBody>,
@@ -85,14 +88,15 @@ impl Shared {
         self.policies.mode() != Mode::Passthrough
     }
 
-    /// Whether a call is watched, the rules that it keeps, where one of them may do something for it, and those that may have something
+    /// Whether a call is watched, the rules that it keeps, where one of them may do something for it, with the model that its address
+    /// names, and those that may have something
     /// to report of it. Under a microsecond where no rule matches.
     fn look(
         &self,
         route: &Route,
         recognised: &Recognised,
         headers: &HeaderMap,
-    ) -> (bool, Option<Arc<Policy>>, Option<Reporting>) {
+    ) -> (bool, Option<Acting>, Option<Reporting>) {
         let policy = self.policies.current();
         let is_watched = recognised.operation.is_inference() && policy.mode != Mode::Passthrough;
         if !is_watched || policy.rules.is_empty() {
@@ -108,7 +112,8 @@ impl Shared {
             service: self.service.as_deref(),
         };
         let acts = policy.mode == Mode::Act && policy.may_act(&call);
-        (true, acts.then(|| Arc::clone(&policy)), Reporting::of(&policy, &call))
+        let reporting = Reporting::of(&policy, &call);
+        (true, acts.then(|| (Arc::clone(&policy), addressed.model)), reporting)
     }
 }
 
@@ -182,10 +187,10 @@ async fn forward(
 ) -> Response<RelayedBody> {
     let shared = &connection.shared;
     let recognised = (route.service.recognise)(request.method(), route.path_and_query.path());
-    let (is_watched, policy, reporting) = shared.look(&route, &recognised, request.headers());
+    let (is_watched, acting, reporting) = shared.look(&route, &recognised, request.headers());
     let watch = is_watched.then(|| watch(connection, &request, &route, recognised, clock, reporting));
-    if let (Some(policy), Some(watch)) = (policy, &watch) {
-        let call = acting::Call::new(connection, request, route, recognised, Rc::clone(watch));
+    if let (Some((policy, addressed)), Some(watch)) = (acting, &watch) {
+        let call = acting::Call::new(connection, request, route, recognised, addressed, Rc::clone(watch));
         return Box::pin(call.run(policy)).await;
     }
 

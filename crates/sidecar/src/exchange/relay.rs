@@ -65,9 +65,10 @@ pub(super) fn relay(
     came: Came,
     keeper: Option<Keeper<'_>>,
 ) -> Response<RelayedBody> {
-    let kept_in_part = keeper.as_ref().is_some_and(|keeper| keeper.rule.deadlines.total.acting().is_some());
+    let ends_in_time = keeper.as_ref().is_some_and(|keeper| keeper.rule.deadlines.total.acting().is_some());
+    // Nothing is left to be kept of what is here to its end.
+    let kept_in_part = ends_in_time && came.held.is_none();
     let (head, mut passing, streams) = passing(connection, service, watch, came);
-    // The whole call ends in time, however its answer comes.
     let body = match keeper.filter(|_| streams || kept_in_part) {
         Some(keeper) => {
             let observed = passing.observed();

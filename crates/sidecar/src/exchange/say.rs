@@ -8,7 +8,7 @@ use http_body_util::BodyExt;
 use outrigger_ledger::is_stream;
 use outrigger_providers::canonical::Asked;
 use outrigger_providers::translate::{self, App, End, Outgoing, Place, Stream};
-use outrigger_providers::{Dialect, FailureClass, is_encoded};
+use outrigger_providers::{Dialect, FailureClass, RequestFacts, is_encoded};
 use tokio::time::Instant;
 
 use crate::exchange::body::bytes_of;
@@ -38,12 +38,13 @@ pub(super) struct Saying {
 /// cannot be said there, in plain words.
 pub(super) fn request<'a>(
     wanted: &Wanted<'_>,
+    facts: &RequestFacts,
     body: &Bytes,
     mut place: Place<'a>,
     known: Known<'a>,
     call: String,
 ) -> Result<(Outgoing, Option<Saying>), String> {
-    let Wanted { route, recognised, facts, .. } = *wanted;
+    let Wanted { route, recognised, .. } = *wanted;
     place.facts = known.book.facts(place.service.id, place.model, known.now);
     let (host, path) = (&route.target.host, route.path_and_query.path());
     let app = App {

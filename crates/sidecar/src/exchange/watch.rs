@@ -3,16 +3,17 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::HeaderMap;
 use outrigger_ledger::{
     Calibrations, Call, CallId, CallRecord, CallStart, Deployments, End, IdentityRules, Recorder, Socket,
     Timestamp, Trail, Wants,
 };
 use outrigger_pricing::PriceBook;
-use outrigger_providers::{FailureClass, Peer};
+use outrigger_providers::{FailureClass, Peer, RequestFacts};
 
 use crate::clock::CallClock;
 use crate::exchange::pulse::{Pulses, SocketPulse};
@@ -33,6 +34,8 @@ pub(crate) struct Records {
     /// What reported calls have taught of tokenizers.
     calibrations: Arc<Calibrations>,
     disputes: Disputes,
+    /// Calls a part of whose request is on its way.
+    leaving: RefCell<Vec<Weak<Watch>>>,
     pub(crate) counters: Arc<Counters>,
     ending: Cell<bool>,
 }
@@ -54,6 +57,7 @@ impl Records {
             trail: RefCell::default(),
             calibrations: Arc::default(),
             disputes: Disputes::default(),
+            leaving: RefCell::default(),
             counters,
             ending: Cell::new(false),
         }
@@ -62,6 +66,18 @@ impl Records {
     /// Prices and facts of models.
     pub(crate) fn book(&self) -> &PriceBook {
         &self.book
+    }
+
+    /// What was on its way to a provider has left: its calls are shown it.
+    pub(crate) fn left(&self) {
+        loop {
+            // The borrow ends before the call is shown anything.
+            let watch = self.leaving.borrow_mut().pop();
+            match watch {
+                Some(watch) => watch.upgrade().iter().for_each(|watch| watch.catch_up()),
+                None => break,
+            }
+        }
     }
 
     /// Hands the record of a call that was counted as begun over, with its place among the others. A fault on the way costs
@@ -153,6 +169,8 @@ pub(crate) struct Watch {
     pub(crate) waits: Waits,
     /// When the last head of an answer came.
     responded: Cell<Option<Timestamp>>,
+    /// What of the request the call has not been shown yet.
+    kept: RefCell<Option<Bytes>>,
 }
 
 impl Watch {
@@ -178,7 +196,7 @@ impl Watch {
             records.lose();
         }
         let (call, waits, responded) = (RefCell::new(call), Waits::default(), Cell::default());
-        Watch { call, id, clock, records, reporting, waits, responded }
+        Watch { call, id, clock, records, reporting, waits, responded, kept: RefCell::default() }
     }
 
     /// The head of an answer came.
@@ -211,8 +229,37 @@ impl Watch {
         }
     }
 
+    /// The next part of the request. The call is shown it before anything else, and at the latest when it has left: the provider need not
+    /// wait until it has been read.
+    pub(crate) fn keep(&self, bytes: Bytes) {
+        self.catch_up();
+        if !bytes.is_empty() {
+            self.kept.replace(Some(bytes));
+        }
+    }
+
+    /// What is kept is on its way.
+    pub(crate) fn leaves(self: &Rc<Watch>) {
+        if self.kept.borrow().is_some() {
+            self.records.leaving.borrow_mut().push(Rc::downgrade(self));
+        }
+    }
+
+    fn catch_up(&self) {
+        let kept = self.kept.borrow_mut().take();
+        if let Some(bytes) = kept {
+            self.note(|call| call.request_chunk(&bytes));
+        }
+    }
+
     /// Shows the call something. A panic on the way ends the watching.
     pub(crate) fn show(&self, look: impl FnOnce(&mut Call)) {
+        self.catch_up();
+        self.note(look);
+    }
+
+    /// The same for what has nothing to do with its bodies.
+    pub(crate) fn note(&self, look: impl FnOnce(&mut Call)) {
         let stumbled = {
             let mut slot = self.call.borrow_mut();
             let Some(call) = slot.as_mut() else { return };
@@ -222,6 +269,20 @@ impl Watch {
             Counters::count(&self.records.counters.panics);
             self.finish(End::Abandoned);
         }
+    }
+
+    /// Whether the answer has come to the end that its format tells, and said nothing against it.
+    pub(crate) fn has_ended(&self) -> bool {
+        let mut ended = false;
+        self.show(|call| ended = call.has_ended());
+        ended
+    }
+
+    /// What the call asks for.
+    pub(crate) fn asked(&self) -> Arc<RequestFacts> {
+        let mut facts = None;
+        self.show(|call| facts = Some(call.asked()));
+        facts.unwrap_or_default()
     }
 
     pub(crate) fn response_chunk(&self, bytes: &[u8], at: Timestamp) {
@@ -260,6 +321,7 @@ impl Watch {
 
     /// Makes the record and hands it over; further ends are ignored.
     pub(crate) fn finish(&self, end: End) -> Fared {
+        self.catch_up();
         let Some(call) = self.call.borrow_mut().take() else { return Fared::default() };
         let at = self.clock.now();
         // The ledger guards what it asks; this is for what it does itself.

@@ -48,6 +48,10 @@ impl Gifts {
         }
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.borrow().order.is_empty()
+    }
+
     /// Who gave this answer, if it was a backup and that is remembered.
     pub(crate) fn of(&self, id: &str) -> Option<Given> {
         self.0.borrow().by_id.get(id).cloned()
@@ -66,6 +70,7 @@ mod tests {
              rules:\n  - { name: r, match: {}, failover: { to: [b] } }\n",
         );
         let gifts = Gifts::default();
+        assert!(gifts.is_empty());
         let given = |is_kept| Given { by: Arc::clone(&policy.targets[0]), is_kept };
         for at in 0..=IDS {
             gifts.note(&format!("resp_{at}"), given(true));
@@ -78,6 +83,7 @@ mod tests {
             (kept("resp_0"), kept("resp_1"), kept(&format!("resp_{IDS}"))),
             (None, Some(false), Some(false))
         );
+        assert!(!gifts.is_empty());
         let remembered = gifts.0.borrow();
         assert_eq!((remembered.by_id.len(), remembered.order.len()), (IDS, IDS));
     }

@@ -82,6 +82,10 @@ impl Dialect for AnthropicMessages {
         Some(self)
     }
 
+    fn names_model(&self) -> bool {
+        true
+    }
+
     fn request_reader(&self) -> Box<dyn RequestReader> {
         FactsReader::with_history(FACTS, facts)
     }

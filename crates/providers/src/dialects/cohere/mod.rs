@@ -65,6 +65,10 @@ impl Dialect for Cohere {
         AnswerTexts { shown: &["text", "arguments"], reasoning: &[] }
     }
 
+    fn names_model(&self) -> bool {
+        true
+    }
+
     fn request_reader(&self) -> Box<dyn RequestReader> {
         FactsReader::with_history(FACTS, facts)
     }

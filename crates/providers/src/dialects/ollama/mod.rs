@@ -59,6 +59,10 @@ impl Dialect for Ollama {
         AnswerTexts { shown: &["content", "response"], reasoning: &["thinking"] }
     }
 
+    fn names_model(&self) -> bool {
+        true
+    }
+
     fn request_reader(&self) -> Box<dyn RequestReader> {
         FactsReader::with_history(FACTS, facts)
     }

@@ -133,6 +133,10 @@ impl Dialect for OpenAiChat {
         Some(self)
     }
 
+    fn names_model(&self) -> bool {
+        true
+    }
+
     fn request_reader(&self) -> Box<dyn RequestReader> {
         FactsReader::with_history(FACTS, facts)
     }

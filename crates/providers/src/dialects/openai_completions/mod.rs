@@ -21,6 +21,10 @@ impl Dialect for OpenAiCompletions {
         AnswerTexts { shown: &["text"], reasoning: &[] }
     }
 
+    fn names_model(&self) -> bool {
+        true
+    }
+
     fn request_reader(&self) -> Box<dyn RequestReader> {
         OPENAI_CHAT.request_reader()
     }

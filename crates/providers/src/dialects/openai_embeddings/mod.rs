@@ -28,6 +28,10 @@ impl Dialect for OpenAiEmbeddings {
         "openai_embeddings"
     }
 
+    fn names_model(&self) -> bool {
+        true
+    }
+
     fn request_reader(&self) -> Box<dyn RequestReader> {
         FactsReader::boxed(FACTS, facts)
     }

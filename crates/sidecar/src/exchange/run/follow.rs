@@ -45,8 +45,12 @@ impl Run<'_> {
 
     /// Who gave the answer that the call goes on with, if it was a backup.
     pub(super) fn gone_on_with(&self) -> Option<Given> {
-        let id = self.wanted.facts.previous_response_id.as_deref()?;
-        self.connection.shared.failovers.gifts.of(id)
+        let gifts = &self.connection.shared.failovers.gifts;
+        // Else it need not be read before it is sent.
+        if gifts.is_empty() || !self.wanted.recognised.dialect.keeps_answers() {
+            return None;
+        }
+        gifts.of(self.watch.asked().previous_response_id.as_deref()?)
     }
 
     /// Asks whoever gave that answer, and nobody else: all others would know nothing of it.
@@ -91,7 +95,7 @@ impl Run<'_> {
         let Some((failover, target)) = found else {
             return Err(format!("the rule {} lets no call go there", self.rule.name));
         };
-        match plan::unled(failover, &self.asked(), target, self.known()) {
+        match plan::unled(failover, &self.asked(&self.watch.asked()), target, self.known()) {
             Some(why) => Err(why),
             None => Ok(Arc::clone(target)),
         }

@@ -11,7 +11,7 @@ use outrigger_ledger::is_stream;
 use outrigger_pricing::TokenUsage;
 use outrigger_providers::canonical::{Asked, Begun};
 use outrigger_providers::translate::{Shown, Stream, continuable, continued};
-use outrigger_providers::{FailureClass, Recognised, RequestFacts, is_encoded};
+use outrigger_providers::{FailureClass, Recognised, is_encoded};
 use outrigger_rules::{Policy, Target};
 use tokio::time::Instant;
 
@@ -38,7 +38,6 @@ pub(crate) struct Order {
     head: request::Parts,
     route: Route,
     recognised: Recognised,
-    facts: RequestFacts,
     body: HeldBody,
     watch: Rc<Watch>,
     begun: Instant,
@@ -52,11 +51,11 @@ pub(crate) struct Order {
 impl Run<'_> {
     /// Whether the place that the app addressed is asked not to encode its answer: else it could not be gone on with.
     pub(super) fn is_to_be_read(&self) -> bool {
-        let Wanted { head, route, facts, .. } = self.wanted;
+        let Wanted { head, route, .. } = self.wanted;
         self.may_go_on()
-            && facts.stream
             && head.headers.contains_key(ACCEPT_ENCODING)
             && !is_signed(&head.headers, route.path_and_query.query())
+            && self.watch.asked().stream
     }
 
     fn may_go_on(&self) -> bool {
@@ -104,7 +103,6 @@ impl Run<'_> {
             head: self.wanted.head.clone(),
             route: self.wanted.route.clone(),
             recognised: *self.wanted.recognised,
-            facts: self.wanted.facts.clone(),
             body: self.body.clone(),
             watch: Rc::clone(self.watch),
             begun: self.begun,
@@ -141,13 +139,8 @@ impl Order {
         let mut body = order.body;
         let own = body.bytes();
         let bidding = continued(order.recognised.dialect, &own, &begun.text)?;
-        let wanted = Wanted {
-            head: &order.head,
-            route: &order.route,
-            recognised: &order.recognised,
-            facts: &order.facts,
-            readable: true,
-        };
+        let wanted =
+            Wanted { head: &order.head, route: &order.route, recognised: &order.recognised, readable: true };
         let mut run = Run {
             connection: &order.connection,
             policy: &order.policy,

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use http::{Response, request};
 use outrigger_ledger::is_stream;
-use outrigger_providers::{Dialect, FailureClass, Recognised, RequestFacts};
+use outrigger_providers::{Dialect, FailureClass, Recognised};
 use outrigger_rules::{Policy, Rule, Target};
 use tokio::time::Instant;
 
@@ -35,7 +35,6 @@ pub(super) struct Wanted<'a> {
     pub(super) head: &'a request::Parts,
     pub(super) route: &'a Route,
     pub(super) recognised: &'a Recognised,
-    pub(super) facts: &'a RequestFacts,
     /// Whether its body is not encoded.
     pub(super) readable: bool,
 }
@@ -88,16 +87,13 @@ impl<'a> Run<'a> {
         connection: &'a Rc<Connection>,
         policy: &'a Arc<Policy>,
         rule: &'a Rule,
-        wanted: Wanted<'a>,
+        (wanted, model): (Wanted<'a>, Option<&str>),
         body: HeldBody,
         watch: &'a Rc<Watch>,
         (begun, patience): (Instant, Patience),
     ) -> Run<'a> {
         connection.shared.failovers.call(rule);
-        let addressed = Place {
-            host: Arc::from(&*wanted.route.target.host),
-            model: wanted.facts.model.as_deref().map(Arc::from),
-        };
+        let addressed = Place { host: Arc::from(&*wanted.route.target.host), model: model.map(Arc::from) };
         Run {
             connection,
             policy,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use http::HeaderValue;
 use http::header::ACCEPT_ENCODING;
 use outrigger_ledger::Elsewhere;
+use outrigger_providers::RequestFacts;
 use outrigger_rules::Target;
 
 use super::{Run, Turn, Wanted};
@@ -45,7 +46,8 @@ impl Run<'_> {
     /// The request as a backup is to have it, with what pays for it.
     async fn for_backup(&self, target: &Target) -> Result<Prepared, String> {
         let (head, own) = (self.wanted.head, &self.body);
-        let asked = self.asked();
+        let facts = self.watch.asked();
+        let asked = self.asked(&facts);
         let way = if self.follows {
             plan::as_it_is(&asked, target).map(Way::AsItIs)
         } else {
@@ -58,7 +60,7 @@ impl Run<'_> {
             }
             Way::Said(place) => {
                 let (body, call) = (own.clone().bytes(), self.watch.id.to_string());
-                let (said, saying) = say::request(&self.wanted, &body, place, self.known(), call)?;
+                let (said, saying) = say::request(&self.wanted, &facts, &body, place, self.known(), call)?;
                 let losses = said.losses.iter().map(ToString::to_string).collect();
                 self.watch.show(|call| call.says_less(losses));
                 attempt::in_other_words(target, said, saying, head, own)?
@@ -102,8 +104,8 @@ impl Run<'_> {
         });
     }
 
-    pub(super) fn asked(&self) -> Asked<'_> {
-        let Wanted { route, recognised, facts, readable, .. } = self.wanted;
+    pub(super) fn asked<'b>(&'b self, facts: &'b RequestFacts) -> Asked<'b> {
+        let Wanted { route, recognised, readable, .. } = self.wanted;
         Asked {
             service: route.service,
             recognised,
@@ -132,9 +134,10 @@ impl Run<'_> {
             let left_out = |target: &Target, why: &str| {
                 self.watch.show(|call| call.passed_over(&target.name, why));
             };
-            let failover = self.rule.failover.as_ref();
-            let fitting =
-                failover.map(|failover| plan::fitting(failover, &self.asked(), self.failed, known, left_out));
+            let fitting = self.rule.failover.as_ref().map(|failover| {
+                let facts = self.watch.asked();
+                plan::fitting(failover, &self.asked(&facts), self.failed, known, left_out)
+            });
             self.backups = Some(fitting.unwrap_or_default());
         }
         self.backups.get_or_insert_default()

@@ -222,6 +222,36 @@ fn a_meter_that_panics_ends_the_watching_and_leaves_one_record() {
 }
 
 #[test]
+fn a_request_is_read_when_it_has_left_or_before_anything_else_is_shown() {
+    let mut scene = Scene::new();
+    let is_read = |watch: &Watch| watch.kept.borrow().is_none();
+    let watch = scene.begin();
+    watch.keep(Bytes::from_static(b"question"));
+    scene.records.left();
+    assert!(!is_read(&watch), "nothing of it is on its way");
+    watch.leaves();
+    assert!(!is_read(&watch));
+    scene.records.left();
+    assert!(is_read(&watch), "it has left");
+    watch.keep(Bytes::from_static(b", "));
+    watch.leaves();
+    watch.keep(Bytes::from_static(b"in parts"));
+    watch.show(|_| ());
+    assert!(is_read(&watch), "before anything else");
+    watch.keep(Bytes::from_static(b"."));
+    watch.finish(End::Complete);
+    // Whoever has been told of it in vain asks nothing of a call that is over.
+    drop(watch);
+    scene.records.left();
+    let dropped = scene.begin();
+    dropped.keep(Bytes::from_static(b"cut o"));
+    drop(dropped);
+    let records = scene.kept.records.lock().unwrap();
+    let bytes: Vec<_> = records.iter().map(|record| record.transport.request_bytes).collect();
+    assert_eq!(bytes, ["question, in parts.".len() as u64, "cut o".len() as u64]);
+}
+
+#[test]
 fn a_call_that_nobody_ends_was_given_up_by_the_app_or_by_us() {
     let mut scene = Scene::new();
     drop(scene.begin());
@@ -273,7 +303,9 @@ fn that_a_provider_reckons_otherwise_is_said_once_per_model() {
 #[derive(Debug, Clone)]
 enum Step {
     Begin,
+    /// Shown when it has left.
     Request(usize, u8),
+    Left,
     Head(usize, bool),
     Chunk(usize, u8),
     /// Queued until a flush, as the traffic does it.
@@ -300,6 +332,7 @@ fn any_step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => Just(Step::Begin),
         3 => (at(), byte()).prop_map(|(at, byte)| Step::Request(at, byte)),
+        2 => Just(Step::Left),
         5 => (at(), proptest::bool::weighted(0.1)).prop_map(|(at, panics)| Step::Head(at, panics)),
         3 => (at(), byte()).prop_map(|(at, byte)| Step::Chunk(at, byte)),
         3 => (at(), byte()).prop_map(|(at, byte)| Step::Queued(at, byte)),
@@ -364,8 +397,12 @@ proptest! {
                     next += 1;
                 }
                 Step::Request(at, byte) => {
-                    if let Some(watch) = call(&at) { watch.show(|call| call.request_chunk(&[byte])); }
+                    if let Some(watch) = call(&at) {
+                        watch.keep(Bytes::copy_from_slice(&[byte]));
+                        watch.leaves();
+                    }
                 }
+                Step::Left => scene.records.left(),
                 Step::Head(at, panics) => {
                     let mut headers = HeaderMap::new();
                     if panics {

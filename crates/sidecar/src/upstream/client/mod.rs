@@ -2,6 +2,7 @@
 //!
 //! A request is never sent twice: only one that hyper hands back unsent goes to another connection.
 
+mod flushed;
 mod open;
 mod own_h2;
 mod upgrade;
@@ -27,6 +28,7 @@ use crate::upstream::pool::Pool;
 use crate::upstream::tls::{Connector, Offer};
 use crate::upstream::{DialError, Target};
 
+pub(crate) use self::flushed::OnFlush;
 pub(crate) use self::open::LocalExecutor;
 pub(crate) use self::own_h2::OwnH2;
 pub(crate) use self::upgrade::UpgradedUpstream;
@@ -42,6 +44,7 @@ impl<B: Body<Data = bytes::Bytes, Error = hyper::Error> + Unpin + 'static> Reque
 pub(crate) struct Client<B> {
     dialer: Rc<Dialer>,
     connector: Rc<Connector>,
+    flushed: OnFlush,
     pool: Pool<B>,
     // What a host chose when it could choose, so that the app is offered no more than that.
     protocols: RefCell<HashMap<Target, Protocol>>,
@@ -86,8 +89,9 @@ impl<B> Lease<B> {
 }
 
 impl<B: RequestBody> Client<B> {
-    pub(crate) fn new(dialer: Rc<Dialer>, connector: Rc<Connector>) -> Client<B> {
-        Client { dialer, connector, pool: Pool::new(), protocols: RefCell::default() }
+    /// `flushed` is called when requests have left, and now and then besides.
+    pub(crate) fn new(dialer: Rc<Dialer>, connector: Rc<Connector>, flushed: OnFlush) -> Client<B> {
+        Client { dialer, connector, flushed, pool: Pool::new(), protocols: RefCell::default() }
     }
 
     /// A plain connection, for what CONNECT leads elsewhere.

@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_rustls::client::TlsStream;
 
+use super::flushed::Flushed;
 use super::own_h2::Held;
 use super::{Client, RequestBody, Towards, broken};
 use crate::tls::accept::Protocol;
@@ -31,7 +32,7 @@ const ORIGINAL: Duration = Duration::from_secs(3);
 
 /// Boxed: it is moved through several futures, each of which would reserve its size.
 pub(super) type Tls = Box<TlsStream<TcpStream>>;
-type TlsIo = TokioIo<Tls>;
+type TlsIo = TokioIo<Flushed<Tls>>;
 
 impl<B: RequestBody> Client<B> {
     pub(super) async fn open_h2(
@@ -84,7 +85,8 @@ impl<B: RequestBody> Client<B> {
     }
 
     pub(super) async fn start_h1(&self, tls: Tls) -> hyper::Result<http1::SendRequest<B>> {
-        let (sender, connection) = h1_builder().handshake::<TlsIo, B>(TokioIo::new(tls)).await?;
+        let io = TokioIo::new(Flushed::new(tls, &self.flushed));
+        let (sender, connection) = h1_builder().handshake::<TlsIo, B>(io).await?;
         tokio::task::spawn_local(async move {
             // Its error also reaches the exchange that is on it; an idle connection may end as it likes.
             let _ended = connection.await;
@@ -101,7 +103,8 @@ impl<B: RequestBody> Client<B> {
             .initial_connection_window_size(H2_CONNECTION_WINDOW)
             .keep_alive_interval(H2_PING)
             .keep_alive_timeout(H2_PING);
-        let (sender, connection) = builder.handshake::<TlsIo, B>(TokioIo::new(tls)).await?;
+        let io = TokioIo::new(Flushed::new(tls, &self.flushed));
+        let (sender, connection) = builder.handshake::<TlsIo, B>(io).await?;
         tokio::task::spawn_local(async move {
             let _ended = connection.await;
         });

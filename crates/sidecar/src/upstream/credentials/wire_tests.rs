@@ -63,7 +63,7 @@ impl Bench {
             ..Settings::default()
         };
         let (credentials, dialer, connector) = open(&settings);
-        Bench { folder, credentials, client: Client::new(dialer, connector) }
+        Bench { folder, credentials, client: Client::new(dialer, connector, Rc::new(|| {})) }
     }
 
     fn holds(&self, file: &str, text: &str) {
