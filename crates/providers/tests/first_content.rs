@@ -80,6 +80,7 @@ fn an_error_under_200_fails_with_its_class_before_and_after_content() {
     let chat = &openai_chat::OPENAI_CHAT;
     let rate = json!({"error": {"message": "slow down", "type": "requests", "code": "rate_limit_exceeded"}});
     let failed = json!({"type": "response.failed", "response": {"id": "r", "status": "failed", "error": {"code": "server_error", "message": "x"}}});
+    let flat = json!({"type": "error", "code": "rate_limit_exceeded", "message": "x", "param": null, "sequence_number": 2});
     let exhausted = json!({"error": {"code": 429, "message": "x", "status": "RESOURCE_EXHAUSTED"}});
     let messages: &'static dyn Dialect = &anthropic_messages::AnthropicMessages;
     let told: Vec<(&'static dyn Dialect, &str, Vec<u8>, FailureClass)> = vec![
@@ -95,13 +96,16 @@ fn an_error_under_200_fails_with_its_class_before_and_after_content() {
             sse(&[("message_start", start), ("content_block_delta", delta), ("error", overloaded)]),
             FailureClass::Overloaded,
         ),
-        (chat, SSE, sse(&[("", rate)]), FailureClass::RateLimit),
+        (chat, SSE, sse(&[("", rate.clone())]), FailureClass::RateLimit),
         (
             &openai_responses::OpenAiResponses,
             SSE,
             sse(&[("response.failed", failed)]),
             FailureClass::ServerError,
         ),
+        (&openai_responses::OpenAiResponses, SSE, sse(&[("error", flat)]), FailureClass::RateLimit),
+        // As servers tell it that imitate OpenAI.
+        (&openai_responses::OpenAiResponses, SSE, sse(&[("", rate.clone())]), FailureClass::RateLimit),
         (&gemini::Gemini, SSE, sse(&[("", exhausted)]), FailureClass::RateLimit),
         (
             &bedrock_converse::BedrockConverse,

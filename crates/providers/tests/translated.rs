@@ -1,63 +1,26 @@
 //! What a backup answers in one format the app gets in another, for every ordered pair: the meaning stays, streamed and whole,
 //! however it is cut, and what was cut is never whole.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail the test they serve")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
 
 mod events;
+mod learned;
 mod said;
 
 use events::content_type;
 use http::StatusCode;
-use outrigger_pricing::TokenUsage;
-use outrigger_providers::canonical::{
-    Answer, Arguments, Asked, Body, Framed, StopReason, Whole, answer_from,
-};
+use learned::{Learned, learned, read};
+use outrigger_providers::canonical::{Asked, StopReason};
 use outrigger_providers::translate::{End, Stream, answer};
-use outrigger_providers::{Dialect, FailureClass, Reading, StreamEnd};
+use outrigger_providers::{FailureClass, StreamEnd};
 use proptest::prelude::*;
 use said::{Ending, Format, Said, any_said, formats};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 fn asked() -> Asked {
     let request = json!({"model": "ours", "stream": true, "stream_options": {"include_usage": true}});
     let Value::Object(request) = request else { unreachable!() };
     Asked { model: "ours".into(), call: "call-1".into(), created: 1_760_000_000, request, ..Asked::default() }
-}
-
-/// What an app learns from an answer.
-#[derive(Debug, PartialEq)]
-struct Learned {
-    text: String,
-    calls: Vec<(String, Map<String, Value>)>,
-    stop: StopReason,
-    usage: (Option<u64>, Option<u64>, Option<u64>),
-}
-
-/// `sides`: whether reasoning is told apart is not compared.
-fn totals(usage: &TokenUsage) -> (Option<u64>, Option<u64>, Option<u64>) {
-    (usage.total_prompt(), usage.total_cached(), usage.total_answer())
-}
-
-fn learned(answer: &Answer, reading: &Reading) -> Learned {
-    let [choice] = &answer.choices[..] else { panic!("one choice: {answer:?}") };
-    let mut learned = Learned {
-        text: String::new(),
-        calls: Vec::new(),
-        stop: choice.stop.as_ref().unwrap().reason.clone(),
-        usage: totals(&reading.usage),
-    };
-    for part in &choice.parts {
-        match &part.body {
-            Body::Text(text) => learned.text.push_str(text),
-            Body::ToolCall(call) => {
-                assert!(call.id.as_deref().is_some_and(|id| !id.is_empty()), "{call:?}");
-                let Arguments::Object(members) = &call.arguments else { panic!("no object: {call:?}") };
-                learned.calls.push((call.name.clone(), members.clone()));
-            }
-            other => panic!("neither text nor call: {other:?}"),
-        }
-    }
-    learned
 }
 
 /// What was said, as any app should learn it.
@@ -78,17 +41,6 @@ fn expected(said: &Said) -> Learned {
             Some(usage.visible + usage.reasoning),
         ),
     }
-}
-
-fn read(dialect: &'static dyn Dialect, kind: &str, body: &[u8]) -> (Whole, Reading) {
-    let framed = match kind {
-        "application/json" => Framed::Whole,
-        "text/event-stream" => Framed::Events,
-        _ => Framed::AwsMessages,
-    };
-    let mut meter = dialect.response_meter(StatusCode::OK, &content_type(kind));
-    meter.chunk(body);
-    (answer_from(dialect.canonical().unwrap(), framed, body), meter.finish())
 }
 
 fn streamed(from: &Format, to: &Format, pieces: &[&[u8]]) -> (Vec<u8>, End) {

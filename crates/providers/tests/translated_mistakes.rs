@@ -14,7 +14,7 @@ use outrigger_providers::dialects::{
     anthropic_messages, bedrock_converse, gemini, openai_chat, openai_responses,
 };
 use outrigger_providers::translate::{End, Stream, answer, headers};
-use outrigger_providers::{Dialect, FailureClass, Reading, StreamEnd, services};
+use outrigger_providers::{Dialect, FailureClass, Reading, StreamEnd, dialects, services};
 use serde_json::{Value, json};
 
 const CHAT: &dyn Dialect = &openai_chat::OPENAI_CHAT;
@@ -604,5 +604,38 @@ fn an_error_under_200_is_no_answer() {
             matches!(failed.class, FailureClass::StreamCut | FailureClass::Malformed),
             "{body}: {failed:?}"
         );
+    }
+}
+
+/// Ollama sends lines instead of events, and arguments as objects; so do its imitation of OpenAI and others.
+#[test]
+fn lines_instead_of_events_are_read_and_arguments_that_are_objects_are_not_lost() {
+    let line = |message: Value, more: Value| {
+        let mut line = json!({"model": "m", "message": message, "done": false});
+        line.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        format!("{line}\n")
+    };
+    let call = json!({"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "tide", "arguments": {"done": true}}}]});
+    let end = json!({"done": true, "done_reason": "stop", "prompt_eval_count": 9, "eval_count": 4});
+    let lines = [line(call, json!({})), line(json!({"role": "assistant", "content": ""}), end)].concat();
+    let ollama = dialects::ALL.into_iter().find(|dialect| dialect.name() == "ollama").unwrap();
+    let mut meter = ollama.response_meter(StatusCode::OK, &content_type("application/x-ndjson"));
+    for byte in lines.as_bytes() {
+        meter.chunk(&[*byte]);
+    }
+    let reading = meter.finish();
+    assert_eq!((reading.end, reading.stumbled, &reading.failure), (StreamEnd::Complete, None, &None));
+    assert_eq!((reading.usage.get(Meter::Input), reading.usage.get(Meter::Output)), (Some(9), Some(4)));
+
+    let called = json!({"index": 0, "id": "a", "type": "function", "function": {"name": "tide", "arguments": {"at": "Brest"}}});
+    let message = json!({"role": "assistant", "content": null, "tool_calls": [called]});
+    let body = json!({"id": "r", "model": "m", "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]});
+    let streamed = chat_stream(vec![json!({"tool_calls": [called]})], "tool_calls");
+    for to in [MESSAGES, RESPONSES, GEMINI, CONVERSE] {
+        let got = stream(CHAT, to, &streamed);
+        let expected = ("tide".to_owned(), "a".to_owned(), r#"{"at":"Brest"}"#.to_owned());
+        assert_eq!(got.calls(), [expected], "{}", to.name());
+        let text = whole(CHAT, to, &body).to_string();
+        assert!(text.contains("Brest"), "{}: {text}", to.name());
     }
 }

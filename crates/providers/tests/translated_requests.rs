@@ -8,36 +8,7 @@ mod talks;
 use outrigger_providers::canonical::{Effort, Format, ToolChoice};
 use outrigger_providers::translate::Outgoing;
 use proptest::prelude::*;
-use talks::{Choice, Line, SIDES, Side, Talk, Turn, read, translated};
-
-/// Whether a source can say it: two formats have no word for some of it.
-fn sayable(talk: &mut Talk, side: Side) {
-    if matches!(side.dialect, "openai_chat" | "openai_responses") {
-        for turn in &mut talk.turns {
-            if let Turn::Model(_, calls) = turn {
-                calls.iter_mut().for_each(|(_, answer)| answer.failed = false);
-            }
-        }
-    }
-    match side.dialect {
-        "openai_responses" => talk.stop.clear(),
-        "gemini" => talk.one_call = false,
-        "bedrock_converse" => {
-            talk.one_call = false;
-            if talk.choice == Choice::None {
-                talk.choice = Choice::Unsaid;
-            }
-        }
-        "anthropic_messages" => {
-            // That calls come one at a time stands beside it.
-            if talk.one_call && talk.choice == Choice::Unsaid {
-                talk.choice = Choice::Auto;
-            }
-            let _present = talk.max_tokens.get_or_insert(64_000);
-        }
-        _ => {}
-    }
-}
+use talks::{Choice, Line, SIDES, Side, Talk, read, translated};
 
 /// Why the other side has to refuse it, if it has.
 fn refused(talk: &Talk, to: Side) -> Option<&'static str> {
@@ -135,7 +106,7 @@ proptest! {
     fn meaning_is_kept_between_every_two_formats(talk in talks::talks()) {
         for from in SIDES {
             let mut talk = talk.clone();
-            sayable(&mut talk, from);
+            talk.say_what_can_be_said(from);
             for to in SIDES.into_iter().filter(|to| to.dialect != from.dialect) {
                 compare(&talk, from, to)?;
             }

@@ -9,19 +9,10 @@ use std::path::Path;
 
 use outrigger_providers::translate::Lost;
 use serde_json::{Value, json};
-use talks::{CHAT, CONVERSE, GEMINI, MESSAGES, RESPONSES, Side, translated};
+use talks::{CHAT, CONVERSE, GEMINI, MESSAGES, NEWEST, RESPONSES, Side, translated};
 
 const BEGIN: &str = "<!-- generated: what can be said -->\n\n";
 const END: &str = "<!-- end -->\n";
-
-/// Newest models: what they refuse is refused.
-const TO: [Side; 5] = [
-    Side { model: "gpt-6.1-terra", ..CHAT },
-    Side { model: "gpt-6.1-terra", ..RESPONSES },
-    Side { model: "claude-sonnet-5-5", ..MESSAGES },
-    GEMINI,
-    Side { model: "eu.anthropic.claude-sonnet-5-5", ..CONVERSE },
-];
 
 fn chat(more: Value) -> (Side, Value) {
     (CHAT, with(json!({"model": "m", "messages": [{"role": "user", "content": "When?"}]}), more))
@@ -225,6 +216,7 @@ fn rows() -> Vec<(&'static str, (Side, Value))> {
             messages(json!({"max_tokens": 9000, "thinking": {"type": "enabled", "budget_tokens": 3000}})),
         ),
         ("not to think", messages(json!({"thinking": {"type": "disabled"}}))),
+        ("that the model decides how much to think", messages(json!({"thinking": {"type": "adaptive"}}))),
         (
             "what the model thought, in the history",
             messages(json!({"messages": [{"role": "user", "content": "When?"},
@@ -279,7 +271,7 @@ fn table() -> String {
         "| what the app asks | to Chat | to Responses | to Messages | to Gemini | to Converse |\n|---|---|---|---|---|---|\n",
     );
     for (name, (from, body)) in rows() {
-        let words: Vec<_> = TO.into_iter().map(|to| word(from, to, &body)).collect();
+        let words: Vec<_> = NEWEST.into_iter().map(|to| word(from, to, &body)).collect();
         table.push_str(&format!("| {name} | {} |\n", words.join(" | ")));
     }
     table

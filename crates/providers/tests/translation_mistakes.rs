@@ -419,3 +419,38 @@ fn mistral_gets_ids_of_nine_letters_the_same_on_both_sides() {
     assert_eq!(id(&body["messages"][3]["tool_call_id"]), called);
     assert!(outgoing.rewritten);
 }
+
+/// A model that is not held to a schema otherwise is made to call a tool whose arguments are the answer: while it thinks that is refused,
+/// and what it thought would be lost.
+#[test]
+fn thinking_together_with_json_mode_is_asked_for_as_both_or_refused_and_never_by_an_ordered_call() {
+    let schema = json!({"type": "object", "additionalProperties": false, "required": ["at"], "properties": {"at": {"type": "string"}}});
+    let held =
+        json!({"type": "json_schema", "json_schema": {"name": "tide", "strict": true, "schema": schema}});
+    let any = json!({"type": "json_object"});
+    for sides in [SIDES, talks::NEWEST] {
+        for to in sides.into_iter().filter(|to| to.dialect != "openai_chat") {
+            for format in [&held, &any] {
+                let body =
+                    chat(json!({"reasoning_effort": "high", "max_tokens": 9000, "response_format": format}));
+                let (sent, outgoing) = asked(CHAT, to, &body);
+                let said = talks::read(to.dialect, &outgoing.body);
+                assert!(said.tools.is_empty() && said.tool_choice.is_none(), "{}: {sent}", to.model);
+                let is_told = |what: &str| outgoing.losses.iter().any(|loss| loss.what.contains(what));
+                let thinks = said.effort.level.as_deref() == Some("high") || said.effort.budget.is_some();
+                assert!(thinks || is_told("how much to think"), "{}: {sent}", to.model);
+                assert!(
+                    said.format.is_some() || (format == &any && is_told("by an instruction")),
+                    "{}: {sent}",
+                    to.model
+                );
+            }
+        }
+    }
+    let old = Side { model: "claude-3-7-sonnet-20250219", ..MESSAGES };
+    let body = chat(json!({"reasoning_effort": "high", "response_format": held}));
+    assert_eq!(
+        why(CHAT, old, &body),
+        "the answer's form: an answer after a schema, to which the model is not known to be held"
+    );
+}

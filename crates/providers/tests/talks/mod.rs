@@ -31,6 +31,15 @@ pub(crate) const CONVERSE: Side =
     Side { service: "bedrock", dialect: "bedrock_converse", model: "eu.anthropic.claude-sonnet-4-6" };
 pub(crate) const SIDES: [Side; 5] = [CHAT, RESPONSES, MESSAGES, GEMINI, CONVERSE];
 
+/// The same with the newest models: what they refuse is refused.
+pub(crate) const NEWEST: [Side; 5] = [
+    Side { model: "gpt-6.1-terra", ..CHAT },
+    Side { model: "gpt-6.1-terra", ..RESPONSES },
+    Side { model: "claude-sonnet-5-5", ..MESSAGES },
+    GEMINI,
+    Side { model: "eu.anthropic.claude-sonnet-5-5", ..CONVERSE },
+];
+
 pub(crate) fn service(id: &str) -> &'static Service {
     services::ALL.into_iter().find(|service| service.id == id).unwrap()
 }
@@ -52,9 +61,19 @@ pub(crate) fn translated(from: Side, to: Side, body: &Value, stream: bool) -> Re
 }
 
 pub(crate) fn at(from: Side, place: &Place<'_>, body: &Value, stream: bool) -> Result<Outgoing, Refused> {
-    let in_path = matches!(from.dialect, "gemini" | "bedrock_converse");
+    moved(service(from.service), dialect(from.dialect), place, body, stream)
+}
+
+/// Asks for an app's body at another place.
+pub(crate) fn moved(
+    service: &'static Service,
+    dialect: &'static dyn Dialect,
+    place: &Place<'_>,
+    body: &Value,
+    stream: bool,
+) -> Result<Outgoing, Refused> {
+    let in_path = matches!(dialect.name(), "gemini" | "bedrock_converse");
     let addressed = Addressed { stream: in_path.then_some(stream), ..Addressed::default() };
-    let (service, dialect) = (service(from.service), dialect(from.dialect));
     let app =
         App { service, dialect, operation: Operation::Chat, addressed: &addressed, path: "/", query: None };
     request(&app, body.to_string().as_bytes(), place)
@@ -124,6 +143,35 @@ impl Talk {
 
     pub(crate) fn schema() -> Value {
         json!({"type": "object", "properties": {"at": {"type": "string"}}, "required": ["at"], "additionalProperties": false})
+    }
+
+    /// Leaves out what a format has no word for.
+    pub(crate) fn say_what_can_be_said(&mut self, side: Side) {
+        if matches!(side.dialect, "openai_chat" | "openai_responses") {
+            for turn in &mut self.turns {
+                if let Turn::Model(_, calls) = turn {
+                    calls.iter_mut().for_each(|(_, answer)| answer.failed = false);
+                }
+            }
+        }
+        match side.dialect {
+            "openai_responses" => self.stop.clear(),
+            "gemini" => self.one_call = false,
+            "bedrock_converse" => {
+                self.one_call = false;
+                if self.choice == Choice::None {
+                    self.choice = Choice::Unsaid;
+                }
+            }
+            "anthropic_messages" => {
+                // That calls come one at a time stands beside it.
+                if self.one_call && self.choice == Choice::Unsaid {
+                    self.choice = Choice::Auto;
+                }
+                let _present = self.max_tokens.get_or_insert(64_000);
+            }
+            _ => {}
+        }
     }
 
     pub(crate) fn has_calls(&self) -> bool {

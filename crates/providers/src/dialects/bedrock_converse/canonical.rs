@@ -38,7 +38,14 @@ impl Reader for ConverseReader {
         if let Some(mut config) = body.object("outputConfig")? {
             let level = config.text("effort").within("outputConfig")?;
             request.effort = Effort { level, ..Effort::default() };
-            request.format = config.take("textFormat").map(format);
+            if let Some(told) = config.take("textFormat") {
+                let beside = told["structure"]["jsonSchema"].get("description").cloned();
+                request.format = Some(format(told));
+                config.keep_rest(
+                    "textFormat",
+                    beside.map(|it| ("description".to_owned(), it)).into_iter().collect(),
+                );
+            }
             body.keep_rest("outputConfig", config.rest());
         }
         request.rest = body.rest();
@@ -150,8 +157,11 @@ fn media(fields: &mut Fields) -> Result<Option<Body>, Fault> {
         let body = match (source["bytes"].as_str(), source["s3Location"]["uri"].as_str()) {
             (Some(data), _) => Body::Blob { modality, mime, data: data.to_owned() },
             (None, Some(uri)) => Body::Uri { modality, mime, uri: uri.to_owned() },
-            (None, None) => Body::Generic { kind: member.to_owned(), value },
+            (None, None) => return Ok(Some(Body::Generic { kind: member.to_owned(), value })),
         };
+        let mut beside = Fields::of(value).within(member)?;
+        let (_format, _source) = (beside.take("format"), beside.take("source"));
+        fields.keep_rest(member, beside.rest());
         return Ok(Some(body));
     }
     Ok(None)

@@ -13,7 +13,7 @@ use super::FILTERED;
 use crate::canonical::{
     Answer, Arguments, Body, Call, Effort, Event, Fault, Fields, Fold, Format, Message, Modality, Part,
     Piece, Reader, Request, Role, Sampling, Seal, Stop, StopReason, StreamReader, Tool, ToolChoice, ToolKind,
-    Within,
+    Within, one_or_more,
 };
 
 pub(crate) use answer::GeminiWriter;
@@ -37,7 +37,10 @@ impl Reader for GeminiReader {
         for (number, value) in body.list("tools")?.into_iter().enumerate() {
             tools(value, &mut request.tools).at(number).within("tools")?;
         }
-        request.tool_choice = either(&mut body, "toolConfig", "tool_config").map(tool_choice).transpose()?;
+        if let Some(config) = either(&mut body, "toolConfig", "tool_config") {
+            let rest = orders(config, &mut request).within("toolConfig")?;
+            body.keep_rest("toolConfig", rest);
+        }
         if let Some(config) = either(&mut body, "generationConfig", "generation_config") {
             let rest = generation(config, &mut request).within("generationConfig")?;
             if !rest.is_empty() {
@@ -99,24 +102,28 @@ fn part(value: Value) -> Result<Part, Fault> {
         if thought { Body::Reasoning(text) } else { Body::Text(text) }
     } else if let Some(call) = either(&mut fields, "functionCall", "function_call") {
         let mut call = Fields::of(call).within("functionCall")?;
-        Body::ToolCall(Call {
-            id: call.said("id").within("functionCall")?,
-            name: call.needed_text("name").within("functionCall")?,
-            arguments: Arguments::of(call.take("args")),
-            free: false,
-        })
+        let id = call.said("id").within("functionCall")?;
+        let name = call.needed_text("name").within("functionCall")?;
+        let arguments = Arguments::of(call.take("args"));
+        fields.keep_rest("functionCall", call.rest());
+        Body::ToolCall(Call { id, name, arguments, free: false })
     } else if let Some(answer) = either(&mut fields, "functionResponse", "function_response") {
-        answered(answer).within("functionResponse")?
+        let (body, rest) = answered(answer).within("functionResponse")?;
+        fields.keep_rest("functionResponse", rest);
+        body
     } else if let Some(data) = either(&mut fields, "inlineData", "inline_data") {
         let mut data = Fields::of(data).within("inlineData")?;
         let mime = text(&mut data, "mimeType", "mime_type").within("inlineData")?;
         let modality = mime.as_deref().map_or(Modality::Document, Modality::of);
-        Body::Blob { modality, mime, data: data.needed_text("data").within("inlineData")? }
+        let text = data.needed_text("data").within("inlineData")?;
+        fields.keep_rest("inlineData", data.rest());
+        Body::Blob { modality, mime, data: text }
     } else if let Some(file) = either(&mut fields, "fileData", "file_data") {
         let mut file = Fields::of(file).within("fileData")?;
         let mime = text(&mut file, "mimeType", "mime_type").within("fileData")?;
         let modality = mime.as_deref().map_or(Modality::Document, Modality::of);
         let uri = text(&mut file, "fileUri", "file_uri").within("fileData")?;
+        fields.keep_rest("fileData", file.rest());
         Body::Uri { modality, mime, uri: uri.ok_or(Fault::new("is missing")).within("fileData.fileUri")? }
     } else {
         let value = fields.whole();
@@ -126,13 +133,15 @@ fn part(value: Value) -> Result<Part, Fault> {
     Ok(Part { body, seal, cache: None, rest: fields.rest() })
 }
 
-fn answered(value: Value) -> Result<Body, Fault> {
+/// What a tool answered: an object, and beside it what it shows; and what has no place.
+fn answered(value: Value) -> Result<(Body, Map<String, Value>), Fault> {
     let mut fields = Fields::of(value)?;
     let (id, name) = (fields.said("id")?, fields.said("name")?);
     let response = fields.take("response").unwrap_or_default();
     let is_error = response.get("error").map(|_| true);
-    let parts = vec![Part::new(Body::Generic { kind: "response".to_owned(), value: response })];
-    Ok(Body::ToolAnswer { id, name, parts, is_error })
+    let mut parts = vec![Part::new(Body::Generic { kind: "response".to_owned(), value: response })];
+    parts.extend(fields.each("parts", part)?);
+    Ok((Body::ToolAnswer { id, name, parts, is_error }, fields.rest()))
 }
 
 /// One entry declares any number of functions, or is a tool of the provider's by its only member.
@@ -169,15 +178,24 @@ fn function(value: Value) -> Result<Tool, Fault> {
     })
 }
 
-fn tool_choice(value: Value) -> Result<ToolChoice, Fault> {
-    let config =
-        ["functionCallingConfig", "function_calling_config"].into_iter().find_map(|it| value.get(it));
-    let Some(config) = config else { return Ok(ToolChoice::Other(value)) };
-    let names = ["allowedFunctionNames", "allowed_function_names"].into_iter().find_map(|it| config.get(it));
-    let names = names.and_then(Value::as_array).into_iter().flatten();
-    let mut names: Vec<String> = names.filter_map(|name| name.as_str().map(str::to_owned)).collect();
-    let choice = match (config["mode"].as_str().unwrap_or("AUTO"), names.len()) {
-        ("AUTO", 0) => ToolChoice::Auto,
+/// What must be called, and whether arguments are held to their schemas; returns what has no place.
+fn orders(value: Value, request: &mut Request) -> Result<Map<String, Value>, Fault> {
+    let mut fields = Fields::of(value)?;
+    let Some(value) = either(&mut fields, "functionCallingConfig", "function_calling_config") else {
+        return Ok(fields.rest());
+    };
+    let mut config = Fields::of(value.clone()).within("functionCallingConfig")?;
+    let mode = config.text("mode").within("functionCallingConfig")?;
+    let names = either(&mut config, "allowedFunctionNames", "allowed_function_names");
+    let names = names.map(one_or_more).transpose().within("allowedFunctionNames");
+    let mut names = names.within("functionCallingConfig")?.unwrap_or_default();
+    fields.keep_rest("functionCallingConfig", config.rest());
+    if mode.as_deref() == Some("VALIDATED") {
+        let functions = request.tools.iter_mut().filter(|tool| tool.kind == ToolKind::Function);
+        functions.for_each(|tool| tool.strict = Some(true));
+    }
+    let choice = match (mode.as_deref().unwrap_or("AUTO"), names.len()) {
+        ("AUTO" | "VALIDATED", 0) => ToolChoice::Auto,
         ("NONE", _) => ToolChoice::None,
         ("ANY", 0) => ToolChoice::Required,
         ("ANY", 1) => ToolChoice::Named(names.remove(0)),
@@ -185,7 +203,8 @@ fn tool_choice(value: Value) -> Result<ToolChoice, Fault> {
         ("VALIDATED", 1..) => ToolChoice::Allowed { names, required: false },
         _ => ToolChoice::Other(value),
     };
-    Ok(choice)
+    request.tool_choice = Some(choice);
+    Ok(fields.rest())
 }
 
 /// What bounds and shapes the answer; returns what has no place.
@@ -198,11 +217,7 @@ fn generation(value: Value, request: &mut Request) -> Result<Map<String, Value>,
         top_p: float(&mut config, "topP", "top_p")?,
         // Sent as 40.0 by some clients.
         top_k: float(&mut config, "topK", "top_k")?.filter(|it| *it >= 0.0).map(whole_part),
-        stop: stop
-            .map(crate::canonical::one_or_more)
-            .transpose()
-            .within("stopSequences")?
-            .unwrap_or_default(),
+        stop: stop.map(one_or_more).transpose().within("stopSequences")?.unwrap_or_default(),
         seed: config.int("seed")?,
         frequency_penalty: float(&mut config, "frequencyPenalty", "frequency_penalty")?,
         presence_penalty: float(&mut config, "presencePenalty", "presence_penalty")?,
@@ -223,10 +238,12 @@ fn generation(value: Value, request: &mut Request) -> Result<Map<String, Value>,
     let schema = either(&mut config, "responseJsonSchema", "response_json_schema");
     let schema = schema.or_else(|| either(&mut config, "responseSchema", "response_schema"));
     request.format = match (mime.as_deref(), schema) {
-        (_, Some(schema)) => Some(Format::Schema { name: None, schema, strict: None }),
+        (Some("application/json") | None, Some(schema)) => {
+            Some(Format::Schema { name: None, schema, strict: None })
+        }
         (Some("application/json"), None) => Some(Format::Json),
         (Some("text/plain"), None) => Some(Format::Text),
-        (Some(other), None) => Some(Format::Other(other.into())),
+        (Some(other), _) => Some(Format::Other(other.into())),
         (None, None) => None,
     };
     Ok(config.rest())

@@ -5,9 +5,27 @@ use serde_json::Value;
 /// Kinds in its spelling.
 const KINDS: [&str; 7] = ["STRING", "NUMBER", "INTEGER", "BOOLEAN", "ARRAY", "OBJECT", "NULL"];
 
+/// Keywords in the other spelling that the server takes.
+const SNAKES: [(&str, &str); 9] = [
+    ("any_of", "anyOf"),
+    ("min_items", "minItems"),
+    ("max_items", "maxItems"),
+    ("min_length", "minLength"),
+    ("max_length", "maxLength"),
+    ("min_properties", "minProperties"),
+    ("max_properties", "maxProperties"),
+    ("additional_properties", "additionalProperties"),
+    ("property_ordering", "propertyOrdering"),
+];
+
 /// Says it in JSON Schema; one that is said so already stays.
 pub(crate) fn from_openapi(schema: &mut Value) {
     let Some(members) = schema.as_object_mut() else { return };
+    for (snake, camel) in SNAKES {
+        if let Some(value) = members.remove(snake) {
+            members.entry(camel).or_insert(value);
+        }
+    }
     members.remove("propertyOrdering");
     let nullable = members.remove("nullable").is_some_and(|it| it == true);
     if let Some(Value::String(kind)) = members.get_mut("type") {
@@ -60,6 +78,16 @@ mod tests {
             "b": {"type": "array", "maxItems": 3, "items": {"type": "integer"}}}});
         assert_eq!(schema, expected);
         from_openapi(&mut schema);
+        assert_eq!(schema, expected);
+    }
+
+    #[test]
+    fn its_keywords_are_read_in_both_spellings_and_members_keep_their_names() {
+        let mut schema = json!({"type": "OBJECT", "property_ordering": ["max_items"], "properties": {
+            "max_items": {"type": "ARRAY", "max_items": "3", "items": {"any_of": [{"type": "STRING"}]}}}});
+        from_openapi(&mut schema);
+        let expected = json!({"type": "object", "properties": {
+            "max_items": {"type": "array", "maxItems": 3, "items": {"anyOf": [{"type": "string"}]}}}});
         assert_eq!(schema, expected);
     }
 }

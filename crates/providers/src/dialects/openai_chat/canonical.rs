@@ -28,6 +28,7 @@ impl Reader for ChatReader {
         let mut body = Fields::of(body)?;
         let newer = body.count("max_completion_tokens")?;
         let older = body.count("max_tokens")?;
+        let format = format(&mut body).within("response_format")?;
         Ok(Request {
             model: body.text("model")?,
             system: Vec::new(),
@@ -35,7 +36,7 @@ impl Reader for ChatReader {
             tools: body.each("tools", tool)?,
             tool_choice: body.take("tool_choice").map(tool_choice).transpose().within("tool_choice")?,
             parallel_tools: body.truth("parallel_tool_calls")?,
-            format: body.take("response_format").map(format).transpose().within("response_format")?,
+            format,
             effort: Effort { level: body.text("reasoning_effort")?, ..Effort::default() },
             verbosity: body.text("verbosity")?,
             sampling: Sampling {
@@ -255,21 +256,30 @@ fn tool_choice(value: Value) -> Result<ToolChoice, Fault> {
     })
 }
 
-fn format(value: Value) -> Result<Format, Fault> {
+/// Leaves what has no place in the body.
+fn format(body: &mut Fields) -> Result<Option<Format>, Fault> {
+    let Some(value) = body.take("response_format") else { return Ok(None) };
     let mut fields = Fields::of(value)?;
-    Ok(match fields.peek("type") {
+    Ok(Some(match fields.peek("type") {
         "text" => Format::Text,
         "json_object" => Format::Json,
         "json_schema" => {
             let mut told = fields.object("json_schema")?.unwrap_or_default();
-            Format::Schema {
+            let format = Format::Schema {
                 name: told.text("name").within("json_schema")?,
                 schema: told.take("schema").unwrap_or_default(),
-                strict: told.truth("strict").within("json_schema")?,
+                // Not to be is what goes without saying here.
+                strict: told.truth("strict").within("json_schema")?.or(Some(false)),
+            };
+            let rest = told.rest();
+            if !rest.is_empty() {
+                let rest = Map::from_iter([("json_schema".to_owned(), Value::Object(rest))]);
+                body.keep("response_format", Value::Object(rest));
             }
+            format
         }
         _ => Format::Other(fields.whole()),
-    })
+    }))
 }
 
 fn stop(word: String) -> Stop {

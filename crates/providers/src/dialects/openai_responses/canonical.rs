@@ -11,7 +11,7 @@ use crate::canonical::{
     Answer, Arguments, Body, Call, Choice, Effort, Fault, Fields, Format, Message, Modality, Part, Reader,
     Request, Role, Sampling, Seal, Stop, StopReason, StreamReader, Tool, ToolChoice, ToolKind, Within,
 };
-use crate::dialects::openai_custom;
+use crate::dialects::{openai_custom, openai_strict};
 
 pub(crate) use answer::ResponsesWriter;
 
@@ -39,7 +39,10 @@ impl Reader for ResponsesReader {
             body.keep_rest("reasoning", reasoning.rest());
         }
         if let Some(mut text) = body.object("text")? {
-            format = text.object("format").within("text")?.map(self::format).transpose()?;
+            if let Some(mut told) = text.object("format").within("text")? {
+                format = Some(self::format(&mut told)?);
+                text.keep_rest("format", told.rest());
+            }
             verbosity = text.text("verbosity").within("text")?;
             body.keep_rest("text", text.rest());
         }
@@ -52,7 +55,8 @@ impl Reader for ResponsesReader {
             parallel_tools: body.truth("parallel_tool_calls")?,
             format,
             effort,
-            verbosity,
+            // The SDKs have it there as well.
+            verbosity: verbosity.or(body.text("verbosity")?),
             sampling: Sampling {
                 max_tokens: body.count("max_output_tokens")?,
                 temperature: body.float("temperature")?,
@@ -185,7 +189,9 @@ fn tool(value: Value) -> Result<Tool, Fault> {
     let kind = match word.as_str() {
         "function" => {
             schema = fields.take("parameters");
-            strict = fields.truth("strict")?;
+            // What is not said to be strict is made so here, where its schema can be held to.
+            let held = schema.as_ref().is_some_and(openai_strict::is_strict);
+            strict = fields.truth("strict")?.or(held.then_some(true));
             ToolKind::Function
         }
         "custom" => ToolKind::Free(openai_custom::grammar(&mut fields, false)?),
@@ -214,16 +220,22 @@ fn tool_choice(value: Value) -> ToolChoice {
     choice.unwrap_or(ToolChoice::Other(value))
 }
 
-fn format(mut fields: Fields) -> Result<Format, Fault> {
-    Ok(match fields.peek("type") {
-        "text" => Format::Text,
-        "json_object" => Format::Json,
-        "json_schema" => Format::Schema {
+/// Leaves what has no place.
+fn format(fields: &mut Fields) -> Result<Format, Fault> {
+    let known = matches!(fields.peek("type"), "text" | "json_object" | "json_schema");
+    if !known {
+        return Ok(Format::Other(std::mem::take(fields).whole()));
+    }
+    let kind = fields.text("type")?;
+    Ok(match kind.as_deref() {
+        Some("json_schema") => Format::Schema {
             name: fields.text("name").within("format").within("text")?,
             schema: fields.take("schema").unwrap_or_default(),
-            strict: fields.truth("strict").within("format").within("text")?,
+            // Not to be is what goes without saying here.
+            strict: fields.truth("strict").within("format").within("text")?.or(Some(false)),
         },
-        _ => Format::Other(fields.whole()),
+        Some("json_object") => Format::Json,
+        _ => Format::Text,
     })
 }
 

@@ -99,7 +99,11 @@ impl Answer for ResponsesAnswer {
             }
             // It comes flat and nested.
             "error" => WireError::scanned(scan, true).unwrap_or_default().note(&mut told.reading, &[]),
-            "" => told.stumble("an event has neither a name nor a type"),
+            // Servers that imitate OpenAI tell it as in Chat Completions.
+            "" => match WireError::scanned(scan, false) {
+                Some(error) => error.note(&mut told.reading, &[]),
+                None => told.stumble("an event has neither a name nor a type"),
+            },
             delta if delta.ends_with(".delta") => told.content(),
             _ => {}
         }

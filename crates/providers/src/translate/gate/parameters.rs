@@ -94,6 +94,10 @@ fn wanted(effort: &Effort, notes: &mut Notes) -> Option<(usize, Option<u64>)> {
         }
         return step.map(|step| (step, None));
     }
+    if effort.budget.is_none() && matches!(effort.mode.as_deref(), Some("adaptive" | "between_tools")) {
+        // Where nothing is said, models that think decide it themselves.
+        notes.approximate(At::Member("effort"), "that the model decides how much to think");
+    }
     let budget = effort.budget?;
     let step = STEPS.iter().position(|(_, tokens)| *tokens >= budget).unwrap_or(STEPS.len() - 1);
     Some((step, Some(budget)))

@@ -63,9 +63,13 @@ fn declared(tool: &mut Tool, at: At<'_>, form: &'static Form, manner: &Manner, n
     if tool.strict == Some(true) {
         let held = match manner.strict_tools {
             StrictTools::OpenAi => openai_strict::is_strict(&schema),
-            StrictTools::Claude => {
-                anthropic_messages::schema::fitted(&schema).is_ok_and(|fitted| !fitted.changed)
-            }
+            StrictTools::Claude => match anthropic_messages::schema::fitted(&schema) {
+                Ok(fitted) if !fitted.changed => {
+                    schema = fitted.schema;
+                    true
+                }
+                _ => false,
+            },
             StrictTools::Mode => {
                 notes.approximate(at, "arguments held to their schema, by a mode of the whole call");
                 true

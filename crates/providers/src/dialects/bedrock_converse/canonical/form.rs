@@ -1,7 +1,9 @@
 //! What requests of Converse are made of, for who says them in another format (wire formats, section 1.9).
 
+use serde_json::Value;
+
 use crate::canonical::{Fate, Form};
-use Fate::{Dropped, Refused, Within};
+use Fate::{By, Dropped, Refused, Silent, Within};
 
 pub(super) static FORM: Form = Form {
     name: "Converse",
@@ -12,6 +14,10 @@ pub(super) static FORM: Form = Form {
         ("guardrailConfig", Refused("a guardrail")),
         ("promptVariables", Refused("a prompt that the provider keeps")),
         ("requestMetadata", Dropped("labels for the provider's records")),
+        (
+            "outputConfig",
+            Within(&[("textFormat", Within(&[("description", Dropped("what a schema is said to be for"))]))]),
+        ),
         ("performanceConfig", Dropped("the tier of service")),
         ("serviceTier", Dropped("the tier of service")),
         ("additionalModelResponseFieldPaths", Dropped("more of the answer than the format has")),
@@ -26,6 +32,17 @@ pub(super) static FORM: Form = Form {
         ),
     ],
     beside_message: &[],
-    beside_part: &[],
+    beside_part: &[(
+        "document",
+        Within(&[
+            ("name", Dropped("the name of a document")),
+            ("context", Dropped("what is said of a document")),
+            ("citations", By(citations)),
+        ]),
+    )],
     beside_tool: &[],
 };
+
+fn citations(value: &Value) -> Fate {
+    if value["enabled"] == Value::Bool(true) { Dropped("citations") } else { Silent }
+}

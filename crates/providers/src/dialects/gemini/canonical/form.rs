@@ -14,7 +14,9 @@ const KINDS: Fate = By(modalities);
 const SPOKEN: Fate = Refused("an answer that is spoken");
 const DRAWN: Fate = Refused("an answer that is drawn");
 const CLOSELY: Fate = Dropped("how closely a picture is looked at");
-const ORDER: Fate = Refused("the form of a tool's answer");
+const FORM_OF_ANSWER: Fate = Dropped("the form of a tool's answer");
+const NAMED: Fate = Within(&[("displayName", TITLE), ("display_name", TITLE)]);
+const TITLE: Fate = Dropped("the name of a document");
 const THOUGHTS: Fate = Within(&[
     ("includeThoughts", SHOWN),
     ("include_thoughts", SHOWN),
@@ -64,11 +66,14 @@ pub(super) static FORM: Form = Form {
         ("mediaResolution", CLOSELY),
         ("media_resolution", CLOSELY),
         ("partMetadata", Dropped("labels for the provider's records")),
+        ("inlineData", NAMED),
+        ("fileData", NAMED),
+        ("functionResponse", Within(&[("scheduling", Refused("a call that is answered later"))])),
     ],
     beside_tool: &[
-        ("response", ORDER),
-        ("responseJsonSchema", ORDER),
-        ("response_json_schema", ORDER),
+        ("response", FORM_OF_ANSWER),
+        ("responseJsonSchema", FORM_OF_ANSWER),
+        ("response_json_schema", FORM_OF_ANSWER),
         ("behavior", By(behavior)),
     ],
 };

@@ -12,6 +12,13 @@ pub(super) static FORM: Form = Form {
     parts: Some("content"),
     beside_request: &[
         ("stream_options", Silent),
+        (
+            "response_format",
+            Within(&[(
+                "json_schema",
+                Within(&[("description", Dropped("what a schema is said to be for"))]),
+            )]),
+        ),
         ("logprobs", Refused("the chances of tokens (logprobs)")),
         ("top_logprobs", By(chances)),
         ("logit_bias", Refused("a bias on tokens")),

@@ -30,6 +30,10 @@ pub(super) static FORM: Form = Form {
                 ("mode", Dropped("how the model thinks")),
             ]),
         ),
+        (
+            "text",
+            Within(&[("format", Within(&[("description", Dropped("what a schema is said to be for"))]))]),
+        ),
         ("stream_options", Silent),
         ("background_options", Silent),
         ("service_tier", Dropped("the tier of service")),

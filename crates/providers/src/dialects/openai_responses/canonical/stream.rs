@@ -41,6 +41,7 @@ impl StreamReader for ResponsesStream {
                 self.end(fields, out)?;
             }
             "error" => out.push(Event::Failed(fields.whole())),
+            "" if fields.has("error") => out.push(Event::Failed(fields.whole())),
             "response.output_item.added" | "response.output_item.done" => {
                 let first = first(&mut fields)?;
                 let item = fields.take("item").ok_or(Fault::new("is missing")).within("item")?;
