@@ -47,7 +47,7 @@ fn no_key_and_no_prompt_in_anything_that_leaves_us() {
     }
 }
 
-/// A key may stand in a header, a query, a path, a body, where it belongs or not.
+/// A key may stand in a header, a query, a path, a body, where it belongs or not; another one pays the endpoint of telemetry.
 #[test]
 fn a_key_leaves_us_from_nowhere_in_a_request() {
     const SECRET: &str = "sk-harbour-0123456789-planted";
@@ -63,7 +63,13 @@ fn a_key_leaves_us_from_nowhere_in_a_request() {
         .map(|host| format!("{host}={}", simulator.address()))
         .to_vec();
     let metrics = free_address();
+    // What the endpoint is shown, and nobody else.
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let headers = folder.path().join("otlp-headers");
+    std::fs::write(&headers, format!("authorization=Bearer {}", marked("endpoint")))
+        .expect("a temporary file");
     let sidecar = volumes.sidecar(&[
+        ("OUTRIGGER_OTLP_HEADERS_FILE", &headers.to_string_lossy()),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", &receiver.url()),
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
         ("OUTRIGGER_EXTRA_CAS", &ca),
