@@ -226,6 +226,11 @@ pub trait Dialect: Sync {
         let _unused = class;
         None
     }
+    /// Whether its SDKs raise at every error that a provider tells within a stream. Where they pass over some of them, a part of an
+    /// answer looks like all of it.
+    fn raises_told_errors(&self) -> bool {
+        true
+    }
     /// The OpenTelemetry word for a provider's finish word (`end_turn` → `stop`); unknown words pass as they are.
     fn finish_word<'a>(&self, word: &'a str) -> &'a str;
 }

@@ -247,7 +247,7 @@ fn scripted(
         events.truncate(after);
         let kind = answer.error.unwrap_or(ErrorKind::ServerError);
         let (_, body) = (provider.error)(kind, None, at);
-        events.push((provider.error_event)(path, kind, &body));
+        events.push((provider.error_event)(path, kind, &body, after));
         return (Box::new(events.into_iter()), Last::End);
     }
     if let Some(after) = answer.silent_after {

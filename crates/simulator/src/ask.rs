@@ -5,7 +5,7 @@ use http::header::CONTENT_TYPE;
 use serde_json::{Map, Value};
 
 use crate::formats::first_tool;
-use crate::script::{Answer, Usage};
+use crate::script::{Answer, Refused, Usage};
 
 /// What one call asks.
 #[derive(Default)]
@@ -46,6 +46,7 @@ impl Ask {
 /// What is told in an answer.
 pub(crate) struct Told {
     pub(crate) text: String,
+    pub(crate) refused: Option<Refused>,
     pub(crate) model: String,
     pub(crate) tier: Option<String>,
     /// `None` when the script leaves the usage out.
@@ -72,6 +73,7 @@ impl Told {
             tier: answer.served_tier.clone(),
             usage: (!answer.omit_usage).then(|| answer.usage.unwrap_or(computed)),
             cost: answer.reported_cost.clone().unwrap_or_else(|| "0.00125".to_owned()),
+            refused: answer.refused,
             text,
         }
     }

@@ -20,7 +20,7 @@ mod socket;
 
 pub use authority::Certificate;
 pub use received::{Received, Reported};
-pub use script::{Answer, Cut, ErrorKind, Rule, Script, Usage};
+pub use script::{Answer, Cut, ErrorKind, Refused, Rule, Script, Usage};
 
 use std::io;
 use std::net::SocketAddr;

@@ -53,6 +53,8 @@ pub struct Answer {
     pub pace_ms: u64,
     /// Every event waits for [`Simulator::release`](crate::Simulator::release).
     pub gated: bool,
+    /// Messages, Gemini: the content is refused, under status 200.
+    pub refused: Option<Refused>,
     /// The answer's text; one word is one delta.
     pub text: Option<String>,
     /// Numbers to report; computed from the text otherwise.
@@ -102,6 +104,16 @@ pub enum Cut {
     Broken,
     /// The body ends as if it were complete.
     Clean,
+}
+
+/// What is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refused {
+    /// The prompt: nothing is answered.
+    Prompt,
+    /// What was answered so far: nothing follows.
+    Answer,
 }
 
 /// Errors that both providers have, each in its own shape.

@@ -49,7 +49,9 @@ const toldBy = {
     answer.content.map((block) => (block.type === 'text' ? block.text : callOf(block.name, block.input))).join(''), answer.stop_reason],
   gemini: (answer) => {
     const calls = answer.functionCalls ?? [];
-    return [calls.length ? calls.map((call) => callOf(call.name, call.args)).join('') : answer.text ?? '', answer.candidates?.[0]?.finishReason];
+    return [calls.length ? calls.map((call) => callOf(call.name, call.args)).join('') : answer.text ?? '',
+      // A prompt that is blocked has no candidate.
+      answer.candidates?.[0]?.finishReason ?? answer.promptFeedback?.blockReason];
   },
 };
 

@@ -122,7 +122,9 @@ def by_gemini(stream, tools):
 
     def told(answer):
         calls = [call_of(call.name, call.args) for call in answer.function_calls or []]
-        finish = answer.candidates[0].finish_reason if answer.candidates else None
+        # A prompt that is blocked has no candidate.
+        blocked = answer.prompt_feedback and answer.prompt_feedback.block_reason
+        finish = answer.candidates[0].finish_reason if answer.candidates else blocked
         return ("" if calls else answer.text or "") + "".join(calls), finish and finish.name
 
     # Its end closes its connections.

@@ -1,12 +1,12 @@
 //! The weather of the catalogue before the other families of SDKs: what their providers answer in the place of an answer, and what the
 //! user sees of it. One program per SDK and family meets all of it, call after call; SDKs try again by themselves, as they do.
 
-use outrigger_simulator::{Answer, Config, ErrorKind, Rule};
+use outrigger_simulator::{Answer, Config, ErrorKind, Refused, Rule};
 
 use super::table::Row;
 use super::{
-    ANTHROPIC, ASKED, GEMINI, HOSTS, Sdk, Seen, asked, before, document, error, folder, keys_stayed_at_home,
-    page, refusal, right, simulator,
+    ANTHROPIC, ASKED, GEMINI, HOSTS, Sdk, Seen, TEXT, asked, before, document, error, folder,
+    keys_stayed_at_home, page, refusal, right, simulator,
 };
 
 /// Every call asks its primary once.
@@ -16,10 +16,11 @@ const RULE: &str = "  - name: storm
     failover: { to: [second] }
 ";
 
-const LIMITED: &str = "200 with a rate limit as the first event, everywhere";
-
 /// Who is asked so, beside Chat.
 const NAMES: &str = "Responses, Messages, Gemini";
+
+/// Who refuses under 200.
+const REFUSING: &str = "Messages, Gemini";
 
 struct Weather {
     name: &'static str,
@@ -28,7 +29,7 @@ struct Weather {
     backup: Option<Answer>,
     /// Whether the backup is asked.
     moves: bool,
-    /// What the user's error tells; `None`: a complete right answer is seen.
+    /// What the user's error tells; `None`: a complete right answer is seen, or a refusal.
     error: Option<ErrorKind>,
     /// Whether answers in one piece are right.
     streams_only: bool,
@@ -36,6 +37,12 @@ struct Weather {
 
 fn moved(name: &'static str, primary: Answer) -> Weather {
     Weather { name, primary, backup: None, moves: true, error: None, streams_only: false }
+}
+
+/// The content is refused under status 200. It is the app's to know: nobody else is asked for it, and nobody again.
+fn refused(name: &'static str, refused: Refused) -> Weather {
+    let primary = Answer { refused: Some(refused), ..right() };
+    Weather { moves: false, ..moved(name, primary) }
 }
 
 fn told(name: &'static str, kind: ErrorKind) -> Weather {
@@ -55,7 +62,7 @@ fn weathers(api: &str) -> Vec<Weather> {
     let limited = Weather {
         streams_only: true,
         primary: first_event(RateLimit),
-        ..down(LIMITED, RateLimit, first_event(RateLimit))
+        ..down("200 with a rate limit as the first event, everywhere", RateLimit, first_event(RateLimit))
     };
     let mut all = vec![
         moved("429 for ever", error(RateLimit)),
@@ -77,9 +84,12 @@ fn weathers(api: &str) -> Vec<Weather> {
         down("429 everywhere", RateLimit, error(RateLimit)),
         down("overloaded everywhere", Overloaded, error(Overloaded)),
         down("backup refuses the content", ServerError, refusal()),
+        limited,
     ];
-    // The simulator's error within a response has no code that tells its class.
-    all.extend((api != "responses").then_some(limited));
+    if api != "responses" {
+        all.push(refused("200 with a refusal of the prompt", Refused::Prompt));
+        all.push(refused("200 with a refusal in mid-answer", Refused::Answer));
+    }
     all
 }
 
@@ -122,6 +132,15 @@ impl Weather {
     }
 
     fn is_seen(&self, sdk: Sdk, api: &str, stream: bool, seen: &Seen) -> bool {
+        if let Some(refused) = self.primary.refused {
+            let (text, word) = match (refused, api) {
+                (Refused::Prompt, "gemini") => ("", "PROHIBITED_CONTENT"),
+                (Refused::Answer, "gemini") => (TEXT, "SAFETY"),
+                (Refused::Prompt, _) => ("", "refusal"),
+                (Refused::Answer, _) => (TEXT, "refusal"),
+            };
+            return *seen == Seen::Part { text: text.to_owned(), finish: Some(word.to_owned()) };
+        }
         match self.told(api, stream) {
             None => seen.is_right(),
             Some(status) => {
@@ -207,10 +226,12 @@ fn the_user_of_every_family_sees_a_complete_right_answer_or_an_honest_error() {
 /// The rows of the table that these stand for.
 pub(super) fn rows() -> Vec<Row> {
     let row = |weather: &Weather| {
-        let (names, first) =
-            if weather.name == LIMITED { ("Messages, Gemini", "messages") } else { (NAMES, "responses") };
+        let names = if weather.primary.refused.is_some() { REFUSING } else { NAMES };
         let seen = |stream| {
-            let Some(status) = weather.told(first, stream) else { return "right answer".to_owned() };
+            if weather.primary.refused.is_some() {
+                return "the refusal, in the provider's word".to_owned();
+            }
+            let Some(status) = weather.told("responses", stream) else { return "right answer".to_owned() };
             let other = |(name, api)| {
                 let other = weather.told(api, stream).filter(|other| *other != status)?;
                 Some(format!(" ({name}: {other})"))

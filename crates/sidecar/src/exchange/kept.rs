@@ -31,6 +31,8 @@ pub(crate) struct KeptBody {
     stream: Passing,
     /// The format in which the app is told that it broke off; `None` where it can only be reset.
     told_in: Option<&'static dyn Dialect>,
+    /// Whether the app may take an error that the provider tells in its stream for nothing.
+    passes_over: bool,
     rule: Box<str>,
     between: Option<Duration>,
     total: Option<(Instant, Duration)>,
@@ -65,7 +67,7 @@ impl KeptBody {
         stream: Passing,
         told_in: Option<&'static dyn Dialect>,
         streams: bool,
-        Keeper { rule, begun, leave, going_on, .. }: Keeper<'_>,
+        Keeper { rule, begun, dialect, leave, going_on }: Keeper<'_>,
     ) -> KeptBody {
         let now = Instant::now();
         let between = rule.deadlines.between_tokens.acting().filter(|_| streams);
@@ -73,6 +75,7 @@ impl KeptBody {
         let mut kept = KeptBody {
             stream,
             told_in,
+            passes_over: streams && !dialect.raises_told_errors(),
             rule: (&*rule.name).into(),
             between,
             total,
@@ -263,7 +266,11 @@ impl KeptBody {
         if died.how != How::Short || (fared.is_truncated && !self.is_translated()) {
             return self.break_off(died.class, &died.text);
         }
-        self.judge(fared.class.is_some_and(is_of_the_place));
+        let failed = fared.class.filter(|class| is_of_the_place(*class));
+        if let Some(class) = failed.filter(|_| self.passes_over && !self.is_translated()) {
+            return self.break_off(class, "the provider ended its answer with an error");
+        }
+        self.judge(failed.is_some());
         match held.filter(|held| !held.is_empty()) {
             Some(held) => {
                 self.ended = Ended::Told;

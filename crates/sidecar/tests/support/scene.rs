@@ -62,6 +62,8 @@ pub(crate) enum Says {
     Stream(Vec<String>, Ending),
     /// The same, compressed by its head.
     Compressed(Vec<String>, Ending),
+    /// The same, each piece a frame of zstd.
+    Zstd(Vec<String>, Ending),
 }
 
 /// How a stream ends.
@@ -120,18 +122,32 @@ pub(crate) async fn answer(script: Shared, request: Request<Incoming>) -> Respon
         }
         Says::Reset => Response::builder().header(RESET, "1").body(Either::Left(Full::default())).unwrap(),
         Says::Nothing => std::future::pending().await,
-        Says::Cut(text) => said(&script, JSON, vec![text], Ending::Broken),
-        Says::Stalled(text) => said(&script, JSON, vec![text], Ending::Silent),
-        Says::Stream(pieces, ending) => said(&script, EVENTS, pieces, ending),
+        Says::Cut(text) => said(&script, JSON, vec![text.into()], Ending::Broken),
+        Says::Stalled(text) => said(&script, JSON, vec![text.into()], Ending::Silent),
+        Says::Stream(pieces, ending) => said(&script, EVENTS, bytes(pieces), ending),
         Says::Compressed(pieces, ending) => {
-            let mut response = said(&script, EVENTS, pieces, ending);
+            let mut response = said(&script, EVENTS, bytes(pieces), ending);
             response.headers_mut().insert("content-encoding", "gzip".parse().unwrap());
+            response
+        }
+        Says::Zstd(pieces, ending) => {
+            let mut response = said(&script, EVENTS, frames(&pieces), ending);
+            response.headers_mut().insert("content-encoding", "zstd".parse().unwrap());
             response
         }
     }
 }
 
-fn said(script: &Shared, kind: &str, pieces: Vec<String>, ending: Ending) -> Response<Body> {
+fn bytes(pieces: Vec<String>) -> Vec<Bytes> {
+    pieces.into_iter().map(Bytes::from).collect()
+}
+
+/// Each piece compressed for itself, as some servers send events.
+pub(crate) fn frames(pieces: &[String]) -> Vec<Bytes> {
+    pieces.iter().map(|piece| zstd::bulk::compress(piece.as_bytes(), 3).unwrap().into()).collect()
+}
+
+fn said(script: &Shared, kind: &str, pieces: Vec<Bytes>, ending: Ending) -> Response<Body> {
     let has = script.lock().unwrap().has.subscribe();
     let (sender, body) = Channel::new(1);
     tokio::spawn(say(sender, pieces, ending, has));
@@ -150,13 +166,13 @@ pub(crate) fn server_error() -> Says {
 /// Says a stream. Its reader may leave as it likes.
 async fn say(
     mut sender: Sender<Bytes, std::io::Error>,
-    pieces: Vec<String>,
+    pieces: Vec<Bytes>,
     ending: Ending,
     mut has: watch::Receiver<String>,
 ) {
-    let all = pieces.concat();
+    let all = String::from_utf8_lossy(&pieces.concat()).into_owned();
     for piece in pieces {
-        if sender.send_data(piece.into()).await.is_err() {
+        if sender.send_data(piece).await.is_err() {
             return;
         }
     }

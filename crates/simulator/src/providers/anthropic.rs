@@ -18,7 +18,7 @@ pub(super) static ROW: Provider = Provider {
         _ => None,
     },
     error: |kind, _, serial| errors::error(kind, serial),
-    error_event: |_, _, body| errors::event(body),
+    error_event: |_, _, body, _| errors::event(body),
     headers: messages::headers,
     ..Provider::ROW
 };

@@ -22,6 +22,6 @@ pub(super) static ROW: Provider = Provider {
     },
     error: |kind, _, _| errors::error(kind),
     error_headers: errors::headers,
-    error_event: |_, kind, _| errors::exception(kind),
+    error_event: |_, kind, _, _| errors::exception(kind),
     headers: bedrock::headers,
 };

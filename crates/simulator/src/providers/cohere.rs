@@ -16,7 +16,7 @@ pub(super) static ROW: Provider = Provider {
     },
     error: |kind, _, _| cohere::error(kind),
     error_headers: |_| Vec::new(),
-    error_event: |_, _, body| cohere::error_event(body),
+    error_event: |_, _, body, _| cohere::error_event(body),
     headers: |serial| vec![("x-debug-trace-id", format!("{serial:032x}"))],
     ..Provider::ROW
 };

@@ -26,7 +26,7 @@ pub(super) static ROW: Provider = Provider {
     },
     error: |kind, _, _| errors::error(kind),
     error_headers: |_| Vec::new(),
-    error_event: |_, _, body| gemini::event(body),
+    error_event: |_, _, body, _| gemini::event(body),
     headers: |_| gemini::headers(),
 };
 

@@ -25,7 +25,7 @@ use http::{HeaderMap, HeaderValue, Uri};
 use serde_json::Value;
 
 use crate::ask::{Ask, Told};
-use crate::formats::{Parts, openai as of_openai, unnamed};
+use crate::formats::{Parts, openai as of_openai, openai_responses, unnamed};
 use crate::script::ErrorKind;
 
 /// Every provider.
@@ -72,8 +72,8 @@ pub(crate) struct Provider {
     pub(crate) error: fn(ErrorKind, Option<&str>, usize) -> (u16, Value),
     /// Headers of an error.
     pub(crate) error_headers: fn(ErrorKind) -> Headers,
-    /// An error inside a stream of a path, from its body.
-    pub(crate) error_event: fn(&str, ErrorKind, &Value) -> Bytes,
+    /// An error inside a stream of a path, from its body; so many events came before it.
+    pub(crate) error_event: fn(&str, ErrorKind, &Value, usize) -> Bytes,
     /// Headers of every answer.
     pub(crate) headers: fn(usize) -> Headers,
 }
@@ -92,7 +92,10 @@ impl Provider {
             ErrorKind::RateLimit => vec![("retry-after", "1".to_owned())],
             _ => Vec::new(),
         },
-        error_event: |_, _, body| unnamed(body),
+        error_event: |path, _, body, before| match path.ends_with("/responses") {
+            true => openai_responses::error_event(body, before),
+            false => unnamed(body),
+        },
         headers: |_| Vec::new(),
     };
 

@@ -23,6 +23,6 @@ pub(super) static ROW: Provider = Provider {
     },
     error: |kind, _, _| ollama::error(kind),
     error_headers: |_| Vec::new(),
-    error_event: |_, _, body| ollama::error_line(body),
+    error_event: |_, _, body, _| ollama::error_line(body),
     ..Provider::ROW
 };

@@ -37,7 +37,7 @@ pub(super) static ROW: Provider = Provider {
     },
     error: |kind, _, _| errors::error(kind),
     error_headers: |_| Vec::new(),
-    error_event: |path, kind, body| match target(path) {
+    error_event: |path, kind, body, _| match target(path) {
         Some(("anthropic", ..)) => {
             anthropic_messages::errors::event(&anthropic_messages::errors::error(kind, 0).1)
         }

@@ -119,6 +119,11 @@ impl Dialect for OpenAiResponses {
         openai_errors::body(error)
     }
 
+    fn raises_told_errors(&self) -> bool {
+        // The flat `error` event, which is the one that is documented, and `response.failed` are handed to the app as any other event.
+        false
+    }
+
     fn finish_word<'a>(&self, word: &'a str) -> &'a str {
         match word {
             "completed" => "stop",

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::ask::{Ask, Told};
 use crate::formats::{Parts, named, words};
-use crate::script::Usage;
+use crate::script::{Refused, Usage};
 
 const ARGUMENTS: [&str; 3] = ["{\"place\": ", "\"Kiel\"", "}"];
 
@@ -53,17 +53,29 @@ fn usage(told: &Told, used: &Usage) -> Value {
 pub(crate) fn answer(ask: &Ask, told: &Told) -> Parts {
     let id = format!("msg_01{:022x}", ask.serial);
     let tool_id = format!("toolu_01{:022x}", ask.serial);
-    let stop = if ask.tool.is_some() { "tool_use" } else { "end_turn" };
+    let stop = match (told.refused, &ask.tool) {
+        (Some(_), _) => "refusal",
+        (None, Some(_)) => "tool_use",
+        (None, None) => "end_turn",
+    };
+    let details = match told.refused {
+        Some(_) => {
+            json!({"type": "refusal", "category": "bio", "explanation": "The request touches a policy."})
+        }
+        None => Value::Null,
+    };
     let block = match &ask.tool {
         None => json!({"type": "text", "text": told.text, "citations": null}),
         Some(tool) => json!({"type": "tool_use", "id": tool_id, "name": tool, "input": {"place": "Kiel"}}),
     };
     let message = |content: Value, stop: Value, usage: Value| {
+        let details = if stop.is_null() { &Value::Null } else { &details };
         json!({"id": id, "type": "message", "role": "assistant", "model": told.model, "content": content,
-            "stop_reason": stop, "stop_sequence": null, "stop_details": null, "container": null, "usage": usage})
+            "stop_reason": stop, "stop_sequence": null, "stop_details": details, "container": null, "usage": usage})
     };
+    let content = if told.refused == Some(Refused::Prompt) { json!([]) } else { json!([block]) };
     let used = told.usage.unwrap_or_default();
-    let mut whole = message(json!([block]), json!(stop), usage(told, &used));
+    let mut whole = message(content, json!(stop), usage(told, &used));
     if told.usage.is_none()
         && let Some(object) = whole.as_object_mut()
     {
@@ -110,7 +122,14 @@ pub(crate) fn answer(ask: &Ask, told: &Told) -> Parts {
         }
         None => json!({}),
     };
-    events.push(named(&json!({"type": "message_delta", "delta": {"stop_reason": stop, "stop_sequence": null, "stop_details": null}, "usage": ending})));
+    // Nothing was answered: there is no block, and nothing that could be repeated.
+    let deltas = if told.refused == Some(Refused::Prompt) {
+        events.truncate(1);
+        1..1
+    } else {
+        deltas
+    };
+    events.push(named(&json!({"type": "message_delta", "delta": {"stop_reason": stop, "stop_sequence": null, "stop_details": details}, "usage": ending})));
     events.push(named(&json!({"type": "message_stop"})));
     Parts::streamed(whole, events, deltas)
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::ask::{Ask, Told};
 use crate::formats::{Parts, words};
-use crate::script::Usage;
+use crate::script::{Refused, Usage};
 
 /// Model and method of `/v1beta/models/MODEL:METHOD`; a tuned model's path begins otherwise.
 pub(crate) fn target(path: &str) -> Option<(&str, &str)> {
@@ -55,6 +55,15 @@ pub(crate) fn event(data: &Value) -> Bytes {
     format!("data: {data}\r\n\r\n").into()
 }
 
+/// A prompt that is blocked has no candidate.
+fn blocked(id: &str, told: &Told) -> Value {
+    let mut chunk = json!({"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}, "modelVersion": told.model, "responseId": id});
+    if let Some(used) = &told.usage {
+        chunk["usageMetadata"] = usage(used, false);
+    }
+    chunk
+}
+
 fn count(told: &Told) -> Parts {
     let prompt = told.used().input;
     Parts::plain(
@@ -64,10 +73,11 @@ fn count(told: &Told) -> Parts {
 
 pub(crate) fn answer(method: &str, ask: &Ask, told: &Told) -> Option<Parts> {
     let id = format!("{:022x}", ask.serial);
+    let finish = if told.refused.is_some() { "SAFETY" } else { "STOP" };
     let chunk = |parts: Value, last: bool| {
         let mut candidate = json!({"content": {"parts": parts, "role": "model"}, "index": 0});
         if last {
-            candidate["finishReason"] = json!("STOP");
+            candidate["finishReason"] = json!(finish);
         }
         let mut chunk = json!({"candidates": [candidate], "modelVersion": told.model, "responseId": id});
         if let Some(used) = &told.usage {
@@ -79,7 +89,10 @@ pub(crate) fn answer(method: &str, ask: &Ask, told: &Told) -> Option<Parts> {
         None => json!([{"text": text}]),
         Some(tool) => json!([{"functionCall": {"name": tool, "args": {"place": "Kiel"}}}]),
     };
-    let whole = chunk(parts(&told.text), true);
+    let whole = match told.refused {
+        Some(Refused::Prompt) => blocked(&id, told),
+        _ => chunk(parts(&told.text), true),
+    };
     if method == "generateContent" {
         return Some(Parts::plain(whole));
     }
@@ -90,13 +103,18 @@ pub(crate) fn answer(method: &str, ask: &Ask, told: &Told) -> Option<Parts> {
         "streamGenerateContent" => {}
         _ => return None,
     }
-    let mut chunks = if ask.tool.is_some() {
+    let mut chunks = if told.refused == Some(Refused::Prompt) {
+        Vec::new()
+    } else if ask.tool.is_some() {
         vec![chunk(parts(""), false)]
     } else {
         words(&told.text).into_iter().map(|word| chunk(parts(word), false)).collect()
     };
     let deltas = 0..chunks.len();
-    chunks.push(chunk(json!([{"text": ""}]), true));
+    chunks.push(match told.refused {
+        Some(Refused::Prompt) => whole,
+        _ => chunk(json!([{"text": ""}]), true),
+    });
     // Without `alt=sse` one JSON array comes, and it streams no events.
     let events = if ask.query_has("alt=sse") { chunks.iter().map(event).collect() } else { Vec::new() };
     Some(Parts::streamed(Value::Array(chunks), events, deltas))

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::ask::{Ask, Told};
@@ -41,6 +42,15 @@ fn response(ask: &Ask, told: &Told, status: &str, output: Value) -> Value {
         "store": true, "temperature": 1.0, "text": {"format": {"type": "text"}, "verbosity": "medium"},
         "tool_choice": "auto", "tools": [], "top_p": 1.0, "truncation": "disabled", "usage": null, "metadata": {},
     })
+}
+
+/// The error event: flat, and without the status that its body has elsewhere. It stands in the place of the event of this number.
+pub(crate) fn error_event(body: &Value, number: usize) -> Bytes {
+    let error = &body["error"];
+    let code = if error["code"].is_null() { &error["type"] } else { &error["code"] };
+    named(
+        &json!({"type": "error", "code": code, "message": error["message"], "param": error["param"], "sequence_number": number}),
+    )
 }
 
 pub(crate) fn answer(ask: &Ask, told: &Told) -> Parts {
