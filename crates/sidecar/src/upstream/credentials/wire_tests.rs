@@ -415,17 +415,22 @@ async fn no_log_of_any_level_has_a_credential() {
                 "aws_access_key_id=AKIAHARBOUR\naws_secret_access_key={secret}\naws_session_token={token}\n"
             ),
         );
-        // A place that another test's thread was registering when ours began to listen may have missed it.
-        tracing::callsite::rebuild_interest_cache();
+        // A place that another test's thread is just registering misses who began to listen: so before each call.
+        let listen = tracing::callsite::rebuild_interest_cache;
+        listen();
         bench.call(&targets(CLAUDE)[0], "/v1/messages?key=mistyped-5566778899", Protocol::H1).await.unwrap();
+        listen();
         bench.call(&targets(NOVA)[0], CONVERSE, Protocol::H2).await.unwrap();
         let (bench, _vertex, _desk) = google(Certificate::Good, serde_json::json!([]));
+        listen();
         bench.call(&targets(IOWA)[0], GENERATE, Protocol::H1).await.unwrap();
         let refused =
             serde_json::json!([{"answer": {"status": 400, "raw_body": "{\"error\": \"invalid_grant\"}"}}]);
         let (bench, _vertex, _desk) = google(Certificate::Good, refused);
+        listen();
         bench.call(&targets(IOWA)[0], GENERATE, Protocol::H1).await.unwrap_err();
         bench.holds("google.json", "{\"private_key\": \"harbour-987654321\"}");
+        listen();
         bench.call(&targets(IOWA)[0], GENERATE, Protocol::H1).await.unwrap_err();
     })
     .await;
