@@ -23,6 +23,10 @@ use crate::failover::patience::Patience;
 
 const TOO_LONG: &str = "the request is too long to be held, so it could be neither tried again nor moved";
 
+/// Bytes of a body that is gone through for its model alone, so that it leaves before the rest of it is read. For longer ones that pass
+/// costs more than it saves: they are read once, first.
+const SHORT: usize = 16 * 1024;
+
 /// A call as it came.
 pub(super) struct Call {
     connection: Rc<Connection>,
@@ -61,7 +65,8 @@ impl Call {
         let bytes = read.as_mut().map(HeldBody::bytes).unwrap_or_default();
         let plain = match &addressed {
             Some(model) => Some(model.as_str()),
-            None => named_model(recognised.dialect, &bytes).filter(|_| readable),
+            None if readable && bytes.len() <= SHORT => named_model(recognised.dialect, &bytes),
+            None => None,
         };
         let facts;
         let model = match plain {
