@@ -42,6 +42,7 @@ const BEGINNING: Row = (PART, "the beginning of an answer");
 const LATE: Row = (PART, "an error in the app's format (504)");
 const ENDED: Row = (PART, "a stream ends with an error");
 const CUT: Row = (PART, "the same | the provider's stream broke off");
+const PASSED_OVER: Row = (PART, "the same, behind an error");
 const GONE_ON: Row = (PART, "a stream that died goes on");
 const IDENTITY: Row = (PART, "`accept-encoding` becomes `identity`");
 const WHOLE: Row = (PART, "events of a stream reach the app whole");
@@ -279,7 +280,9 @@ fn own_error(got: &Message, status: u16, says: &str) -> BTreeSet<Row> {
 fn error_at_the_end(got: &Message, came: &str) {
     let body = String::from_utf8_lossy(&got.body);
     let rest = body.strip_prefix(came).unwrap_or_else(|| panic!("{body}"));
-    let error: Value = serde_json::from_str(rest.strip_prefix("data: ").unwrap().trim_end()).unwrap();
+    // The format of Responses names its events.
+    let data = rest.strip_prefix("event: error\n").unwrap_or(rest).strip_prefix("data: ").unwrap();
+    let error: Value = serde_json::from_str(data.trim_end()).unwrap();
     assert!(error["error"]["message"].as_str().unwrap().starts_with("outrigger: "), "{error}");
     assert_eq!(got.framing, Framing::Chunked, "it ends in order behind that");
 }
@@ -490,6 +493,23 @@ async fn late() -> BTreeSet<Row> {
     met
 }
 
+/// An error that the app's SDK would hand on as any other event.
+async fn passed_over() -> BTreeSet<Row> {
+    let scene = Scene::new("deadlines: { total: 30s }").await;
+    let event = |value: Value| format!("event: {}\ndata: {value}\n\n", value["type"].as_str().unwrap());
+    let came = [
+        json!({"type": "response.created", "response": {"id": "resp_1", "status": "in_progress", "error": null}, "sequence_number": 0}),
+        json!({"type": "response.output_text.delta", "item_id": "msg_1", "output_index": 0, "content_index": 0, "delta": "Ebb", "sequence_number": 1}),
+        json!({"type": "error", "code": "server_error", "message": "no", "param": null, "sequence_number": 2}),
+    ];
+    let came = came.map(event).concat();
+    scene.places.says(HOST, [Does::Answers(stream(Framing::Chunked, &came))]);
+    let sent = request(RESPONSES, &json!({"model": "gpt-5.1", "stream": true, "input": "Ebb?"}));
+    let (_, answer) = scene.ask(&sent).await;
+    error_at_the_end(&answer, &came);
+    [PASSED_OVER].into()
+}
+
 /// A stream that dies and is gone on with.
 async fn gone_on() -> BTreeSet<Row> {
     let scene = Scene::new("failover: { to: [eu], continueCutStreams: true }").await;
@@ -609,6 +629,7 @@ async fn calls_that_a_rule_decides_change_by_the_rows_of_the_page_alone_and_each
     met.extend(within(anew()).await);
     met.extend(within(beginning()).await);
     met.extend(within(late()).await);
+    met.extend(within(passed_over()).await);
     met.extend(within(gone_on()).await);
     met.extend(within(all_fail()).await);
     met.extend(within(kept()).await);
