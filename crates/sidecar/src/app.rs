@@ -34,7 +34,7 @@ use crate::status::{self, Listeners, Observer, QUESTIONS, Question};
 use crate::tls::accept::TlsAcceptor;
 use crate::tls::custody::{self, Custody};
 use crate::tls::leaf::Leaves;
-use crate::upstream::client::{Client, OnFlush};
+use crate::upstream::client::Client;
 use crate::upstream::credentials::{Credentials, Sources};
 use crate::upstream::dial::Dialer;
 use crate::upstream::proxy::UpstreamProxy;
@@ -313,8 +313,8 @@ impl Bound {
         let records =
             Rc::new(Records::new(recorder, self.book, deployments, self.identity, Arc::clone(&counters)));
         let (dialer, connector) = (Rc::new(self.dialer), Rc::new(self.connector));
-        let flushed = Rc::clone(&records);
-        let flushed: OnFlush = Rc::new(move || flushed.left());
+        let leaving = Rc::clone(&records);
+        let flushed = Rc::new(move || leaving.left());
         let client = Rc::new(Client::new(Rc::clone(&dialer), Rc::clone(&connector), flushed));
         let pulses = Rc::new(Pulses::default());
         let shared = Rc::new(Shared {

@@ -17,6 +17,7 @@ mod error;
 mod exchange;
 mod failover;
 mod feed;
+mod flush_noted;
 mod identity;
 pub mod key_names;
 pub mod logging;

@@ -17,8 +17,8 @@ use tokio::sync::Notify;
 use crate::downstream::framing::Framed;
 use crate::downstream::preface::Prefaced;
 use crate::drain::Token;
-use crate::exchange::after_flush::FlushNoted;
 use crate::exchange::{self, Connection};
+use crate::flush_noted::FlushNoted;
 use crate::upstream::client::LocalExecutor;
 
 /// Largest head or chunk read at once.

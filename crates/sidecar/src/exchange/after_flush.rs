@@ -3,16 +3,13 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::io;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use outrigger_ledger::{End, Timestamp};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::exchange::watch::Watch;
+use crate::flush_noted::Noted;
 
 /// Queued frames past this many are shown at once: an app that does not read must not make us hold its answer twice.
 const QUEUED: usize = 64;
@@ -78,72 +75,20 @@ impl AfterFlush {
     }
 }
 
+impl Noted for AfterFlush {
+    fn flushed(&self) {
+        self.run();
+    }
+
+    fn first_bytes(&self) {
+        if let Some(act) = self.first.take() {
+            act();
+        }
+    }
+}
+
 impl Drop for AfterFlush {
     fn drop(&mut self) {
         self.run();
-    }
-}
-
-/// The connection to the app: tells the queue when everything written has left, and that something came.
-pub(crate) struct FlushNoted<T> {
-    io: T,
-    after: Rc<AfterFlush>,
-    heard: bool,
-}
-
-impl<T> FlushNoted<T> {
-    pub(crate) const fn new(io: T, after: Rc<AfterFlush>) -> FlushNoted<T> {
-        FlushNoted { io, after, heard: false }
-    }
-
-    /// The connection itself, for a tunnel.
-    pub(crate) fn into_inner(self) -> T {
-        self.io
-    }
-}
-
-impl<T: AsyncRead + Unpin> AsyncRead for FlushNoted<T> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        let polled = Pin::new(&mut self.io).poll_read(cx, buf);
-        if !self.heard && buf.filled().len() > before {
-            self.heard = true;
-            if let Some(act) = self.after.first.take() {
-                act();
-            }
-        }
-        polled
-    }
-}
-
-impl<T: AsyncWrite + Unpin> AsyncWrite for FlushNoted<T> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, buf)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let flushed = ready!(Pin::new(&mut self.io).poll_flush(cx));
-        self.after.run();
-        Poll::Ready(flushed)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
     }
 }

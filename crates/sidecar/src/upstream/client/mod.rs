@@ -2,7 +2,6 @@
 //!
 //! A request is never sent twice: only one that hyper hands back unsent goes to another connection.
 
-mod flushed;
 mod open;
 mod own_h2;
 mod upgrade;
@@ -28,7 +27,6 @@ use crate::upstream::pool::Pool;
 use crate::upstream::tls::{Connector, Offer};
 use crate::upstream::{DialError, Target};
 
-pub(crate) use self::flushed::OnFlush;
 pub(crate) use self::open::LocalExecutor;
 pub(crate) use self::own_h2::OwnH2;
 pub(crate) use self::upgrade::UpgradedUpstream;
@@ -44,7 +42,7 @@ impl<B: Body<Data = bytes::Bytes, Error = hyper::Error> + Unpin + 'static> Reque
 pub(crate) struct Client<B> {
     dialer: Rc<Dialer>,
     connector: Rc<Connector>,
-    flushed: OnFlush,
+    flushed: Rc<dyn Fn()>,
     pool: Pool<B>,
     // What a host chose when it could choose, so that the app is offered no more than that.
     protocols: RefCell<HashMap<Target, Protocol>>,
@@ -90,7 +88,7 @@ impl<B> Lease<B> {
 
 impl<B: RequestBody> Client<B> {
     /// `flushed` is called when requests have left, and now and then besides.
-    pub(crate) fn new(dialer: Rc<Dialer>, connector: Rc<Connector>, flushed: OnFlush) -> Client<B> {
+    pub(crate) fn new(dialer: Rc<Dialer>, connector: Rc<Connector>, flushed: Rc<dyn Fn()>) -> Client<B> {
         Client { dialer, connector, flushed, pool: Pool::new(), protocols: RefCell::default() }
     }
 

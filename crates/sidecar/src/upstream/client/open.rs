@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::time::Duration;
 
 use hyper::client::conn::{http1, http2};
@@ -12,9 +13,9 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_rustls::client::TlsStream;
 
-use super::flushed::Flushed;
 use super::own_h2::Held;
 use super::{Client, RequestBody, Towards, broken};
+use crate::flush_noted::FlushNoted;
 use crate::tls::accept::Protocol;
 use crate::upstream::tls::Offer;
 use crate::upstream::{DialError, Target};
@@ -32,7 +33,7 @@ const ORIGINAL: Duration = Duration::from_secs(3);
 
 /// Boxed: it is moved through several futures, each of which would reserve its size.
 pub(super) type Tls = Box<TlsStream<TcpStream>>;
-type TlsIo = TokioIo<Flushed<Tls>>;
+type TlsIo = TokioIo<FlushNoted<Tls, dyn Fn()>>;
 
 impl<B: RequestBody> Client<B> {
     pub(super) async fn open_h2(
@@ -85,7 +86,7 @@ impl<B: RequestBody> Client<B> {
     }
 
     pub(super) async fn start_h1(&self, tls: Tls) -> hyper::Result<http1::SendRequest<B>> {
-        let io = TokioIo::new(Flushed::new(tls, &self.flushed));
+        let io = TokioIo::new(FlushNoted::new(tls, Rc::clone(&self.flushed)));
         let (sender, connection) = h1_builder().handshake::<TlsIo, B>(io).await?;
         tokio::task::spawn_local(async move {
             // Its error also reaches the exchange that is on it; an idle connection may end as it likes.
@@ -103,7 +104,7 @@ impl<B: RequestBody> Client<B> {
             .initial_connection_window_size(H2_CONNECTION_WINDOW)
             .keep_alive_interval(H2_PING)
             .keep_alive_timeout(H2_PING);
-        let io = TokioIo::new(Flushed::new(tls, &self.flushed));
+        let io = TokioIo::new(FlushNoted::new(tls, Rc::clone(&self.flushed)));
         let (sender, connection) = builder.handshake::<TlsIo, B>(io).await?;
         tokio::task::spawn_local(async move {
             let _ended = connection.await;

@@ -1,4 +1,4 @@
-//! A connection to a provider that tells when all that was written has left. Per flush: one call.
+//! A connection that tells when all that was written has left, and that something came. Per flush: one call.
 
 use std::io;
 use std::pin::Pin;
@@ -7,32 +7,56 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// What is done then.
-pub(crate) type OnFlush = Rc<dyn Fn()>;
+/// Who is told.
+pub(crate) trait Noted {
+    /// All that was written has left, or never will.
+    fn flushed(&self);
 
-/// Such a connection.
-pub(super) struct Flushed<T> {
-    io: T,
-    act: OnFlush,
+    /// The first bytes have come.
+    fn first_bytes(&self) {}
 }
 
-impl<T> Flushed<T> {
-    pub(super) fn new(io: T, act: &OnFlush) -> Flushed<T> {
-        Flushed { io, act: Rc::clone(act) }
+impl<F: Fn() + ?Sized> Noted for F {
+    fn flushed(&self) {
+        self();
     }
 }
 
-impl<T: AsyncRead + Unpin> AsyncRead for Flushed<T> {
+/// Such a connection.
+pub(crate) struct FlushNoted<T, N: ?Sized> {
+    io: T,
+    noted: Rc<N>,
+    heard: bool,
+}
+
+impl<T, N: ?Sized> FlushNoted<T, N> {
+    pub(crate) const fn new(io: T, noted: Rc<N>) -> FlushNoted<T, N> {
+        FlushNoted { io, noted, heard: false }
+    }
+
+    /// The connection itself, for a tunnel.
+    pub(crate) fn into_inner(self) -> T {
+        self.io
+    }
+}
+
+impl<T: AsyncRead + Unpin, N: Noted + ?Sized> AsyncRead for FlushNoted<T, N> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_read(cx, buf)
+        let before = buf.filled().len();
+        let polled = Pin::new(&mut self.io).poll_read(cx, buf);
+        if !self.heard && buf.filled().len() > before {
+            self.heard = true;
+            self.noted.first_bytes();
+        }
+        polled
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Flushed<T> {
+impl<T: AsyncWrite + Unpin, N: Noted + ?Sized> AsyncWrite for FlushNoted<T, N> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.io).poll_write(cx, buf)
     }
@@ -51,7 +75,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Flushed<T> {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = ready!(Pin::new(&mut self.io).poll_flush(cx));
-        (self.act)();
+        self.noted.flushed();
         Poll::Ready(flushed)
     }
 
@@ -72,9 +96,9 @@ mod tests {
     async fn it_is_told_when_all_has_left_and_not_before() {
         let times = Rc::new(Cell::new(0));
         let counted = Rc::clone(&times);
-        let act: OnFlush = Rc::new(move || counted.set(counted.get() + 1));
+        let act = Rc::new(move || counted.set(counted.get() + 1));
         let (near, mut far) = tokio::io::duplex(4);
-        let mut near = Flushed::new(tokio::io::BufWriter::new(near), &act);
+        let mut near = FlushNoted::new(tokio::io::BufWriter::new(near), act);
         near.write_all(b"longer than there is room").await.unwrap();
         assert_eq!(times.get(), 0);
         let mut came = vec![0; 25];
