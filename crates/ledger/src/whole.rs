@@ -2,7 +2,10 @@
 //! call that a rule decides.
 
 use http::{HeaderMap, StatusCode};
-use outrigger_providers::{Failure, FirstContent, Progress, Reading, Recognised, ResponseMeter};
+use outrigger_providers::{
+    Dialect, Failure, FirstContent, Progress, Reading, Recognised, ResponseMeter, is_plain_answer,
+    is_plain_json,
+};
 
 use crate::decode::{Consumer, Decoder};
 use crate::guard::guarded;
@@ -57,36 +60,85 @@ impl Consumer for Watched {
 }
 
 /// How far an answer has come of which the app has nothing yet. What cannot be followed is taken for content: it is not held.
-pub struct Beginning(Decoder<Watched>);
+pub struct Beginning(Way);
+
+enum Way {
+    /// It is read as it comes.
+    Followed(Box<Decoder<Watched>>),
+    /// It is one JSON object, of which nothing is known before its end: it is looked at then, and read only where that does not do.
+    OneObject { dialect: &'static dyn Dialect, status: StatusCode, has_begun: bool },
+}
 
 impl Beginning {
     /// Of an answer with this head.
     #[must_use]
     pub fn new(recognised: &Recognised, status: StatusCode, headers: &HeaderMap) -> Beginning {
-        let first = FirstContent::new(recognised.dialect, status, headers);
-        let progress = first.progress();
-        Beginning(Decoder::new(headers, Watched { first: Some(first), progress }))
+        let dialect = recognised.dialect;
+        let may_be_plain =
+            status.is_success() && dialect.failure_members().is_some() && is_plain_json(headers);
+        Beginning(match may_be_plain {
+            true => Way::OneObject { dialect, status, has_begun: false },
+            false => Way::Followed(followed(dialect, status, headers)),
+        })
     }
 
     /// The next bytes of its body, as the provider sent them.
-    pub fn push(&mut self, bytes: &[u8]) -> Progress {
-        self.0.push(bytes);
-        if self.0.fault().is_some() {
-            return Progress::Content;
+    pub fn push(&mut self, headers: &HeaderMap, bytes: &[u8]) -> Progress {
+        if let Way::OneObject { dialect, status, has_begun: has_begun @ false } = &mut self.0 {
+            match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
+                None => {}
+                Some(b'{') => *has_begun = true,
+                // Gemini's streams may be arrays.
+                Some(_) => self.0 = Way::Followed(followed(*dialect, *status, headers)),
+            }
         }
-        self.0.consumer().map_or(Progress::Content, |watched| watched.progress)
+        match &mut self.0 {
+            Way::OneObject { .. } => Progress::Lifecycle,
+            Way::Followed(decoder) => {
+                decoder.push(bytes);
+                if decoder.fault().is_some() {
+                    return Progress::Content;
+                }
+                decoder.consumer().map_or(Progress::Content, |watched| watched.progress)
+            }
+        }
     }
 
-    /// The body of an answer with these headers is over: what was read of it, where all of it could be read.
+    /// The body is over; these are its pieces. What was read of it, where all of it could be read and had to be.
     #[must_use]
-    pub fn end(mut self, headers: &HeaderMap) -> (Progress, Option<Box<Reading>>) {
-        if self.0.fault().is_some() {
+    pub fn end<'a>(
+        self,
+        headers: &HeaderMap,
+        mut pieces: impl Iterator<Item = &'a [u8]>,
+    ) -> (Progress, Option<Box<Reading>>) {
+        let mut decoder = match self.0 {
+            Way::Followed(decoder) => decoder,
+            Way::OneObject { dialect, status, .. } => {
+                let first = pieces.next().unwrap_or_default();
+                let more: Vec<_> = pieces.collect();
+                let joined = (!more.is_empty()).then(|| [first, &more.concat()].concat());
+                let whole = joined.as_deref().unwrap_or(first);
+                if is_plain_answer(dialect, whole) {
+                    return (Progress::Ended, None);
+                }
+                let mut decoder = followed(dialect, status, headers);
+                decoder.push(whole);
+                decoder
+            }
+        };
+        if decoder.fault().is_some() {
             return (Progress::Content, None);
         }
-        let first = self.0.consumer().and_then(|watched| watched.first.take());
+        let first = decoder.consumer().and_then(|watched| watched.first.take());
         match guarded(|| first.map(|first| first.end(headers))).flatten() {
             Some((progress, reading)) => (progress, Some(Box::new(reading))),
             None => (Progress::Content, None),
         }
     }
+}
+
+fn followed(dialect: &'static dyn Dialect, status: StatusCode, headers: &HeaderMap) -> Box<Decoder<Watched>> {
+    let first = FirstContent::new(dialect, status, headers);
+    let progress = first.progress();
+    Box::new(Decoder::new(headers, Watched { first: Some(first), progress }))
 }

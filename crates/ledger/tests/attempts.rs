@@ -4,9 +4,13 @@
 
 mod support;
 
+use std::io::Write as _;
 use std::sync::{Arc, LazyLock};
 
 use allocation_counter::measure;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, Method, StatusCode};
 use outrigger_ledger::{
     Beginning, Call, CallId, CallRecord, CallStart, Elsewhere, End, Fate, IdentityRules, Mode, Outcome,
@@ -18,6 +22,8 @@ use support::START;
 
 const HOST: &str = "api.openai.com";
 const PATH: &str = "/v1/chat/completions";
+const ANSWER: &str = r#"{"id":"chatcmpl-1","model":"gpt-5.1","choices":[{"index":0,"message":{"role":"assistant","content":"Nine."},
+    "finish_reason":"stop"}],"usage":{"prompt_tokens":9,"completion_tokens":4,"total_tokens":13}}"#;
 const REQUEST: &str = r#"{"model":"gpt-5.1","messages":[{"role":"user","content":"Ebb?"}]}"#;
 
 static NOBODY: LazyLock<Arc<IdentityRules>> = LazyLock::new(Arc::default);
@@ -28,6 +34,10 @@ fn service(host: &str) -> &'static Service {
 
 fn recognised(host: &str, path: &str) -> Recognised {
     (service(host).recognise)(&Method::POST, path)
+}
+
+fn content_type(kind: &str) -> HeaderMap {
+    [(CONTENT_TYPE, kind.parse().unwrap())].into_iter().collect()
 }
 
 fn at(millis: u64) -> Timestamp {
@@ -178,26 +188,29 @@ fn where_all_failed_the_app_has_its_own_providers_failure() {
     assert_eq!((record.fate(), record.moved_for()), (Some(Fate::Exhausted), Some("server_error")));
 }
 
-/// A rule has to read the request before it is sent, and an answer in one piece before it is shown.
+/// A rule may have to read the request before it is sent, and an answer in one piece before it is shown: what is compressed tells nothing
+/// at a glance.
 #[test]
 fn what_was_read_for_a_rule_is_not_read_again_and_leaves_the_same_record() {
-    let headers = [(http::header::CONTENT_TYPE, "application/json".parse().unwrap())].into_iter().collect();
-    let answer = r#"{"id":"chatcmpl-1","model":"gpt-5.1","choices":[{"index":0,"message":{"role":"assistant","content":"Nine."},
-        "finish_reason":"stop"}],"usage":{"prompt_tokens":9,"completion_tokens":4,"total_tokens":13}}"#;
+    let headers = [(CONTENT_TYPE, "application/json"), (CONTENT_ENCODING, "gzip")];
+    let headers = headers.map(|(name, value)| (name, value.parse().unwrap())).into_iter().collect();
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+    gzip.write_all(ANSWER.as_bytes()).unwrap();
+    let answer = gzip.finish().unwrap();
     let ended = |was_read: bool| {
         let mut call = asking(&HeaderMap::new());
         if was_read {
             assert_eq!(call.asked().model.as_deref(), Some("gpt-5.1"));
             let mut beginning = Beginning::new(&recognised(HOST, PATH), StatusCode::OK, &headers);
-            assert_eq!(beginning.push(answer.as_bytes()), Progress::Lifecycle);
-            let (progress, reading) = beginning.end(&headers);
+            assert_eq!(beginning.push(&headers, &answer), Progress::Lifecycle);
+            let (progress, reading) = beginning.end(&headers, [&*answer].into_iter());
             assert_eq!(progress, Progress::Ended);
             call.was_held(reading.unwrap());
         }
         let mut record = None;
         let took = measure(|| {
             call.response_head(StatusCode::OK, &headers, at(10));
-            call.response_chunk(answer.as_bytes(), at(10));
+            call.response_chunk(&answer, at(10));
             record = Some(call.finish(End::Complete, at(20), PriceBook::builtin()));
         });
         (took.count_total, call_json(&record.unwrap()).to_string())
@@ -206,6 +219,39 @@ fn what_was_read_for_a_rule_is_not_read_again_and_leaves_the_same_record() {
     assert_eq!(again, record);
     assert!(record.contains("\"output_total\":4"), "{record}");
     assert!(cost_again < cost, "{cost_again} allocations after it was read, {cost} before");
+}
+
+#[test]
+fn an_answer_in_one_piece_is_well_at_a_glance_wherever_it_is_cut_and_else_is_read() {
+    let headers = content_type("application/json");
+    let beginning = |pieces: &[&str]| {
+        let mut beginning = Beginning::new(&recognised(HOST, PATH), StatusCode::OK, &headers);
+        for piece in pieces {
+            assert_eq!(beginning.push(&headers, piece.as_bytes()), Progress::Lifecycle);
+        }
+        let (progress, reading) = beginning.end(&headers, pieces.iter().map(|piece| piece.as_bytes()));
+        (progress, reading.is_some())
+    };
+    for cut in 0..=ANSWER.len() {
+        let (one, other) = ANSWER.split_at(cut);
+        assert_eq!(beginning(&[one, other]), (Progress::Ended, false), "{cut}");
+    }
+    let error = r#"{"choices":[],"error":{"message":"Overloaded","code":503}}"#;
+    assert_eq!(beginning(&[error]), (Progress::Failed(FailureClass::Overloaded), true));
+    let cut = &ANSWER[..ANSWER.len() - 1];
+    assert_eq!(beginning(&[cut]), (Progress::Failed(FailureClass::StreamCut), true));
+}
+
+/// Gemini streams so where nothing else is asked for.
+#[test]
+fn an_array_of_chunks_is_followed_as_it_comes() {
+    let headers = content_type("application/json");
+    let gemini =
+        recognised("generativelanguage.googleapis.com", "/v1beta/models/gemini-3-pro:streamGenerateContent");
+    let mut beginning = Beginning::new(&gemini, StatusCode::OK, &headers);
+    assert_eq!(beginning.push(&headers, b" "), Progress::Lifecycle);
+    let chunk = br#"[{"candidates":[{"content":{"parts":[{"text":"Nine"}]}}]}"#;
+    assert_eq!(beginning.push(&headers, chunk), Progress::Content);
 }
 
 #[test]

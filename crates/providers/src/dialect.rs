@@ -3,7 +3,8 @@
 use http::{HeaderMap, StatusCode};
 
 use crate::{
-    AnswerTexts, Failure, FailureClass, Names, OwnError, Progress, Reading, SocketMeter, Thread, ToolCallMark,
+    AnswerTexts, Failure, FailureClass, FailureMembers, Names, OwnError, Progress, Reading, SocketMeter,
+    Thread, ToolCallMark,
 };
 
 /// What a call asks the provider to do.
@@ -208,6 +209,11 @@ pub trait Dialect: Sync {
     /// Whether a later request may name an answer by its id, which its provider keeps.
     fn keeps_answers(&self) -> bool {
         false
+    }
+    /// The outermost members of a successful answer in one piece that may tell a failure, so that [`crate::is_plain_answer`] may look
+    /// at those alone; `None` where all of it has to be read for that.
+    fn failure_members(&self) -> Option<FailureMembers> {
+        None
     }
     /// The failure that an error response means, from its head and what the meter read.
     fn classify(&self, status: StatusCode, headers: &HeaderMap, reading: &Reading) -> Option<Failure>;

@@ -45,3 +45,9 @@ pub fn is_encoded(headers: &HeaderMap) -> bool {
         .iter()
         .any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
+
+/// Whether a body with these headers is JSON that can be read as it is.
+#[must_use]
+pub fn is_plain_json(headers: &HeaderMap) -> bool {
+    media(headers) == Media::Json && !is_encoded(headers)
+}

@@ -19,36 +19,48 @@ pub(crate) struct Member<'a> {
 
 /// Shows every member of the object that `json` is, in order. Where its closing brace stands; `None` where `json` is not
 /// one whole object.
-pub(crate) fn members(json: &[u8], mut each: impl FnMut(&Member<'_>)) -> Option<usize> {
-    let open = blanks(json, 0);
-    if json.get(open) != Some(&b'{') {
-        return None;
+pub(crate) fn members(json: &[u8], each: impl FnMut(&Member<'_>)) -> Option<usize> {
+    let first = first_key(json)?;
+    if json.get(first) == Some(&b'}') {
+        return (blanks(json, first + 1) == json.len()).then_some(first);
     }
-    let mut at = blanks(json, open + 1);
+    members_from(json, first, each)
+}
+
+/// Where the first member of the object that `json` begins stands, or its closing brace.
+pub(crate) fn first_key(json: &[u8]) -> Option<usize> {
+    let open = blanks(json, 0);
+    (json.get(open) == Some(&b'{')).then(|| blanks(json, open + 1))
+}
+
+/// The same as [`members`] from a member on, whose key begins at `at`.
+pub(crate) fn members_from(json: &[u8], mut at: usize, mut each: impl FnMut(&Member<'_>)) -> Option<usize> {
     let mut comma = None;
-    if json.get(at) != Some(&b'}') {
-        loop {
-            let key = at;
-            let key_end = text_end(json, key)?;
-            at = blanks(json, key_end);
-            if json.get(at) != Some(&b':') {
-                return None;
+    loop {
+        let member = member(json, at, comma)?;
+        each(&member);
+        at = blanks(json, member.whole.end);
+        match json.get(at)? {
+            b',' => {
+                comma = Some(at);
+                at = blanks(json, at + 1);
             }
-            let start = blanks(json, at + 1);
-            let end = value_end(json, start)?;
-            each(&Member { key: &json[key + 1..key_end - 1], whole: key..end, value: start..end, comma });
-            at = blanks(json, end);
-            match json.get(at)? {
-                b',' => {
-                    comma = Some(at);
-                    at = blanks(json, at + 1);
-                }
-                b'}' => break,
-                _ => return None,
-            }
+            b'}' => return (blanks(json, at + 1) == json.len()).then_some(at),
+            _ => return None,
         }
     }
-    (blanks(json, at + 1) == json.len()).then_some(at)
+}
+
+/// The member whose key begins at `at`.
+pub(crate) fn member(json: &[u8], at: usize, comma: Option<usize>) -> Option<Member<'_>> {
+    let key_end = text_end(json, at)?;
+    let colon = blanks(json, key_end);
+    if json.get(colon) != Some(&b':') {
+        return None;
+    }
+    let start = blanks(json, colon + 1);
+    let end = value_end(json, start)?;
+    Some(Member { key: &json[at + 1..key_end - 1], whole: at..end, value: start..end, comma })
 }
 
 /// The first byte from `at` on that is no blank.

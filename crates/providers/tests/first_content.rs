@@ -8,7 +8,8 @@ mod events;
 use cases::{Answer, Case, cases, content_type};
 use events::{aws, sse};
 use http::StatusCode;
-use outrigger_providers::{Dialect, FailureClass, FirstContent, Progress, dialects};
+use outrigger_providers::{Dialect, FailureClass, FirstContent, Progress, dialects, is_plain_answer};
+use proptest::prelude::*;
 use serde_json::json;
 
 fn watch(case: &Case, answer: &Answer) -> FirstContent {
@@ -55,6 +56,45 @@ fn an_answer_cut_anywhere_ends_as_cut_and_never_as_ended() {
                 let cut = Progress::Failed(FailureClass::StreamCut);
                 let (progress, _) = held.end(&case.headers(answer));
                 assert_eq!(progress, cut, "{}, {}: cut at {end}", case.name, answer.file);
+                assert!(!is_plain_answer(case.dialect, &answer.bytes[..end]), "{}: cut at {end}", case.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_glance_tells_of_most_answers_that_they_are_well() {
+    let mut glanced = 0;
+    for case in &cases() {
+        for answer in case.answers.iter().filter(|answer| !answer.streams) {
+            let is_plain = is_plain_answer(case.dialect, &answer.bytes);
+            assert_eq!(is_plain, case.dialect.failure_members().is_some(), "{}, {}", case.name, answer.file);
+            glanced += usize::from(is_plain);
+        }
+    }
+    assert!(glanced > 20, "{glanced} answers");
+}
+
+proptest! {
+    /// Of what stands where an error may stand, and of what only looks so.
+    #[test]
+    fn what_is_well_at_a_glance_is_well_when_it_is_read(
+        members in prop::collection::vec(
+            (
+                "error|errors|status|type|message|detail|code|promptFeedback|prompt_feedback|candidates|choices|id|err\\\\u006fr",
+                r#"null|\{\}|\[\]|7|"error"|"failed"|"completed"|"x"|\{"blockReason":"SAFETY"\}|\{"error":\{"code":503\}\}|\{"type":"x","message":"x"\}|\{"code":429\}|tru|\{"a":"#,
+            ),
+            0..4,
+        ),
+    ) {
+        let members: Vec<_> = members.iter().map(|(key, value)| format!("\"{key}\":{value}")).collect();
+        let body = format!("{{{}}}", members.join(","));
+        for dialect in dialects::ALL {
+            if is_plain_answer(dialect, body.as_bytes()) {
+                let mut first = FirstContent::new(dialect, StatusCode::OK, &content_type("application/json"));
+                first.push(body.as_bytes());
+                let (progress, _) = first.end(&content_type("application/json"));
+                prop_assert_eq!(progress, Progress::Ended, "{} {}", dialect.name(), body);
             }
         }
     }

@@ -9,7 +9,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use http::HeaderMap;
 use outrigger_pricing::PriceBook;
 use outrigger_providers::{Operation, services};
-use outrigger_rules::{Call, Policy, Rule, Site, Translation};
+use outrigger_rules::{Call, Policy, Site, Translation};
 
 fn policy(rules: usize, matching: &str) -> Option<Policy> {
     let written: String = (0..rules)
@@ -88,8 +88,10 @@ fn untouched(criterion: &mut Criterion) {
                     headers: &headers,
                     service: Some("shop"),
                 };
-                let may_act = policy.may_act(&call(addressed.model.as_deref()));
-                may_act && policy.decide(&call(black_box(Some("gpt-6.1-terra")))).is_some_and(Rule::acts)
+                let candidates = policy.candidates(&call(addressed.model.as_deref()));
+                let model = black_box(Some("gpt-6.1-terra"));
+                policy.may_act(&candidates)
+                    && policy.decided(&candidates, model).is_some_and(|place| policy.rules[place].acts())
             });
         });
     }

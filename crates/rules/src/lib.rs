@@ -26,8 +26,8 @@ pub use explain::{
 pub use fault::{Fault, Refused, Severity};
 pub use gate::{Gate, Translation};
 pub use policy::{
-    Breaker, Credential, CredentialSource, Deadline, Deadlines, Failover, Limits, Policy, Retry, Rule, Site,
-    Target,
+    Breaker, Candidates, Credential, CredentialSource, Deadline, Deadlines, Failover, Limits, Policy, Retry,
+    Rule, Site, Target,
 };
 pub use read::words::Classes;
 pub use source::LARGEST;

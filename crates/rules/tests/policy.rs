@@ -110,7 +110,7 @@ fn the_first_match_decides_and_the_explanation_says_why() {
     let decides = |headers| policy.decide(&call("openai", "o3", headers)).map(|rule| rule.name.to_string());
     assert_eq!(decides(&paid).as_deref(), Some("paid"));
     assert_eq!(decides(&none).as_deref(), Some("all"));
-    assert!(policy.may_act(&call("openai", "o3", &none)));
+    assert!(policy.may_act(&policy.candidates(&call("openai", "o3", &none))));
 
     let explanation = policy.explain(&call("openai", "o3", &none), &site());
     assert_eq!(explanation.rule.as_deref(), Some("all"));
@@ -434,10 +434,34 @@ rules:
     let none = HeaderMap::new();
     let may = |provider, model| {
         let with_model = call(provider, "", &none);
-        policy.may_act(&Call { model, ..with_model })
+        policy.may_act(&policy.candidates(&Call { model, ..with_model }))
     };
     assert!(may("openai", None) && may("openai", Some("gpt-5-mini")));
     assert!(!may("openai", Some("gpt-5")), "where the path names the model it decides");
     assert!(!may("anthropic", None), "a rule above it decides for certain, and only reports");
     assert!(!may("mistral", None));
+}
+
+#[test]
+fn the_rule_that_decides_is_the_same_whether_the_model_is_known_at_once_or_later() {
+    let document = "version: 1
+mode: act
+rules:
+  - { name: mini, match: { provider: openai, model: '*-mini' }, retry: {} }
+  - { name: azure, match: { provider: azure }, retry: {} }
+  - { name: any, match: { model: ['gpt-*', o3] }, retry: {} }
+  - { name: rest, match: {}, retry: {} }
+";
+    let policy = policy(document);
+    let none = HeaderMap::new();
+    for provider in ["openai", "azure", "mistral"] {
+        for model in [None, Some("gpt-5"), Some("gpt-5-mini"), Some("o3"), Some("large")] {
+            let asked = |model| Call { model, ..call(provider, "", &none) };
+            let at_once = policy.decide(&asked(model)).map(|rule| &*rule.name);
+            for known in [None, model] {
+                let later = policy.decided(&policy.candidates(&asked(known)), model);
+                assert_eq!(later.map(|place| &*policy.rules[place].name), at_once, "{provider} {model:?}");
+            }
+        }
+    }
 }

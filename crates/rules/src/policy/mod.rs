@@ -220,24 +220,53 @@ impl Policy {
         self.rules.iter().find(|rule| rule.holds(call))
     }
 
-    /// Places of the rules that may decide a call whose body, and so perhaps its model, has not been read yet, from the top.
-    pub fn candidates<'a>(&'a self, call: &'a Call<'a>) -> impl Iterator<Item = usize> + 'a {
+    /// The rules that may decide a call whose body, and so perhaps its model, has not been read yet. Allocates once, and nothing where
+    /// there are none.
+    #[must_use]
+    pub fn candidates(&self, call: &Call<'_>) -> Candidates {
         let open = |condition: &Arc<dyn Condition>| call.model.is_none() && condition.models().is_some();
-        let may = move |rule: &Rule| rule.conditions.iter().all(|one| open(one) || one.holds(call));
-        let mut decided = false;
-        let rules = self.rules.iter().enumerate().filter(move |(_, rule)| may(rule));
-        let until_decided = rules.take_while(move |(_, rule)| {
-            let before = decided;
-            decided |= !rule.conditions.iter().any(open);
-            !before
-        });
-        until_decided.map(|(place, _)| place)
+        let mut places = Vec::new();
+        for (place, rule) in self.rules.iter().enumerate() {
+            if !rule.conditions.iter().all(|one| open(one) || one.holds(call)) {
+                continue;
+            }
+            if places.is_empty() {
+                places.reserve_exact(self.rules.len() - place);
+            }
+            places.push(place);
+            if !rule.conditions.iter().any(open) {
+                // None below it is asked.
+                break;
+            }
+        }
+        Candidates(places)
     }
 
-    /// Whether a rule that does more than report may decide such a call. Allocates nothing.
+    /// Whether one of them does more than report.
     #[must_use]
-    pub fn may_act(&self, call: &Call<'_>) -> bool {
-        self.candidates(call).any(|place| self.rules[place].acts())
+    pub fn may_act(&self, candidates: &Candidates) -> bool {
+        candidates.0.iter().any(|place| self.rules[*place].acts())
+    }
+
+    /// The place of the one that decides a call for this model.
+    #[must_use]
+    pub fn decided(&self, candidates: &Candidates, model: Option<&str>) -> Option<usize> {
+        candidates.0.iter().copied().find(|place| self.rules[*place].takes(model))
+    }
+}
+
+/// The rules that may decide a call, of the policy that found them.
+#[derive(Debug)]
+pub struct Candidates(
+    /// Their places, from the top.
+    Vec<usize>,
+);
+
+impl Candidates {
+    /// Whether no rule decides the call.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
 
@@ -249,8 +278,7 @@ impl Rule {
     }
 
     /// Whether it takes calls for this model; the other conditions are not asked.
-    #[must_use]
-    pub fn takes(&self, model: Option<&str>) -> bool {
+    fn takes(&self, model: Option<&str>) -> bool {
         let mut asked = self.conditions.iter().filter_map(|condition| condition.models());
         asked.all(|globs| model.is_some_and(|model| globs.iter().any(|glob| glob.holds(model))))
     }

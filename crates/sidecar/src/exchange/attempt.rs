@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderName, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Uri, Version, request};
-use http_body::Frame;
 use outrigger_ledger::{failure, is_stream, resets};
 use outrigger_providers::translate::Outgoing;
 use outrigger_providers::{Endpoint, FailureClass, Recognised, with_model};
@@ -15,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::exchange::Connection;
 use crate::exchange::ask::ask;
-use crate::exchange::body::{bytes_of, read_refusal};
+use crate::exchange::body::{bytes_of, pieces, read_refusal};
 use crate::exchange::forwarded::HeldBody;
 use crate::exchange::hold::{Limits, Unfit, hold};
 use crate::exchange::relay::Came;
@@ -182,7 +181,7 @@ pub(super) async fn send(
     };
     let mut came = came.map_err(nothing)?;
     if !came.sent.response.status().is_success() {
-        return Err(Box::new(refused(connection, &recognised, came, total, watch).await));
+        return Err(Box::new(Box::pin(refused(connection, &recognised, came, total, watch)).await));
     }
     let streams = is_stream(came.sent.response.headers());
     let first = passing(rule.deadlines.first_token, began, "firstToken").filter(|_| streams);
@@ -192,16 +191,18 @@ pub(super) async fn send(
     match (hold(&mut came, &recognised, limits, &share).await, deadline) {
         (Ok(()), _) => match saying {
             None => Ok(came),
-            Some(saying) => match say::answer(&mut came, saying, share, total.map(|total| total.0)).await {
-                Ok(left_out) => {
-                    watch.show(|call| call.leaves_out(left_out));
-                    Ok(came)
+            Some(saying) => {
+                match Box::pin(say::answer(&mut came, saying, share, total.map(|total| total.0))).await {
+                    Ok(left_out) => {
+                        watch.show(|call| call.leaves_out(left_out));
+                        Ok(came)
+                    }
+                    Err(error) => {
+                        unseen(&came, watch);
+                        Err(nothing(error))
+                    }
                 }
-                Err(error) => {
-                    unseen(&came, watch);
-                    Err(nothing(error))
-                }
-            },
+            }
         },
         (Err(Unfit::Late), Some(passing)) => {
             unseen(&came, watch);
@@ -219,8 +220,7 @@ pub(super) async fn send(
 /// Shows what came of an answer that the app will not see: it may have been billed.
 fn unseen(came: &Came, watch: &Watch) {
     let (status, headers) = (came.sent.response.status(), came.sent.response.headers());
-    let body = came.ahead.iter().flatten().filter_map(Frame::data_ref).map(|bytes| &**bytes);
-    watch.show(|call| call.came_unseen(status, headers, body, watch.clock.now()));
+    watch.show(|call| call.came_unseen(status, headers, pieces(&came.ahead), watch.clock.now()));
 }
 
 fn nothing(error: DialError) -> Box<Failure> {

@@ -99,9 +99,14 @@ pub(crate) enum Broken {
 /// Frames of a body that were read before it was known whether it would be passed on.
 pub(crate) type Ahead = VecDeque<Result<Frame<Bytes>, hyper::Error>>;
 
-/// The bytes of what was read, in one piece.
+/// The bytes of what was read, frame by frame.
+pub(crate) fn pieces(ahead: &Ahead) -> impl Iterator<Item = &[u8]> {
+    ahead.iter().flatten().filter_map(Frame::data_ref).map(|bytes| &**bytes)
+}
+
+/// The same in one piece.
 pub(crate) fn bytes_of(ahead: &Ahead) -> Vec<u8> {
-    ahead.iter().flatten().filter_map(Frame::data_ref).flatten().copied().collect()
+    pieces(ahead).flatten().copied().collect()
 }
 
 /// So much of an error is read to see what it means, and for so long.

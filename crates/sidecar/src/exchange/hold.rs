@@ -9,7 +9,7 @@ use outrigger_ledger::Beginning;
 use outrigger_providers::{FailureClass, Progress, Reading, Recognised};
 use tokio::time::{Duration, Instant};
 
-use crate::exchange::body::Ahead;
+use crate::exchange::body::{Ahead, pieces};
 use crate::exchange::forwarded::Share;
 use crate::exchange::include_usage::LIMITS;
 use crate::exchange::relay::Came;
@@ -44,17 +44,21 @@ pub(super) async fn hold(
     limits: Limits,
     share: &Share,
 ) -> Result<(), Unfit> {
-    let Came { sent, ahead, held, .. } = came;
-    read(&mut sent.response, (ahead, held), recognised, limits, share).await
+    let Came { sent, ahead, is_whole, held, .. } = came;
+    (*is_whole, *held) = read(&mut sent.response, ahead, recognised, limits, share).await?;
+    Ok(())
 }
+
+/// Whether an answer is here to its end, and what it says where it was read.
+type Here = (bool, Option<Box<Reading>>);
 
 async fn read<B>(
     response: &mut Response<B>,
-    (ahead, held): (&mut Ahead, &mut Option<Box<Reading>>),
+    ahead: &mut Ahead,
     recognised: &Recognised,
     Limits { late_at, is_released }: Limits,
     share: &Share,
-) -> Result<(), Unfit>
+) -> Result<Here, Unfit>
 where
     B: Body<Data = Bytes, Error = hyper::Error> + Unpin,
 {
@@ -67,14 +71,13 @@ where
             Some(until) => match tokio::time::timeout_at(until, next).await {
                 Ok(frame) => frame,
                 Err(_) if late_at == Some(until) => return Err(Unfit::Late),
-                Err(_) => return Ok(()),
+                Err(_) => return Ok((false, None)),
             },
         };
-        let progress = match frame {
+        match frame {
             None => {
-                let (progress, reading) = beginning.end(response.headers());
-                *held = reading;
-                return ended(progress);
+                let (progress, reading) = beginning.end(response.headers(), pieces(ahead));
+                return fit(progress).map(|()| (true, reading));
             }
             Some(Err(error)) => {
                 ahead.push_back(Err(error));
@@ -84,17 +87,16 @@ where
                 let bytes = frame.data_ref().cloned().unwrap_or_default();
                 ahead.push_back(Ok(frame));
                 let has_room = share.grow(Bytes::len(&bytes), (LONGEST, LIMITS.1));
-                match beginning.push(&bytes) {
-                    Progress::Lifecycle if has_room => continue,
-                    progress => progress,
+                let progress = beginning.push(response.headers(), &bytes);
+                if progress != Progress::Lifecycle || !has_room {
+                    return fit(progress).map(|()| (false, None));
                 }
             }
-        };
-        return ended(progress);
+        }
     }
 }
 
-fn ended(progress: Progress) -> Result<(), Unfit> {
+fn fit(progress: Progress) -> Result<(), Unfit> {
     match progress {
         Progress::Failed(class) => Err(Unfit::Failed(class)),
         Progress::Lifecycle | Progress::Content | Progress::Ended => Ok(()),
@@ -148,9 +150,9 @@ mod tests {
             response.headers_mut().insert(CONTENT_TYPE, "text/event-stream".parse().unwrap());
             let limits = Limits { late_at: late_after.map(|after| begun + after * second), is_released };
             let share = Share::of(&Rc::new(Cell::new(0)));
-            let (mut ahead, mut held) = (Ahead::new(), None);
-            let read = read(&mut response, (&mut ahead, &mut held), &recognised, limits, &share).await;
-            assert_eq!((read, begun.elapsed().as_secs()), (result, takes), "{late_after:?}");
+            let mut ahead = Ahead::new();
+            let read = read(&mut response, &mut ahead, &recognised, limits, &share).await;
+            assert_eq!((read.map(|_| ()), begun.elapsed().as_secs()), (result, takes), "{late_after:?}");
             assert!(!ahead.is_empty(), "what came is passed on");
         }
     }

@@ -10,6 +10,7 @@ use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE}
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, request};
 use http_body::Body;
 use hyper::body::Incoming;
+use memchr::memchr2_iter;
 use outrigger_providers::include_usage::{Ask, UsageStrip, ask, is_refusal};
 use outrigger_providers::{Recognised, StreamedUsage, is_encoded};
 
@@ -27,8 +28,9 @@ pub(crate) const LIMITS: (usize, usize) = (LONGEST, TOGETHER);
 /// So many hosts are remembered; one more, and all are forgotten.
 const HOSTS: usize = 256;
 
-/// Parts of the names of headers that vouch for a body's bytes.
+/// Parts of the names of headers that vouch for a body's bytes, and letters that stand in each: a name without them is none.
 const DIGESTS: [&str; 4] = ["digest", "sha256", "md5", "signature"];
+const IN_DIGESTS: [&[u8]; 3] = [b"ig", b"56", b"d5"];
 
 const SIGNED: &str = "the app did not ask for the usage, and the request is signed";
 const ENCODED: &str = "the app did not ask for the usage, and the request is encoded";
@@ -278,7 +280,10 @@ const fn is_refusing(status: StatusCode) -> bool {
 
 /// Whether a signature or a digest may cover the body.
 pub(super) fn is_signed(headers: &HeaderMap, query: Option<&str>) -> bool {
-    let has = |text: &[u8], word: &[u8]| text.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word));
+    let has = |text: &[u8], word: &[u8]| {
+        let mut begins = memchr2_iter(word[0], word[0].to_ascii_uppercase(), text);
+        begins.any(|at| text[at..].get(..word.len()).is_some_and(|part| part.eq_ignore_ascii_case(word)))
+    };
     headers.keys().any(|name| vouches(name.as_str()))
         || headers.get_all(AUTHORIZATION).iter().any(|value| {
             let value = value.as_bytes();
@@ -288,5 +293,6 @@ pub(super) fn is_signed(headers: &HeaderMap, query: Option<&str>) -> bool {
 }
 
 fn vouches(name: &str) -> bool {
-    DIGESTS.iter().any(|digest| name.contains(digest))
+    name.as_bytes().windows(2).any(|two| IN_DIGESTS.contains(&two))
+        && DIGESTS.iter().any(|digest| name.contains(digest))
 }

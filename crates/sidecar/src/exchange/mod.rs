@@ -39,6 +39,7 @@ use outrigger_providers::{Recognised, services};
 use outrigger_rules::{Mode, Policy};
 
 use crate::clock::CallClock;
+use crate::exchange::acting::Decided;
 use crate::exchange::after_flush::AfterFlush;
 use crate::exchange::ask::ask;
 use crate::exchange::body::RelayedBody;
@@ -111,8 +112,8 @@ impl Shared {
             headers,
             service: self.service.as_deref(),
         };
-        let acts = policy.mode == Mode::Act && policy.may_act(&call);
         let reporting = Reporting::of(&policy, &call);
+        let acts = reporting.as_ref().is_some_and(Reporting::may_act);
         (true, acts.then(|| (Arc::clone(&policy), addressed.model)), reporting)
     }
 }
@@ -189,16 +190,23 @@ async fn forward(
     let recognised = (route.service.recognise)(request.method(), route.path_and_query.path());
     let (is_watched, acting, reporting) = shared.look(&route, &recognised, request.headers());
     let watch = is_watched.then(|| watch(connection, &request, &route, recognised, clock, reporting));
-    if let (Some((policy, addressed)), Some(watch)) = (acting, &watch) {
-        let call = acting::Call::new(connection, request, route, recognised, addressed, Rc::clone(watch));
-        return Box::pin(call.run(policy)).await;
-    }
-
     let request_sent = Rc::new(Cell::new(false));
-    let (head, body) = request.into_parts();
-    let head = outgoing(head, &route, connection.protocol, &connection.binding);
-    let (request, asked) =
-        shared.include_usage.prepare(&route, &recognised, head, body, watch.as_ref(), &request_sent).await;
+    let (request, asked) = match (acting, &watch) {
+        (Some((policy, addressed)), Some(watch)) => {
+            let addressed = addressed.as_deref();
+            let call = acting::Call { connection, route: &route, recognised: &recognised, addressed, watch };
+            match call.serve(request, &policy, &request_sent).await {
+                Decided::Answered(response) => return response,
+                Decided::Left(request, asked) => (request, asked),
+            }
+        }
+        _ => {
+            let (head, body) = request.into_parts();
+            let head = outgoing(head, &route, connection.protocol, &connection.binding);
+            let usage = &shared.include_usage;
+            usage.prepare(&route, &recognised, head, body, watch.as_ref(), &request_sent).await
+        }
+    };
     let protocol = connection.protocol;
     match ask(connection, &route, protocol, request, asked, watch.as_ref(), request_sent).await {
         Ok(came) => relay(connection, route.service, watch, came, None),

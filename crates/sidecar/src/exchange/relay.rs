@@ -28,7 +28,9 @@ pub(super) struct Came {
     pub(super) sent: Sent<ForwardedBody>,
     /// What was read of its body.
     pub(super) ahead: Ahead,
-    /// What that says, where it is all of it.
+    /// Whether that is all of it.
+    pub(super) is_whole: bool,
+    /// What it says, where all of it was read.
     pub(super) held: Option<Box<Reading>>,
     /// What takes the usage out that the app did not ask for.
     pub(super) strip: Option<Box<UsageStrip>>,
@@ -67,7 +69,7 @@ pub(super) fn relay(
 ) -> Response<RelayedBody> {
     let ends_in_time = keeper.as_ref().is_some_and(|keeper| keeper.rule.deadlines.total.acting().is_some());
     // Nothing is left to be kept of what is here to its end.
-    let kept_in_part = ends_in_time && came.held.is_none();
+    let kept_in_part = ends_in_time && !came.is_whole;
     let (head, mut passing, streams) = passing(connection, service, watch, came);
     let body = match keeper.filter(|_| streams || kept_in_part) {
         Some(keeper) => {
@@ -91,7 +93,7 @@ pub(super) fn passing(
     came: Came,
 ) -> (response::Parts, Passing, bool) {
     let shared = &connection.shared;
-    let Came { sent, ahead, held, strip, anew, request_sent } = came;
+    let Came { sent, ahead, held, strip, anew, request_sent, .. } = came;
     let (mut head, inner) = sent.response.into_parts();
     if let Some(watch) = &watch {
         watch.show(|call| {

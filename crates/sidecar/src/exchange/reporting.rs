@@ -1,35 +1,42 @@
 //! Deadlines of a rule that only report: what took longer is said in the record and the log, and nothing is done about it. Per call;
 //! per frame of a stream that waits, the clock is read.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::sync::Arc;
 use std::time::Duration;
 
 use outrigger_ledger::{Attempt, CallRecord, Routed, Timestamp};
-use outrigger_rules::{Mode, Policy, Rule};
+use outrigger_rules::{Candidates, Mode, Policy};
 
-/// The rules that may decide a call, until its model is known.
+/// The rules that may decide a call, and the one that does once that is known.
 pub(crate) struct Reporting {
     policy: Arc<Policy>,
-    /// Places of the rules, from the top.
-    rules: Vec<usize>,
+    candidates: Candidates,
+    decided: OnceCell<Option<usize>>,
 }
 
 impl Reporting {
     /// `None` where no rule decides the call.
     pub(crate) fn of(policy: &Arc<Policy>, call: &outrigger_rules::Call<'_>) -> Option<Reporting> {
-        let rules: Vec<usize> = policy.candidates(call).collect();
-        (!rules.is_empty()).then(|| Reporting { policy: Arc::clone(policy), rules })
+        let candidates = policy.candidates(call);
+        let policy = Arc::clone(policy);
+        (!candidates.is_empty()).then(|| Reporting { policy, candidates, decided: OnceCell::new() })
     }
 
-    fn rule(&self, model: Option<&str>) -> Option<&Rule> {
-        let mut rules = self.rules.iter().filter_map(|at| self.policy.rules.get(*at));
-        rules.find(|rule| rule.takes(model))
+    /// Whether one of them may do more than report.
+    pub(crate) fn may_act(&self) -> bool {
+        self.policy.mode == Mode::Act && self.policy.may_act(&self.candidates)
+    }
+
+    /// The place of the rule that decides the call, which is for this model. Who asks first knows it.
+    pub(crate) fn decide(&self, model: Option<&str>) -> Option<usize> {
+        *self.decided.get_or_init(|| self.policy.decided(&self.candidates, model))
     }
 
     /// Says in the record which deadlines passed that nothing was done about.
     pub(crate) fn note(&self, record: &mut CallRecord, waits: &Waits) {
-        let Some(rule) = self.rule(record.facts.model.as_deref()) else { return };
+        let Some(place) = self.decide(record.facts.model.as_deref()) else { return };
+        let rule = &self.policy.rules[place];
         let watched = self.policy.mode != Mode::Act;
         let mut exceeded = Vec::new();
         for (key, deadline) in rule.deadlines.named() {

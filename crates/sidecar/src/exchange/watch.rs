@@ -214,6 +214,11 @@ impl Watch {
         self.reporting.is_some()
     }
 
+    /// The place of the rule that decides the call, if it is for this model.
+    pub(crate) fn decide(&self, model: Option<&str>) -> Option<usize> {
+        self.reporting.as_ref()?.decide(model)
+    }
+
     /// The next part of a stream is waited for.
     pub(crate) fn wait(&self) {
         if self.reporting.is_some() {

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, request};
+use outrigger_rules::Rule;
 use tokio::time::Instant;
 
 /// Headers in which SDKs announce their time-out, in seconds.
@@ -21,7 +22,12 @@ const LONGEST: f64 = 86_400.0;
 pub(crate) struct Patience(Option<Instant>);
 
 impl Patience {
-    /// That of an app which asked at `begun`, and of a rule that ends the call after `total`.
+    /// That of an app which sent this head at `begun`, and of a rule.
+    pub(crate) fn of(head: &request::Parts, rule: &Rule, begun: Instant) -> Patience {
+        Patience::new(&head.headers, rule.deadlines.total.acting(), begun)
+    }
+
+    /// The same, where the rule ends the call after `total`.
     pub(crate) fn new(headers: &HeaderMap, total: Option<Duration>, begun: Instant) -> Patience {
         let least = announced(headers).into_iter().chain(total).min();
         Patience(least.and_then(|least| begun.checked_add(least)))

@@ -14,8 +14,8 @@ use crate::dialects::answer::AnswerMeter;
 use crate::dialects::facts::{FactsReader, names, one_or_more, output_type};
 use crate::framing::{JsonScan, Path};
 use crate::{
-    AnswerTexts, Dialect, Failure, FailureClass, OwnError, Reading, RequestFacts, RequestReader,
-    ResponseMeter, ToolCallMark, Who,
+    AnswerTexts, Dialect, Failure, FailureClass, FailureMembers, OwnError, Reading, RequestFacts,
+    RequestReader, ResponseMeter, ToolCallMark, Who,
 };
 
 pub(crate) use canonical::manner;
@@ -92,6 +92,10 @@ impl Dialect for AnthropicMessages {
 
     fn response_meter(&'static self, _status: StatusCode, headers: &HeaderMap) -> Box<dyn ResponseMeter> {
         AnswerMeter::boxed(headers, meter::MessagesAnswer::default())
+    }
+
+    fn failure_members(&self) -> Option<FailureMembers> {
+        Some(&[("error", &["null"])])
     }
 
     fn classify(&self, status: StatusCode, headers: &HeaderMap, reading: &Reading) -> Option<Failure> {

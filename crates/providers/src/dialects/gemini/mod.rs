@@ -14,8 +14,8 @@ use crate::dialects::facts::{FactsReader, names, one_or_more};
 use crate::dialects::google_errors;
 use crate::framing::{JsonScan, Path};
 use crate::{
-    AnswerTexts, Dialect, Failure, FailureClass, OwnError, Reading, RequestFacts, RequestReader,
-    ResponseMeter, ToolCallMark,
+    AnswerTexts, Dialect, Failure, FailureClass, FailureMembers, OwnError, Reading, RequestFacts,
+    RequestReader, ResponseMeter, ToolCallMark,
 };
 
 pub(crate) use usage::ByModality;
@@ -136,6 +136,10 @@ impl Dialect for Gemini {
 
     fn response_meter(&'static self, _status: StatusCode, headers: &HeaderMap) -> Box<dyn ResponseMeter> {
         AnswerMeter::boxed(headers, meter::GeminiAnswer::default())
+    }
+
+    fn failure_members(&self) -> Option<FailureMembers> {
+        Some(&[("error", &["null"]), ("promptFeedback", &["null", "{}"])])
     }
 
     fn classify(&self, status: StatusCode, headers: &HeaderMap, reading: &Reading) -> Option<Failure> {

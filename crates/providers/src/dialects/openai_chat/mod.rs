@@ -12,8 +12,8 @@ use crate::dialects::facts::{FactsReader, one_or_more, output_type};
 use crate::dialects::{openai_errors, openai_names};
 use crate::framing::{JsonScan, Path};
 use crate::{
-    AnswerTexts, Dialect, Failure, FailureClass, OwnError, Reading, RequestFacts, RequestReader,
-    ResponseMeter, ToolCallMark,
+    AnswerTexts, Dialect, Failure, FailureClass, FailureMembers, OwnError, Reading, RequestFacts,
+    RequestReader, ResponseMeter, ToolCallMark,
 };
 
 pub(crate) use canonical::{TakenEffort, Takes, address, written};
@@ -143,6 +143,10 @@ impl Dialect for OpenAiChat {
 
     fn response_meter(&'static self, status: StatusCode, headers: &HeaderMap) -> Box<dyn ResponseMeter> {
         AnswerMeter::boxed(headers, meter::ChatAnswer::new(self, status))
+    }
+
+    fn failure_members(&self) -> Option<FailureMembers> {
+        Some(&[("error", &["null"])])
     }
 
     fn classify(&self, status: StatusCode, headers: &HeaderMap, reading: &Reading) -> Option<Failure> {

@@ -3,7 +3,7 @@
 use http::{HeaderMap, StatusCode};
 
 use crate::dialects::openai_chat::OPENAI_CHAT;
-use crate::{AnswerTexts, Dialect, Failure, OwnError, Reading, RequestReader, ResponseMeter};
+use crate::{AnswerTexts, Dialect, Failure, FailureMembers, OwnError, Reading, RequestReader, ResponseMeter};
 
 /// The wire format.
 pub struct OpenAiCompletions;
@@ -31,6 +31,10 @@ impl Dialect for OpenAiCompletions {
 
     fn response_meter(&'static self, status: StatusCode, headers: &HeaderMap) -> Box<dyn ResponseMeter> {
         OPENAI_CHAT.response_meter(status, headers)
+    }
+
+    fn failure_members(&self) -> Option<FailureMembers> {
+        OPENAI_CHAT.failure_members()
     }
 
     fn classify(&self, status: StatusCode, headers: &HeaderMap, reading: &Reading) -> Option<Failure> {

@@ -6,7 +6,9 @@ use crate::dialects::facts::{FactsReader, one_or_more};
 use crate::dialects::openai_chat::OPENAI_CHAT;
 use crate::dialects::openai_names;
 use crate::framing::{JsonScan, Path};
-use crate::{Dialect, Failure, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter};
+use crate::{
+    Dialect, Failure, FailureMembers, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter,
+};
 
 /// The wire format. Its answers and errors have the members of a chat completion, without choices.
 pub struct OpenAiEmbeddings;
@@ -38,6 +40,10 @@ impl Dialect for OpenAiEmbeddings {
 
     fn response_meter(&'static self, status: StatusCode, headers: &HeaderMap) -> Box<dyn ResponseMeter> {
         OPENAI_CHAT.response_meter(status, headers)
+    }
+
+    fn failure_members(&self) -> Option<FailureMembers> {
+        OPENAI_CHAT.failure_members()
     }
 
     fn classify(&self, status: StatusCode, headers: &HeaderMap, reading: &Reading) -> Option<Failure> {

@@ -8,7 +8,7 @@ use http::{HeaderMap, StatusCode};
 
 use crate::dialects::answer::AnswerMeter;
 use crate::dialects::openai_errors;
-use crate::{Dialect, Failure, OwnError, Reading, RequestReader, ResponseMeter};
+use crate::{Dialect, Failure, FailureMembers, OwnError, Reading, RequestReader, ResponseMeter};
 
 /// The wire format.
 pub struct OpenAiMedia;
@@ -24,6 +24,10 @@ impl Dialect for OpenAiMedia {
 
     fn response_meter(&'static self, status: StatusCode, headers: &HeaderMap) -> Box<dyn ResponseMeter> {
         AnswerMeter::boxed(headers, meter::MediaAnswer::new(status))
+    }
+
+    fn failure_members(&self) -> Option<FailureMembers> {
+        Some(&[("error", &["null"])])
     }
 
     fn classify(&self, status: StatusCode, headers: &HeaderMap, reading: &Reading) -> Option<Failure> {

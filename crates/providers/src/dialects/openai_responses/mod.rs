@@ -12,8 +12,8 @@ use crate::dialects::facts::{FactsReader, name_or_id, output_type};
 use crate::dialects::{openai_errors, openai_names};
 use crate::framing::{JsonScan, Path};
 use crate::{
-    AnswerTexts, Dialect, Failure, OwnError, Reading, RequestFacts, RequestReader, ResponseMeter,
-    SocketMeter, ToolCallMark,
+    AnswerTexts, Dialect, Failure, FailureMembers, OwnError, Reading, RequestFacts, RequestReader,
+    ResponseMeter, SocketMeter, ToolCallMark,
 };
 
 /// The wire format.
@@ -109,6 +109,10 @@ impl Dialect for OpenAiResponses {
 
     fn keeps_answers(&self) -> bool {
         true
+    }
+
+    fn failure_members(&self) -> Option<FailureMembers> {
+        Some(&[("error", &["null"]), ("status", &["\"completed\"", "\"incomplete\""])])
     }
 
     fn classify(&self, status: StatusCode, headers: &HeaderMap, reading: &Reading) -> Option<Failure> {

@@ -6,14 +6,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use http::Response;
-use http_body::Frame;
 use outrigger_ledger::response_id;
 use outrigger_providers::FailureClass;
 use outrigger_rules::Target;
 
 use super::give::calm;
 use super::{Run, Turn};
-use crate::exchange::body::RelayedBody;
+use crate::exchange::body::{RelayedBody, pieces};
 use crate::exchange::failed;
 use crate::exchange::relay::Came;
 use crate::failover::given::Given;
@@ -33,8 +32,7 @@ impl Run<'_> {
             Some(said) => said.id.clone(),
             None => {
                 let (status, headers) = (came.sent.response.status(), came.sent.response.headers());
-                let body = came.ahead.iter().flatten().filter_map(Frame::data_ref);
-                response_id(recognised, status, headers, body.map(|bytes| &**bytes))
+                response_id(recognised, status, headers, pieces(&came.ahead))
             }
         };
         if let Some(id) = id {

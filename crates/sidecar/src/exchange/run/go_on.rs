@@ -12,7 +12,7 @@ use outrigger_pricing::TokenUsage;
 use outrigger_providers::canonical::{Asked, Begun};
 use outrigger_providers::translate::{Shown, Stream, continuable, continued};
 use outrigger_providers::{FailureClass, Recognised, is_encoded};
-use outrigger_rules::{Policy, Target};
+use outrigger_rules::{Policy, Rule, Target};
 use tokio::time::Instant;
 
 use super::{Run, Tried, Turn, Wanted};
@@ -41,7 +41,6 @@ pub(crate) struct Order {
     body: HeldBody,
     watch: Rc<Watch>,
     begun: Instant,
-    patience: Patience,
     addressed: Place,
     /// Those that are left, if anybody wanted to know.
     backups: Option<VecDeque<Arc<Target>>>,
@@ -106,7 +105,6 @@ impl Run<'_> {
             body: self.body.clone(),
             watch: Rc::clone(self.watch),
             begun: self.begun,
-            patience: self.patience,
             addressed: self.addressed.clone(),
             backups: self.backups.clone(),
             attempts: self.attempts,
@@ -117,11 +115,13 @@ impl Run<'_> {
 impl Order {
     /// Whether others may be asked to go on with a stream that died in this way.
     pub(crate) fn may(&self, class: FailureClass) -> Result<(), &'static str> {
-        let failover = self.policy.rules.get(self.rule).and_then(|rule| rule.failover.as_ref());
-        if !failover.is_some_and(|failover| failover.when.contains(class)) {
+        let rule = self.policy.rules.get(self.rule);
+        let moves =
+            |rule: &&Rule| rule.failover.as_ref().is_some_and(|failover| failover.when.contains(class));
+        let Some(rule) = rule.filter(moves) else {
             return Err("its rule does not fail over for what it died of");
-        }
-        if self.patience.is_over(Instant::now()) {
+        };
+        if Patience::of(&self.head, rule, self.begun).is_over(Instant::now()) {
             return Err("the app waits no longer");
         }
         Ok(())
@@ -149,7 +149,6 @@ impl Order {
             body: body.with([bidding]).measured(),
             watch: &order.watch,
             begun: order.begun,
-            patience: order.patience,
             addressed: order.addressed,
             backups: order.backups,
             attempts: order.attempts,
@@ -161,7 +160,7 @@ impl Order {
         };
         while let Some((turn, leave)) = run.next_backup() {
             let Turn::Backup(target) = &turn else { return None };
-            if run.patience.is_over(Instant::now()) {
+            if run.patience().is_over(Instant::now()) {
                 return None;
             }
             match run.attempt(&turn).await {

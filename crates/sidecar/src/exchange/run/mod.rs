@@ -48,7 +48,6 @@ pub(super) struct Run<'a> {
     body: HeldBody,
     watch: &'a Rc<Watch>,
     begun: Instant,
-    patience: Patience,
     addressed: Place,
     /// Those that can take the call and have not been asked; `None` before somebody wanted to know.
     backups: Option<VecDeque<Arc<Target>>>,
@@ -90,7 +89,7 @@ impl<'a> Run<'a> {
         (wanted, model): (Wanted<'a>, Option<&str>),
         body: HeldBody,
         watch: &'a Rc<Watch>,
-        (begun, patience): (Instant, Patience),
+        begun: Instant,
     ) -> Run<'a> {
         connection.shared.failovers.call(rule);
         let addressed = Place { host: Arc::from(&*wanted.route.target.host), model: model.map(Arc::from) };
@@ -102,7 +101,6 @@ impl<'a> Run<'a> {
             body,
             watch,
             begun,
-            patience,
             addressed,
             backups: None,
             attempts: 0,
@@ -116,7 +114,7 @@ impl<'a> Run<'a> {
 
     pub(super) async fn serve(mut self) -> Response<RelayedBody> {
         if let Some(given) = self.gone_on_with() {
-            return self.follow(given).await;
+            return Box::pin(self.follow(given)).await;
         }
         let failovers = &self.connection.shared.failovers;
         let mut next = match failovers.admit(self.rule, &self.addressed) {
@@ -172,7 +170,7 @@ impl<'a> Run<'a> {
                 at_backup: matches!(turn, Turn::Backup(_)),
                 elsewhere: self.has_backup(),
                 resting,
-                patience: self.patience,
+                patience: self.patience(),
                 now: Instant::now(),
                 chance: chance(),
             };
@@ -194,10 +192,14 @@ impl<'a> Run<'a> {
         }
     }
 
+    fn patience(&self) -> Patience {
+        Patience::of(self.wanted.head, self.rule, self.begun)
+    }
+
     async fn attempt(&mut self, turn: &Turn) -> Tried {
         let prepared = match turn {
             Turn::Addressed => self.as_addressed(),
-            Turn::Backup(target) => match self.in_time(target).await {
+            Turn::Backup(target) => match Box::pin(self.in_time(target)).await {
                 Ok(prepared) => prepared,
                 Err(why) => {
                     tracing::warn!(backup = &*target.name, "a backup could not be asked: {why}");

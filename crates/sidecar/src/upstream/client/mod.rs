@@ -20,7 +20,6 @@ use hyper::client::conn::http1;
 use outrigger_providers::FailureClass;
 use tokio::net::TcpStream;
 
-use self::open::stands;
 use crate::tls::accept::Protocol;
 use crate::upstream::dial::Dialer;
 use crate::upstream::pool::Pool;
@@ -181,9 +180,8 @@ impl<B: RequestBody> Client<B> {
                 Some(idle) => (idle.sender, idle.peer, false),
                 None => {
                     // Boxed: a request on a kept connection need not carry the state of a handshake.
-                    let opening = Box::pin(self.open(target, way.original, Offer::H1));
-                    let (tls, peer, _) = stands(way, target, opening).await?;
-                    (self.start_h1(tls).await.map_err(|error| broken(target, &error))?, peer, true)
+                    let (sender, peer) = Box::pin(self.open_h1(target, way)).await?;
+                    (sender, peer, true)
                 }
             };
             if sender.ready().await.is_err() && !fresh {
@@ -228,7 +226,7 @@ impl<B: RequestBody> Client<B> {
                 Some(idle) => Ok((idle.sender, idle.peer)),
                 None => {
                     fresh = true;
-                    stands(way, target, Box::pin(self.open_h2(target, way.original))).await
+                    Box::pin(self.open_h2(target, way)).await
                 }
             });
             let (mut sender, peer) = match opened.await {
