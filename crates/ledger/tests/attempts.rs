@@ -62,13 +62,13 @@ fn start(headers: &HeaderMap) -> CallStart<'_> {
     }
 }
 
-fn asking(headers: &HeaderMap) -> Call {
+fn asking(headers: &HeaderMap) -> Box<Call> {
     let mut call = Call::begin(start(headers));
     call.request_chunk(REQUEST.as_bytes());
     call
 }
 
-fn begun() -> Call {
+fn begun() -> Box<Call> {
     let mut call = asking(&HeaderMap::new());
     call.decided_by(&"chat".into());
     call.connected(Some(([192, 0, 2, 7], 443).into()));
@@ -97,7 +97,7 @@ fn json(call: &mut Call, status: u16, body: &str, now: Timestamp) {
     call.response_chunk(body.as_bytes(), now);
 }
 
-fn finish(call: Call) -> CallRecord {
+fn finish(call: Box<Call>) -> CallRecord {
     call.finish(End::Complete, at(100), PriceBook::builtin())
 }
 
@@ -289,7 +289,7 @@ fn what_lies_in_memory_is_read_as_what_passes() {
 }
 
 /// A stream of which the app has a part, and which has died.
-fn died() -> Call {
+fn died() -> Box<Call> {
     let mut call = asking(&HeaderMap::new());
     call.decided_by(&"chat".into());
     let events = [(http::header::CONTENT_TYPE, "text/event-stream".parse().unwrap())].into_iter().collect();

@@ -20,7 +20,7 @@ const ANSWER: &[u8] =
     br#"{"id":"c","choices":[{"index":0,"message":{"role":"assistant","content":"an answer"},"finish_reason":"stop"}]}"#;
 
 /// A call of which its head has come.
-fn begun(method: &Method, path: &str) -> Call {
+fn begun(method: &Method, path: &str) -> Box<Call> {
     let service = services::by_host("api.openai.com").unwrap();
     Call::begin(CallStart {
         id: CallId([1; 16]),
@@ -40,7 +40,13 @@ fn begun(method: &Method, path: &str) -> Call {
 }
 
 /// The same with its bodies, which come in pieces of so many bytes.
-fn passed(mut call: Call, request: &[u8], answer: &[u8], coding: Option<&str>, piece: usize) -> CallRecord {
+fn passed(
+    mut call: Box<Call>,
+    request: &[u8],
+    answer: &[u8],
+    coding: Option<&str>,
+    piece: usize,
+) -> CallRecord {
     request.chunks(piece).for_each(|bytes| call.request_chunk(bytes));
     let coding = coding
         .map(|word| (HeaderName::from_static("content-encoding"), HeaderValue::from_str(word).unwrap()));
@@ -116,7 +122,7 @@ fn a_call_keeps_no_more_than_its_bound_and_a_process_no_more_than_its_room() {
 }
 
 /// What a call takes on the thread that carries it.
-fn taken(call: impl FnOnce() -> Call, body: &[u8]) -> AllocationInfo {
+fn taken(call: impl FnOnce() -> Box<Call>, body: &[u8]) -> AllocationInfo {
     measure(|| drop(passed(call(), body, body, None, 16 * 1024)))
 }
 

@@ -168,7 +168,7 @@ impl Dialect for Reef {
 }
 
 /// A call up to the head of its answer.
-fn begun(at: At, status: StatusCode) -> Call {
+fn begun(at: At, status: StatusCode) -> Box<Call> {
     let headers: HeaderMap = [
         ("x-outrigger-step".parse().unwrap(), "plan".parse().unwrap()),
         ("authorization".parse().unwrap(), "Bearer sk-0123456789abcdefghij".parse().unwrap()),

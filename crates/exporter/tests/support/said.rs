@@ -42,7 +42,7 @@ pub(crate) fn talkative() -> CallRecord {
 }
 
 /// A call of which nothing but its head has come.
-fn begun(host: &str, path: &str, room: &Arc<Room>) -> Call {
+fn begun(host: &str, path: &str, room: &Arc<Room>) -> Box<Call> {
     let service = services::by_host(host).unwrap();
     let headers = HeaderMap::new();
     Call::begin(CallStart {

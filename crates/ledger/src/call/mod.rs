@@ -159,10 +159,10 @@ impl Consumer for Metered {
 }
 
 impl Call {
-    /// Starts watching. Inference operations only.
+    /// Starts watching. Inference operations only. Boxed: it is large, and handed on.
     #[must_use]
-    pub fn begin(start: CallStart<'_>) -> Call {
-        Call {
+    pub fn begin(start: CallStart<'_>) -> Box<Call> {
+        Box::new(Call {
             captured: None,
             body: BodyHash::new(),
             request: Decoder::new(
@@ -179,26 +179,26 @@ impl Call {
             chunk_times: None,
             transport: Transport::default(),
             about: About::new(start),
-        }
+        })
     }
 
     /// Says what stands behind the names that the customer gave to models.
     #[must_use]
-    pub fn with_deployments(mut self, deployments: &Arc<Deployments>) -> Call {
+    pub fn with_deployments(mut self: Box<Self>, deployments: &Arc<Deployments>) -> Box<Call> {
         self.about.deployments = Some(Arc::clone(deployments));
         self
     }
 
     /// Estimates by what reported calls have taught, and teaches in its turn.
     #[must_use]
-    pub fn with_calibrations(mut self, calibrations: &Arc<Calibrations>) -> Call {
+    pub fn with_calibrations(mut self: Box<Self>, calibrations: &Arc<Calibrations>) -> Box<Call> {
         self.about.calibrations = Some(Arc::clone(calibrations));
         self
     }
 
     /// Keeps the bodies where there is room, of a call that asks for a text in a format that can be read. `headers` are the request's.
     #[must_use]
-    pub fn with_room(mut self, room: Option<&Arc<Room>>, headers: &HeaderMap) -> Call {
+    pub fn with_room(mut self: Box<Self>, room: Option<&Arc<Room>>, headers: &HeaderMap) -> Box<Call> {
         let Some(room) = room.filter(|_| self.about.recognised.operation.generates_text()) else {
             return self;
         };
@@ -209,7 +209,7 @@ impl Call {
 
     /// Times what comes of a streamed answer behind its first content, if that is asked for.
     #[must_use]
-    pub const fn with_chunk_times(mut self, wanted: bool) -> Call {
+    pub const fn with_chunk_times(mut self: Box<Self>, wanted: bool) -> Box<Call> {
         self.wants_chunk_times = wanted;
         self
     }
@@ -332,7 +332,7 @@ impl Call {
 
     /// Ends the call. Whatever stumbles over what was seen, there is a record, of what is known without it.
     #[must_use]
-    pub fn finish(mut self, end: End, at: Timestamp, book: &PriceBook) -> CallRecord {
+    pub fn finish(mut self: Box<Self>, end: End, at: Timestamp, book: &PriceBook) -> CallRecord {
         // The app may leave while others are asked to go on with its answer.
         self.left(at);
         // How the app saw it end is settled once it has hung up.

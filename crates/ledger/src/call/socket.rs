@@ -61,18 +61,17 @@ impl Call {
     /// # Errors
     /// The call itself, where its wire format is not known to be spoken so.
     pub fn into_socket(
-        self,
+        self: Box<Self>,
         query: Option<&str>,
         request: &HeaderMap,
         response: &HeaderMap,
         book: &Arc<PriceBook>,
     ) -> Result<Socket, Box<Call>> {
         let Some(meter) = guarded(|| self.about.recognised.dialect.socket_meter(query)).flatten() else {
-            return Err(Box::new(self));
+            return Err(self);
         };
-        let head = match self.response {
-            Some(response) => response.head,
-            response => return Err(Box::new(Call { response, ..self })),
+        let Some(head) = self.response.as_ref().map(|response| response.head.clone()) else {
+            return Err(self);
         };
         let (extensions, fault) = match Extensions::agreed(response) {
             Ok(extensions) => (extensions, None),

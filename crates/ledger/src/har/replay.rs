@@ -116,7 +116,7 @@ impl Replayed<'_> {
     }
 
     /// A call up to its answer.
-    fn begun(&self, asked: &Asked<'_>, at: Timestamp) -> Result<(Call, HeaderMap), String> {
+    fn begun(&self, asked: &Asked<'_>, at: Timestamp) -> Result<(Box<Call>, HeaderMap), String> {
         let request = &self.entry.request;
         let body = match request.post_data.as_ref().and_then(document::Body::bytes) {
             Some(bytes) => bytes.map_err(|fault| format!("its request is no base64: {fault}"))?,

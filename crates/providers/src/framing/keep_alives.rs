@@ -72,6 +72,10 @@ impl KeepAlives {
         if self.line != Line::Begun {
             return;
         }
+        if self.held == 0 && !self.is_named && plainly_says(part) {
+            self.line = Line::Says;
+            return;
+        }
         let told = part.iter().filter(|byte| !byte.is_ascii_whitespace());
         for (room, byte) in self.start[self.held..].iter_mut().zip(told) {
             *room = *byte;
@@ -98,6 +102,16 @@ impl KeepAlives {
             None => [&b":"[..], b"id:", b"retry:"].iter().any(|other| start.starts_with(other)),
         };
         if is_idle { Line::Idle } else { Line::Says }
+    }
+}
+
+/// Whether a line, or as much of it as came, is content for certain: most are, and look so.
+fn plainly_says(line: &[u8]) -> bool {
+    let Some(data) = line.strip_prefix(b"data: {\"") else { return false };
+    match data.strip_prefix(b"type\":\"") {
+        // Those that say nothing begin so.
+        Some(kind) => kind.first().is_some_and(|first| !matches!(first, b'p' | b'k')),
+        None => data.len() >= 4 && !data.starts_with(b"type"),
     }
 }
 

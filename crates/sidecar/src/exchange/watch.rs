@@ -160,7 +160,7 @@ pub(crate) struct Fared {
 
 /// One call under watch. Whoever holds it last ends it: a call that nobody ended was given up by the app.
 pub(crate) struct Watch {
-    call: RefCell<Option<Call>>,
+    call: RefCell<Option<Box<Call>>>,
     pub(crate) id: CallId,
     pub(crate) clock: CallClock,
     records: Rc<Records>,
@@ -229,7 +229,7 @@ impl Watch {
     /// It came.
     pub(crate) fn came(&self, now: Timestamp) {
         if self.reporting.is_some() {
-            let after_content = self.call.borrow().as_ref().is_some_and(Call::has_content);
+            let after_content = self.call.borrow().as_ref().is_some_and(|call| call.has_content());
             self.waits.came(after_content, now);
         }
     }
@@ -312,7 +312,7 @@ impl Watch {
                 Some(SocketWatch { socket: Some(socket), accounts, pulse, clock: self.clock })
             }
             Err(call) => {
-                *self.call.borrow_mut() = Some(*call);
+                *self.call.borrow_mut() = Some(call);
                 self.finish(End::Abandoned);
                 None
             }
