@@ -449,6 +449,7 @@ mode: act
 rules:
   - { name: mini, match: { provider: openai, model: '*-mini' }, retry: {} }
   - { name: azure, match: { provider: azure }, retry: {} }
+  - { name: paid, match: { model: 'gpt-*', headers: { x-tier: paid } }, retry: {} }
   - { name: any, match: { model: ['gpt-*', o3] }, retry: {} }
   - { name: rest, match: {}, retry: {} }
 ";

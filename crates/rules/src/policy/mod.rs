@@ -224,17 +224,24 @@ impl Policy {
     /// there are none.
     #[must_use]
     pub fn candidates(&self, call: &Call<'_>) -> Candidates {
-        let open = |condition: &Arc<dyn Condition>| call.model.is_none() && condition.models().is_some();
         let mut places = Vec::new();
         for (place, rule) in self.rules.iter().enumerate() {
-            if !rule.conditions.iter().all(|one| open(one) || one.holds(call)) {
+            let mut is_open = false;
+            let may = rule.conditions.iter().all(|one| {
+                one.holds(call) || {
+                    let hangs_on_model = call.model.is_none() && one.models().is_some();
+                    is_open |= hangs_on_model;
+                    hangs_on_model
+                }
+            });
+            if !may {
                 continue;
             }
             if places.is_empty() {
                 places.reserve_exact(self.rules.len() - place);
             }
             places.push(place);
-            if !rule.conditions.iter().any(open) {
+            if !is_open {
                 // None below it is asked.
                 break;
             }
