@@ -32,6 +32,7 @@ pub(super) struct Call<'a> {
 }
 
 /// What became of it.
+#[expect(clippy::large_enum_variant, reason = "taken apart where it is returned")]
 pub(super) enum Decided {
     /// A rule decided it, and this is its answer.
     Answered(Response<RelayedBody>),

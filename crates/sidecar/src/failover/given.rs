@@ -2,12 +2,13 @@
 //! answer of a backup in a format whose answers are kept, and per call that names one; one thread, no lock.
 
 use std::cell::RefCell;
-use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use lru::LruCache;
 use outrigger_rules::Target;
 
-/// Ids that are remembered; past them the oldest is forgotten, and a call that names it goes where the app addresses it.
+/// Ids that are remembered; past them the one that nobody has named for longest is forgotten, and a call that names it goes where
+/// the app addresses it.
 const IDS: usize = 2048;
 /// Bytes of an id; a longer one is not remembered.
 const LONGEST: usize = 128;
@@ -20,41 +21,35 @@ pub(crate) struct Given {
     pub(crate) is_kept: bool,
 }
 
-#[derive(Debug, Default)]
-struct Remembered {
-    by_id: HashMap<Arc<str>, Given>,
-    /// The oldest first.
-    order: VecDeque<Arc<str>>,
-}
-
 /// What backups gave, by the ids that the app has.
-#[derive(Debug, Default)]
-pub(crate) struct Gifts(RefCell<Remembered>);
+pub(crate) struct Gifts(RefCell<LruCache<Box<str>, Given>>);
+
+impl Default for Gifts {
+    fn default() -> Gifts {
+        // Most sidecars never need its room.
+        Gifts(RefCell::new(LruCache::unbounded()))
+    }
+}
 
 impl Gifts {
     pub(crate) fn note(&self, id: &str, given: Given) {
         if id.is_empty() || id.len() > LONGEST {
             return;
         }
-        let Remembered { by_id, order } = &mut *self.0.borrow_mut();
-        let id: Arc<str> = Arc::from(id);
-        if by_id.insert(Arc::clone(&id), given).is_none() {
-            order.push_back(id);
-        }
-        if order.len() > IDS
-            && let Some(oldest) = order.pop_front()
-        {
-            by_id.remove(&oldest);
+        let mut by_id = self.0.borrow_mut();
+        by_id.put(id.into(), given);
+        if by_id.len() > IDS {
+            by_id.pop_lru();
         }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.borrow().order.is_empty()
+        self.0.borrow().is_empty()
     }
 
     /// Who gave this answer, if it was a backup and that is remembered.
     pub(crate) fn of(&self, id: &str) -> Option<Given> {
-        self.0.borrow().by_id.get(id).cloned()
+        self.0.borrow_mut().get(id).cloned()
     }
 }
 
@@ -64,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_newest_ids_are_remembered_and_no_more_than_have_room() {
+    fn the_ids_that_were_named_of_late_are_remembered_and_no_more_than_have_room() {
         let policy = testing::policy(
             "version: 1\nbackups:\n  b: { provider: openai, credential: { file: b } }\n\
              rules:\n  - { name: r, match: {}, failover: { to: [b] } }\n",
@@ -84,7 +79,8 @@ mod tests {
             (None, Some(false), Some(false))
         );
         assert!(!gifts.is_empty());
-        let remembered = gifts.0.borrow();
-        assert_eq!((remembered.by_id.len(), remembered.order.len()), (IDS, IDS));
+        gifts.note("resp_new", given(true));
+        assert_eq!((kept("resp_1"), kept("resp_2")), (Some(false), None), "what was named of late stays");
+        assert_eq!(gifts.0.borrow().len(), IDS);
     }
 }
