@@ -1,6 +1,8 @@
 //! What is looked at before it passes: what a refusal means, how far an answer has come; read by the same code as what passes. Per
 //! call that a rule decides.
 
+use std::borrow::Cow;
+
 use http::{HeaderMap, StatusCode};
 use outrigger_providers::{
     Dialect, Failure, FirstContent, Progress, Reading, Recognised, ResponseMeter, is_plain_answer,
@@ -109,20 +111,21 @@ impl Beginning {
     pub fn end<'a>(
         self,
         headers: &HeaderMap,
-        mut pieces: impl Iterator<Item = &'a [u8]>,
+        pieces: impl Iterator<Item = &'a [u8]>,
     ) -> (Progress, Option<Box<Reading>>) {
         let mut decoder = match self.0 {
             Way::Followed(decoder) => decoder,
             Way::OneObject { dialect, status, .. } => {
-                let first = pieces.next().unwrap_or_default();
-                let more: Vec<_> = pieces.collect();
-                let joined = (!more.is_empty()).then(|| [first, &more.concat()].concat());
-                let whole = joined.as_deref().unwrap_or(first);
-                if is_plain_answer(dialect, whole) {
+                let pieces: Vec<_> = pieces.collect();
+                let whole = match &*pieces {
+                    [one] => Cow::Borrowed(*one),
+                    all => all.concat().into(),
+                };
+                if is_plain_answer(dialect, &whole) {
                     return (Progress::Ended, None);
                 }
                 let mut decoder = followed(dialect, status, headers);
-                decoder.push(whole);
+                decoder.push(&whole);
                 decoder
             }
         };

@@ -9,6 +9,10 @@ use crate::plan::{Family, OnProxyDown, Plan};
 /// Before iptables' NAT of locally made connections (-100), so that the sidecar's own connections still meet a mesh's.
 const PRIORITY: i32 = -110;
 
+/// Families that are alive, and those that were: what is over counts until the kernel clears it away, about once a second, and a sidecar
+/// that comes back before that must find room. A farewell, which is said twice, may leave two for each family.
+const ROOM: u32 = 64;
+
 /// The script that puts a plan in place, whatever stood there before.
 pub(crate) fn script(plan: &Plan) -> String {
     let table = redirection::TABLE;
@@ -48,7 +52,7 @@ pub(crate) fn script(plan: &Plan) -> String {
         "add table inet {table}
 delete table inet {table}
 table inet {table} {{
-  set {alive} {{ type nf_proto; flags dynamic,timeout; timeout {seconds}s; size 4; }}
+  set {alive} {{ type nf_proto; flags dynamic,timeout; timeout {seconds}s; size {ROOM}; }}
   set excluded4 {{ type ipv4_addr; flags interval; elements = {{ {} }} }}
   set excluded6 {{ type ipv6_addr; flags interval; elements = {{ {} }} }}
   chain heartbeat {{

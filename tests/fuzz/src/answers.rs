@@ -1,8 +1,10 @@
-//! Each wire format's meter: whole and cut an answer reads the same, in every form that it may have.
+//! Each wire format's meter: whole and cut an answer reads the same, in every form that it may have, and one that is well at a glance is
+//! well when it is read.
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, StatusCode};
-use outrigger_providers::{Dialect, Reading, dialects};
+use outrigger_providers::{Dialect, FirstContent, Progress, Reading, dialects, is_plain_answer};
+use serde_json::value::RawValue;
 
 use crate::Target;
 use crate::input::{expanded, pieces, with_checksums};
@@ -30,6 +32,19 @@ impl Shown {
             self.same(kind, &bytes);
         }
         self.same("application/vnd.amazon.eventstream", &with_checksums(input));
+        // Of what is no JSON a glance sees less than a reader.
+        if serde_json::from_slice::<&RawValue>(&bytes).is_ok() {
+            self.glance(&bytes);
+        }
+    }
+
+    fn glance(&self, bytes: &[u8]) {
+        if is_plain_answer(self.0, bytes) {
+            let json = [(CONTENT_TYPE, HeaderValue::from_static("application/json"))].into_iter().collect();
+            let mut first = FirstContent::new(self.0, StatusCode::OK, &json);
+            first.push(bytes);
+            assert_eq!(first.end(&json).0, Progress::Ended);
+        }
     }
 
     fn same(&self, kind: &'static str, bytes: &[u8]) {

@@ -1,6 +1,7 @@
-//! Each wire format's request reader: whole and cut a request says the same.
+//! Each wire format's request reader: whole and cut a request says the same, and names the model that is found without it.
 
-use outrigger_providers::{Dialect, RequestFacts, dialects};
+use outrigger_providers::{Dialect, RequestFacts, dialects, named_model};
+use serde_json::value::RawValue;
 
 use crate::Target;
 use crate::input::{expanded, pieces};
@@ -24,6 +25,11 @@ impl Shown {
             let (whole, cut) = (self.read(&[&bytes]), self.read(&pieces(&bytes)));
             // As text, so that a number that equals nothing, not even itself, equals itself.
             assert_eq!(format!("{whole:?}"), format!("{cut:?}"));
+            if serde_json::from_slice::<&RawValue>(&bytes).is_ok()
+                && let Some(found) = named_model(self.0, &bytes)
+            {
+                assert_eq!(whole.model.as_deref(), Some(found));
+            }
         }
     }
 

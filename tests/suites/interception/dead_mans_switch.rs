@@ -198,6 +198,21 @@ fn only_the_sidecars_user_gives_signs_of_life() {
     }
 }
 
+/// The kernel clears away about once a second what is over, and counts it until then.
+#[test]
+fn a_sidecar_that_comes_back_at_once_is_heard_at_once() {
+    let network = Network::new(&[]);
+    speak_directly(&network.beyond, 443);
+    redirected(&network, &["--backend", "nft"]);
+    for _ in 0..3 {
+        forge(&network, uid::SIDECAR, ports::FAREWELL);
+    }
+    forge(&network, uid::SIDECAR, ports::HEARTBEAT);
+    for to in PROVIDER {
+        assert_eq!(way(&network, to), Way::Refused, "{to}: it is led to where nobody listens");
+    }
+}
+
 #[test]
 fn the_first_sign_of_life_comes_when_everything_is_in_place() {
     let network = Network::new(&[]);

@@ -57,7 +57,7 @@ pub(super) async fn ask(
         Answered::Stream(strip) => (Ahead::new(), Some(strip)),
         Answered::Otherwise(ahead) => (ahead, None),
     };
-    Ok(Came { sent, ahead, is_whole: false, held: None, strip, anew: None, request_sent })
+    Ok(Came { sent, ahead, whole: None, strip, anew: None, request_sent })
 }
 
 async fn ask_for_usage(

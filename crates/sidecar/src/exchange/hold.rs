@@ -12,7 +12,7 @@ use tokio::time::{Duration, Instant};
 use crate::exchange::body::{Ahead, pieces};
 use crate::exchange::forwarded::Share;
 use crate::exchange::include_usage::LIMITS;
-use crate::exchange::relay::Came;
+use crate::exchange::relay::{Came, InOnePiece};
 
 /// So much of one answer is held at most: what comes before the first content may repeat the whole request.
 const LONGEST: usize = 1024 * 1024;
@@ -44,21 +44,17 @@ pub(super) async fn hold(
     limits: Limits,
     share: &Share,
 ) -> Result<(), Unfit> {
-    let Came { sent, ahead, is_whole, held, .. } = came;
-    (*is_whole, *held) = read(&mut sent.response, ahead, recognised, limits, share).await?;
-    Ok(())
+    let Came { sent, ahead, whole, .. } = came;
+    read(&mut sent.response, (ahead, whole), recognised, limits, share).await
 }
-
-/// Whether an answer is here to its end, and what it says where it was read.
-type Here = (bool, Option<Box<Reading>>);
 
 async fn read<B>(
     response: &mut Response<B>,
-    ahead: &mut Ahead,
+    (ahead, whole): (&mut Ahead, &mut Option<InOnePiece>),
     recognised: &Recognised,
     Limits { late_at, is_released }: Limits,
     share: &Share,
-) -> Result<Here, Unfit>
+) -> Result<(), Unfit>
 where
     B: Body<Data = Bytes, Error = hyper::Error> + Unpin,
 {
@@ -71,13 +67,14 @@ where
             Some(until) => match tokio::time::timeout_at(until, next).await {
                 Ok(frame) => frame,
                 Err(_) if late_at == Some(until) => return Err(Unfit::Late),
-                Err(_) => return Ok((false, None)),
+                Err(_) => return Ok(()),
             },
         };
         match frame {
             None => {
                 let (progress, reading) = beginning.end(response.headers(), pieces(ahead));
-                return fit(progress).map(|()| (true, reading));
+                *whole = Some(InOnePiece(reading));
+                return fit(progress);
             }
             Some(Err(error)) => {
                 ahead.push_back(Err(error));
@@ -89,7 +86,7 @@ where
                 let has_room = share.grow(Bytes::len(&bytes), (LONGEST, LIMITS.1));
                 let progress = beginning.push(response.headers(), &bytes);
                 if progress != Progress::Lifecycle || !has_room {
-                    return fit(progress).map(|()| (false, None));
+                    return fit(progress);
                 }
             }
         }
@@ -150,9 +147,9 @@ mod tests {
             response.headers_mut().insert(CONTENT_TYPE, "text/event-stream".parse().unwrap());
             let limits = Limits { late_at: late_after.map(|after| begun + after * second), is_released };
             let share = Share::of(&Rc::new(Cell::new(0)));
-            let mut ahead = Ahead::new();
-            let read = read(&mut response, &mut ahead, &recognised, limits, &share).await;
-            assert_eq!((read.map(|_| ()), begun.elapsed().as_secs()), (result, takes), "{late_after:?}");
+            let (mut ahead, mut whole) = (Ahead::new(), None);
+            let read = read(&mut response, (&mut ahead, &mut whole), &recognised, limits, &share).await;
+            assert_eq!((read, begun.elapsed().as_secs()), (result, takes), "{late_after:?}");
             assert!(!ahead.is_empty(), "what came is passed on");
         }
     }

@@ -28,16 +28,17 @@ pub(super) struct Came {
     pub(super) sent: Sent<ForwardedBody>,
     /// What was read of its body.
     pub(super) ahead: Ahead,
-    /// Whether that is all of it.
-    pub(super) is_whole: bool,
-    /// What it says, where all of it was read.
-    pub(super) held: Option<Box<Reading>>,
+    /// Set where that is all of it.
+    pub(super) whole: Option<InOnePiece>,
     /// What takes the usage out that the app did not ask for.
     pub(super) strip: Option<Box<UsageStrip>>,
     /// How it is said in the app's format, where it came in another.
     pub(super) anew: Option<Said>,
     pub(super) request_sent: Rc<Cell<bool>>,
 }
+
+/// An answer that is here to its end: what it says, where it had to be read for that.
+pub(super) struct InOnePiece(pub(super) Option<Box<Reading>>);
 
 /// An answer in the app's format.
 pub(super) struct Said {
@@ -69,7 +70,7 @@ pub(super) fn relay(
 ) -> Response<RelayedBody> {
     let ends_in_time = keeper.as_ref().is_some_and(|keeper| keeper.rule.deadlines.total.acting().is_some());
     // Nothing is left to be kept of what is here to its end.
-    let kept_in_part = ends_in_time && !came.is_whole;
+    let kept_in_part = ends_in_time && came.whole.is_none();
     let (head, mut passing, streams) = passing(connection, service, watch, came);
     let body = match keeper.filter(|_| streams || kept_in_part) {
         Some(keeper) => {
@@ -93,12 +94,12 @@ pub(super) fn passing(
     came: Came,
 ) -> (response::Parts, Passing, bool) {
     let shared = &connection.shared;
-    let Came { sent, ahead, held, strip, anew, request_sent, .. } = came;
+    let Came { sent, ahead, whole, strip, anew, request_sent } = came;
     let (mut head, inner) = sent.response.into_parts();
     if let Some(watch) = &watch {
         watch.show(|call| {
             call.connected(sent.peer);
-            if let Some(reading) = held {
+            if let Some(reading) = whole.and_then(|InOnePiece(reading)| reading) {
                 call.was_held(reading);
             }
             call.response_head(head.status, &head.headers, watch.responded());
