@@ -6,7 +6,7 @@ use http::Response;
 use http_body::Body;
 use http_body_util::BodyExt;
 use outrigger_ledger::Beginning;
-use outrigger_providers::{FailureClass, Progress, Reading, Recognised};
+use outrigger_providers::{FailureClass, Progress, Recognised};
 use tokio::time::{Duration, Instant};
 
 use crate::exchange::body::{Ahead, pieces};
