@@ -116,7 +116,7 @@ impl Policy {
     /// Why a rule decides a call, and what would be done for it.
     #[must_use]
     pub fn explain(&self, call: &Call<'_>, site: &Site<'_>) -> Explanation {
-        let decides = self.rules.iter().position(|rule| rule.holds(call));
+        let decides = self.decided(&self.candidates(call), call.model);
         let above = &self.rules[..decides.unwrap_or(self.rules.len())];
         let rule = decides.map(|at| &self.rules[at]);
         Explanation {

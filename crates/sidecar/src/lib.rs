@@ -35,6 +35,7 @@ mod testing;
 mod tls;
 mod upstream;
 mod version;
+mod writes;
 
 pub use admin::Admin;
 pub use app::{Bound, Running, bind, rules_faults};

@@ -107,12 +107,13 @@ impl KeepAlives {
 
 /// Whether a line, or as much of it as came, is content for certain: most are, and look so.
 fn plainly_says(line: &[u8]) -> bool {
-    let Some(data) = line.strip_prefix(b"data: {\"") else { return false };
-    match data.strip_prefix(b"type\":\"") {
-        // Those that say nothing begin so.
-        Some(kind) => kind.first().is_some_and(|first| !matches!(first, b'p' | b'k')),
-        None => data.len() >= 4 && !data.starts_with(b"type"),
-    }
+    let Some(data) = line.strip_prefix(b"data: ") else { return false };
+    // Up to where it is another it has no white space to be left out.
+    let is_another = |idle: &&[u8]| {
+        let other = data.iter().zip(*idle).find(|(byte, known)| byte != known);
+        other.is_some_and(|(byte, _)| !byte.is_ascii_whitespace())
+    };
+    DATA.iter().all(is_another)
 }
 
 #[cfg(test)]

@@ -11,6 +11,8 @@ use memchr::memchr;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
+use crate::writes::passes_writes;
+
 /// From the first wait for the rest of a head to its end. Between requests nothing is limited.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// In place of what is refused: no head and no chunk may hold it, so the parser behind answers 400 in its turn.
@@ -77,28 +79,10 @@ impl<T: AsyncRead + Unpin, F: Fn() -> bool + Unpin> AsyncRead for Framed<T, F> {
 }
 
 impl<T: AsyncWrite + Unpin, F: Unpin> AsyncWrite for Framed<T, F> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, buf)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
-    }
+    passes_writes!();
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.io).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
     }
 }
 

@@ -3,12 +3,10 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
 use outrigger_providers::{Recognised, is_encoded, named_model};
-use outrigger_rules::Policy;
 use tokio::time::Instant;
 
 use crate::exchange::Connection;
@@ -41,13 +39,8 @@ pub(super) enum Decided {
 }
 
 impl Call<'_> {
-    /// Serves it under these rules, which it keeps to its end, if one of them decides it.
-    pub(super) async fn serve(
-        self,
-        request: Request<Incoming>,
-        policy: &Arc<Policy>,
-        request_sent: &Rc<Cell<bool>>,
-    ) -> Decided {
+    /// Serves it under the rules with which it began, if one of them decides it.
+    pub(super) async fn serve(self, request: Request<Incoming>, request_sent: &Rc<Cell<bool>>) -> Decided {
         let Call { connection, route, recognised, addressed, watch } = self;
         let begun = Instant::now();
         let (head, body) = request.into_parts();
@@ -65,13 +58,13 @@ impl Call<'_> {
                 facts.model.as_deref()
             }
         };
-        let rule = watch.decide(model).map(|place| &policy.rules[place]).filter(|rule| rule.acts());
-        if let Some(rule) = rule {
+        let decided = watch.decide(model).filter(|(_, rule)| rule.acts());
+        if let Some((_, rule)) = decided {
             watch.note(|call| call.decided_by(&rule.name));
         }
         let head = outgoing(head, route, connection.protocol, &connection.binding);
-        match (read, rule) {
-            (Ok(body), Some(rule)) => {
+        match (read, decided) {
+            (Ok(body), Some((policy, rule))) => {
                 let asked = Wanted { head: &head, route, recognised, readable };
                 let run = Run::new(connection, policy, rule, (asked, model), body, watch, begun);
                 // Most calls come without its room.

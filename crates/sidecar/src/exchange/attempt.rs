@@ -136,7 +136,8 @@ fn addressed(
     Ok(Prepared { route, protocol: Protocol::H1, recognised, head: new, body, saying })
 }
 
-/// Sends a request and waits for an answer that may be shown, no longer than the rule allows.
+/// Sends a request and waits for an answer that may be shown, no longer than the rule allows. What few attempts come to is boxed, so that
+/// the others do without its room.
 pub(super) async fn send(
     connection: &Connection,
     rule: &Rule,
@@ -189,21 +190,20 @@ pub(super) async fn send(
     let share = connection.shared.include_usage.share();
     let limits = Limits { late_at: deadline.map(|passing| passing.0), is_released: first.is_none() };
     match (hold(&mut came, &recognised, limits, &share).await, deadline) {
-        (Ok(()), _) => match saying {
-            None => Ok(came),
-            Some(saying) => {
-                match Box::pin(say::answer(&mut came, saying, share, total.map(|total| total.0))).await {
-                    Ok(left_out) => {
-                        watch.show(|call| call.leaves_out(left_out));
-                        Ok(came)
-                    }
-                    Err(error) => {
-                        unseen(&came, watch);
-                        Err(nothing(error))
-                    }
+        (Ok(()), _) => {
+            let Some(saying) = saying else { return Ok(came) };
+            let said = say::answer(&mut came, saying, share, total.map(|total| total.0));
+            match Box::pin(said).await {
+                Ok(left_out) => {
+                    watch.show(|call| call.leaves_out(left_out));
+                    Ok(came)
+                }
+                Err(error) => {
+                    unseen(&came, watch);
+                    Err(nothing(error))
                 }
             }
-        },
+        }
         (Err(Unfit::Late), Some(passing)) => {
             unseen(&came, watch);
             Err(nothing(late(passing)))

@@ -223,7 +223,7 @@ impl ObservedBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        let ahead: usize = self.ahead.iter().flatten().filter_map(Frame::data_ref).map(Bytes::len).sum();
+        let ahead: usize = pieces(&self.ahead).map(<[u8]>::len).sum();
         match self.inner.as_ref().and_then(|inner| inner.size_hint().exact()) {
             Some(rest) => SizeHint::with_exact(rest + ahead as u64),
             None => SizeHint::default(),

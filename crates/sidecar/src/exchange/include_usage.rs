@@ -28,9 +28,8 @@ pub(crate) const LIMITS: (usize, usize) = (LONGEST, TOGETHER);
 /// So many hosts are remembered; one more, and all are forgotten.
 const HOSTS: usize = 256;
 
-/// Parts of the names of headers that vouch for a body's bytes, and letters that stand in each: a name without them is none.
+/// Parts of the names of headers that vouch for a body's bytes.
 const DIGESTS: [&str; 4] = ["digest", "sha256", "md5", "signature"];
-const IN_DIGESTS: [&[u8]; 3] = [b"ig", b"56", b"d5"];
 
 const SIGNED: &str = "the app did not ask for the usage, and the request is signed";
 const ENCODED: &str = "the app did not ask for the usage, and the request is encoded";
@@ -293,6 +292,8 @@ pub(super) fn is_signed(headers: &HeaderMap, query: Option<&str>) -> bool {
 }
 
 fn vouches(name: &str) -> bool {
-    name.as_bytes().windows(2).any(|two| IN_DIGESTS.contains(&two))
+    // Most names have none of their beginnings in them.
+    let mut pairs = name.as_bytes().windows(2);
+    pairs.any(|two| DIGESTS.iter().any(|digest| digest.as_bytes()[..2] == *two))
         && DIGESTS.iter().any(|digest| name.contains(digest))
 }

@@ -35,8 +35,8 @@ use http::{HeaderMap, Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use outrigger_ledger::{CallId, CallStart, End, Mode as Way};
-use outrigger_providers::{Recognised, services};
-use outrigger_rules::{Mode, Policy};
+use outrigger_providers::{Addressed, Recognised, services};
+use outrigger_rules::Mode;
 
 use crate::clock::CallClock;
 use crate::exchange::acting::Decided;
@@ -64,9 +64,6 @@ use crate::upstream::credentials::Credentials;
 const SWALLOWED: usize = 1024 * 1024;
 const SWALLOWING: Duration = Duration::from_secs(5);
 
-/// The rules that a call keeps, and the model that its address names.
-type Acting = (Arc<Policy>, Option<String>);
-
 /// What all exchanges of the traffic thread share.
 pub(crate) struct Shared {
     pub(crate) client: SharedClient<ForwardedBody>,
@@ -89,15 +86,14 @@ impl Shared {
         self.policies.mode() != Mode::Passthrough
     }
 
-    /// Whether a call is watched, the rules that it keeps, where one of them may do something for it, with the model that its address
-    /// names, and those that may have something
-    /// to report of it. Under a microsecond where no rule matches.
+    /// Whether a call is watched, what its address says where a rule may do something for it, and the rules that may have something to
+    /// report of it. Under a microsecond where no rule matches.
     fn look(
         &self,
         route: &Route,
         recognised: &Recognised,
         headers: &HeaderMap,
-    ) -> (bool, Option<Acting>, Option<Reporting>) {
+    ) -> (bool, Option<Addressed>, Option<Reporting>) {
         let policy = self.policies.current();
         let is_watched = recognised.operation.is_inference() && policy.mode != Mode::Passthrough;
         if !is_watched || policy.rules.is_empty() {
@@ -114,7 +110,7 @@ impl Shared {
         };
         let reporting = Reporting::of(&policy, &call);
         let acts = reporting.as_ref().is_some_and(Reporting::may_act);
-        (true, acts.then(|| (Arc::clone(&policy), addressed.model)), reporting)
+        (true, acts.then_some(addressed), reporting)
     }
 }
 
@@ -192,10 +188,10 @@ async fn forward(
     let watch = is_watched.then(|| watch(connection, &request, &route, recognised, clock, reporting));
     let request_sent = Rc::new(Cell::new(false));
     let (request, asked) = match (acting, &watch) {
-        (Some((policy, addressed)), Some(watch)) => {
-            let addressed = addressed.as_deref();
+        (Some(addressed), Some(watch)) => {
+            let addressed = addressed.model.as_deref();
             let call = acting::Call { connection, route: &route, recognised: &recognised, addressed, watch };
-            match call.serve(request, &policy, &request_sent).await {
+            match call.serve(request, &request_sent).await {
                 Decided::Answered(response) => return response,
                 Decided::Left(request, asked) => (request, asked),
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use outrigger_ledger::{Attempt, CallRecord, Routed, Timestamp};
-use outrigger_rules::{Candidates, Mode, Policy};
+use outrigger_rules::{Candidates, Mode, Policy, Rule};
 
 /// The rules that may decide a call, and the one that does once that is known.
 pub(crate) struct Reporting {
@@ -28,15 +28,15 @@ impl Reporting {
         self.policy.mode == Mode::Act && self.policy.may_act(&self.candidates)
     }
 
-    /// The place of the rule that decides the call, which is for this model. Who asks first knows it.
-    pub(crate) fn decide(&self, model: Option<&str>) -> Option<usize> {
-        *self.decided.get_or_init(|| self.policy.decided(&self.candidates, model))
+    /// The rules, and the one of them that decides the call, which is for this model. Who asks first knows it.
+    pub(crate) fn decide(&self, model: Option<&str>) -> Option<(&Arc<Policy>, &Rule)> {
+        let place = (*self.decided.get_or_init(|| self.policy.decided(&self.candidates, model)))?;
+        Some((&self.policy, &self.policy.rules[place]))
     }
 
     /// Says in the record which deadlines passed that nothing was done about.
     pub(crate) fn note(&self, record: &mut CallRecord, waits: &Waits) {
-        let Some(place) = self.decide(record.facts.model.as_deref()) else { return };
-        let rule = &self.policy.rules[place];
+        let Some((_, rule)) = self.decide(record.facts.model.as_deref()) else { return };
         let watched = self.policy.mode != Mode::Act;
         let mut exceeded = Vec::new();
         for (key, deadline) in rule.deadlines.named() {

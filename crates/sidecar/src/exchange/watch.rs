@@ -14,6 +14,7 @@ use outrigger_ledger::{
 };
 use outrigger_pricing::PriceBook;
 use outrigger_providers::{FailureClass, Peer, RequestFacts};
+use outrigger_rules::{Policy, Rule};
 
 use crate::clock::CallClock;
 use crate::exchange::pulse::{Pulses, SocketPulse};
@@ -214,8 +215,8 @@ impl Watch {
         self.reporting.is_some()
     }
 
-    /// The place of the rule that decides the call, if it is for this model.
-    pub(crate) fn decide(&self, model: Option<&str>) -> Option<usize> {
+    /// The rules that the call keeps, and the one of them that decides it, if it is for this model.
+    pub(crate) fn decide(&self, model: Option<&str>) -> Option<(&Arc<Policy>, &Rule)> {
         self.reporting.as_ref()?.decide(model)
     }
 

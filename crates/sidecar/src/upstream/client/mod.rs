@@ -20,6 +20,7 @@ use hyper::client::conn::http1;
 use outrigger_providers::FailureClass;
 use tokio::net::TcpStream;
 
+use self::open::stands;
 use crate::tls::accept::Protocol;
 use crate::upstream::dial::Dialer;
 use crate::upstream::pool::Pool;
@@ -226,7 +227,7 @@ impl<B: RequestBody> Client<B> {
                 Some(idle) => Ok((idle.sender, idle.peer)),
                 None => {
                     fresh = true;
-                    Box::pin(self.open_h2(target, way)).await
+                    stands(way, target, Box::pin(self.open_h2(target, way.original))).await
                 }
             });
             let (mut sender, peer) = match opened.await {

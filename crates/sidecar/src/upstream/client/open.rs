@@ -3,7 +3,6 @@
 use std::cell::Cell;
 use std::future::Future;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -42,15 +41,17 @@ impl<B: RequestBody> Client<B> {
         target: &Target,
         way: Towards<'_>,
     ) -> Result<(http1::SendRequest<B>, Option<SocketAddr>), DialError> {
-        let opening = pin!(self.open(target, way.original, Offer::H1));
-        let (tls, peer, _) = stands(way, target, opening).await?;
+        let (tls, peer, _) = stands(way, target, self.open(target, way.original, Offer::H1)).await?;
         let sender = self.start_h1(tls).await.map_err(|error| broken(target, &error))?;
         Ok((sender, peer))
     }
 
-    pub(super) async fn open_h2(&self, target: &Target, way: Towards<'_>) -> Result<Held<B>, DialError> {
-        let opening = pin!(self.open(target, way.original, Offer::H2));
-        let (tls, peer, protocol) = stands(way, target, opening).await?;
+    pub(super) async fn open_h2(
+        &self,
+        target: &Target,
+        original: Option<SocketAddr>,
+    ) -> Result<Held<B>, DialError> {
+        let (tls, peer, protocol) = self.open(target, original, Offer::H2).await?;
         if protocol != Protocol::H2 {
             return Err(DialError {
                 class: FailureClass::Tls,
@@ -135,7 +136,7 @@ impl Drop for Timed<'_> {
 }
 
 /// A connection, if it stands in time.
-async fn stands<T>(
+pub(super) async fn stands<T>(
     way: Towards<'_>,
     target: &Target,
     opening: impl Future<Output = Result<T, DialError>>,
