@@ -241,8 +241,9 @@ async fn handle(
             decompress(body[0] == 1, &body[5..])
         }
     };
-    let _ = arriving.send(Arrival { signal, headers: head.headers, body: message });
+    // First: what a test changes once it has seen a request is for later ones.
     let answer = answers.lock().unwrap().answer(signal);
+    let _ = arriving.send(Arrival { signal, headers: head.headers, body: message });
     Ok(match answer {
         Answer::Silence => std::future::pending().await,
         answer => respond(speech, answer),
