@@ -1,9 +1,10 @@
 """Asks a model at a steady pace, each call on a connection and a thread of its own, so that a call which waits holds up no other. Says of
-each call when it began and ended, and its answer or what went wrong: a line of JSON each. The variables that OpenAI's SDK follows lead it too.
+each call when it began and ended, for how long this program had no processor meanwhile, and its answer or what went wrong: a line of JSON
+each. The variables that OpenAI's SDK follows lead it too.
 
     python3 pulse.py MODEL COUNT SECONDS [BYTES]
 
-COUNT calls (0: for ever), one every SECONDS, with a prompt of so many BYTES. Then it stays.
+COUNT calls (0: for ever), one every SECONDS, with a prompt of so many BYTES. Then it stays. Calls that it was too late for are left out.
 """
 
 import http.client
@@ -24,9 +25,26 @@ headers = {"Authorization": "Bearer sk-harbour-0123456789", "Content-Type": "app
 trust = ssl.create_default_context()
 speaking = threading.Lock()
 
+# A beat that comes later than the next one was due: nothing here ran. Both in one tuple, which changes at once.
+BEAT = 0.1
+stalled_and_due = 0.0, time.monotonic()
+
+
+def stalled():
+    """Seconds so far in which this program had no processor."""
+    before, due = stalled_and_due
+    return before + max(0.0, time.monotonic() - due - BEAT)
+
+
+def beat():
+    global stalled_and_due
+    while True:
+        stalled_and_due = stalled(), time.monotonic() + BEAT
+        time.sleep(BEAT)
+
 
 def ask():
-    said = {"began": time.time()}
+    said, before = {"began": time.time()}, stalled()
     try:
         with urllib.request.urlopen(urllib.request.Request(address, body, headers), timeout=60, context=trust) as answer:
             said["text"] = json.load(answer)["choices"][0]["message"]["content"]
@@ -34,14 +52,16 @@ def ask():
         said.update(error="Status", status=error.code)
     except (OSError, http.client.HTTPException) as error:
         said.update(error=type(error).__name__, told=str(error))
+    said.update(ended=time.time(), stalled=stalled() - before)
     with speaking:
-        print(json.dumps({**said, "ended": time.time()}), flush=True)
+        print(json.dumps(said), flush=True)
 
 
+threading.Thread(target=beat).start()
 asked, due = 0, time.monotonic()
 while count == 0 or asked < count:
     threading.Thread(target=ask).start()
     asked += 1
-    due += seconds
+    due = max(due + seconds, time.monotonic())
     time.sleep(max(0.0, due - time.monotonic()))
 threading.Event().wait()

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use crate::harbour::{Harbour, LONG, SLOW, app, deployment, send};
 
-/// How long a call may take that nothing holds up, in seconds; one that fails at once fails within it. The machine is busy.
+/// How long a call may take that nothing holds up, in seconds; one that fails at once fails within it. The provider's
+/// machine is busy.
 pub(crate) const AT_ONCE: f64 = 4.0;
 
 /// An app that asks ten times a second, each time anew, beside one that reads slow streams.
@@ -28,6 +29,8 @@ pub(crate) struct Crew {
 pub(crate) struct Call {
     pub(crate) began: f64,
     pub(crate) ended: f64,
+    /// For how many seconds of it the app had no processor: the machine held it up, no sidecar.
+    stalled: f64,
     pub(crate) error: Option<String>,
 }
 
@@ -60,7 +63,7 @@ impl Crew {
             let said = harbour.next(&self.asking, &self.namespace, |_| true);
             let at = |key: &str| said[key].as_f64().expect("a time");
             let error = said["error"].as_str().map(|error| format!("{error}: {}", said["told"]));
-            self.calls.push(Call { began: at("began"), ended: at("ended"), error });
+            self.calls.push(Call { began: at("began"), ended: at("ended"), stalled: at("stalled"), error });
         }
     }
 
@@ -122,9 +125,9 @@ pub(crate) fn two(namespace: &str, model: &str, second: &[&str]) -> Value {
 }
 
 impl Call {
-    /// Seconds.
+    /// Seconds in which its app could have gone on.
     pub(crate) fn took(&self) -> f64 {
-        self.ended - self.began
+        self.ended - self.began - self.stalled
     }
 }
 
