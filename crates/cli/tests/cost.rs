@@ -1,12 +1,8 @@
 //! `outrigger cost …`: the arithmetic of one call from its record, the calls of recorded traffic, as text and as JSON, and what
 //! is said of what cannot be read.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
-
-mod support;
-
+use crate::support::{Ended, outrigger};
 use serde_json::{Value, json};
-use support::{Ended, outrigger};
 
 fn show(arguments: &[&str], input: &str) -> Ended {
     cost(&[&["show"], arguments].concat(), input)

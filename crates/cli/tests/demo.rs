@@ -1,7 +1,5 @@
 //! `outrigger demo --once`: ends by itself, and its JSON adds up.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
-
 use std::process::Command;
 
 use serde_json::Value;

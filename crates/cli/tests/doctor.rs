@@ -1,7 +1,5 @@
 //! `outrigger doctor` as a process, on a machine that the test makes up: programs on PATH, variables, providers.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
-
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 

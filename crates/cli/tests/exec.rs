@@ -1,7 +1,5 @@
 //! `outrigger exec` as a process: statuses, signals, the environment, and that it costs the program nothing.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail the test they serve")]
-
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};

@@ -1,13 +1,8 @@
 //! The example of failover in the README, with its own script, rules and request.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail the test they serve")]
-
-#[path = "support/beside.rs"]
-mod beside;
-
 use outrigger_simulator::{Config, Script, Simulator};
 
-use beside::{call, end, program};
+use crate::support::beside::{call, end, program};
 
 /// What stands between two texts of the example.
 fn between(begin: &str, end: &str) -> &'static str {

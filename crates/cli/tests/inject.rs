@@ -1,12 +1,9 @@
 //! `outrigger inject`: what is printed, what is said, and the exit codes. What a pod gets is held by the injector's own tests.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
-
-mod support;
-
 use outrigger_simulator::{Config, Simulator};
 use serde_json::Value;
-use support::outrigger;
+
+use crate::support::outrigger;
 
 const SERVICE: &str = "# the door\napiVersion: v1\nkind: Service\nmetadata: {name:   shop}\n";
 const DEPLOYMENT: &str = "---\napiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: shop\nspec:\n  template:\n    metadata:\n      annotations:\n        \

@@ -1,13 +1,9 @@
 //! `outrigger rules …`: what is printed as text and as JSON, and the exit codes.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
-
-mod support;
-
 use std::path::{Path, PathBuf};
 
+use crate::support::{Ended, outrigger};
 use serde_json::Value;
-use support::{Ended, outrigger};
 
 fn rules(arguments: &[&str], input: &str) -> Ended {
     outrigger(&[&["rules"], arguments].concat(), input)

@@ -1,7 +1,5 @@
 //! Rules beside running traffic, over real sockets: the mode as it changes, a thousand swaps under load, and `exec --rules`.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail the test they serve")]
-
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;

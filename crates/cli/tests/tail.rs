@@ -1,16 +1,11 @@
 //! `outrigger tail` beside `outrigger exec`: found by itself, shown live, over when the program is.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail the test they serve")]
-
-#[path = "support/beside.rs"]
-mod beside;
-
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Stdio;
 
 use outrigger_simulator::{Config, Simulator};
 
-use beside::{call, end, lines, outrigger, program, wait_for};
+use crate::support::beside::{call, end, lines, outrigger, program, wait_for};
 
 const BODY: &str = r#"{"model": "gpt-5-mini", "messages": [{"role": "user", "content": "tide?"}]}"#;
 

@@ -1,11 +1,9 @@
 //! What calls that are well cost: who waits with records is not woken by them, and they take nothing.
 
-mod support;
-
 use outrigger_diagnosis::is_sign;
 use outrigger_providers::FailureClass;
 
-use support::{Answer, App, BAD_KEY, SECOND, error};
+use crate::support::{Answer, App, BAD_KEY, SECOND, error};
 
 #[test]
 fn a_call_that_is_well_is_no_sign_and_to_know_that_allocates_nothing() {

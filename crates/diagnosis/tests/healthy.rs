@@ -1,11 +1,9 @@
 //! Traffic that is well, in simulated time: records with 1 % of random errors and long tails, of which nothing may be said.
 
-mod support;
-
 use outrigger_ledger::CallRecord;
 use outrigger_providers::FailureClass;
 
-use support::{Answer, App, SECOND, error};
+use crate::support::{Answer, App, SECOND, error};
 
 const CALLS: u64 = 1000;
 const SEEDS: u64 = 6;

@@ -1,14 +1,10 @@
 //! Faults and the verdicts on them, from records that the ledger made of providers' answers.
 
-#![expect(clippy::panic, reason = "helpers of tests may fail the test they serve")]
-
-mod support;
-
 use outrigger_diagnosis::{Change, Kind, Verdict};
 use outrigger_ledger::Timestamp;
 use outrigger_providers::FailureClass;
 
-use support::{Answer, App, BAD_KEY, GOOD_KEY, SECOND, error};
+use crate::support::{Answer, App, BAD_KEY, GOOD_KEY, SECOND, error};
 
 fn began(changes: &[Change]) -> &Verdict {
     match changes {

@@ -1,24 +1,14 @@
 //! Prompts and answers between calls and the endpoint: none where nobody asked, none on the disk unless that is asked for too, and
 //! never more than the room for them.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test may end at the first surprise; the lints spare test functions but not their helpers"
-)]
-
-#[allow(dead_code, reason = "they serve other suites as well")]
-mod support;
-
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support::receiver::{Receiver, Speech};
+use crate::support::said::call;
 use outrigger_exporter::{Exporter, Settings, Signal, SpoolSettings};
 use serde_json::json;
-use support::receiver::{Receiver, Speech};
-use support::said::call;
 
 const QUESTION: &str = "When does the tide turn?";
 const ANSWER: &str = "It turns at six.";

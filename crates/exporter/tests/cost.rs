@@ -1,24 +1,14 @@
 //! What handing a call over costs the call's thread: next to no allocation, none at all once the queue is full, and no more when the
 //! endpoint hangs than when it takes everything. Times are measured by the bench `recording`.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "helpers of tests may fail the test they serve"
-)]
-
-#[allow(dead_code, reason = "they serve other suites as well")]
-mod support;
-
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support::calls::{answered, failed, numbered};
+use crate::support::receiver::{Answer, Receiver, Speech};
 use allocation_counter::{AllocationInfo, measure};
 use outrigger_exporter::{Exporter, Settings, Signal};
 use outrigger_ledger::CallRecord;
-use support::calls::{answered, failed, numbered};
-use support::receiver::{Answer, Receiver, Speech};
 
 /// More than inbox and lanes hold between them.
 const MANY: u64 = 20_000;

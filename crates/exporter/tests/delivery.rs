@@ -1,23 +1,13 @@
 //! The exporter against a receiver on loopback, over real sockets, in both protocols.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test may end at the first surprise; the lints spare test functions but not their helpers"
-)]
-
-#[allow(dead_code, reason = "they serve other suites as well")]
-mod support;
-
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::support::calls::{answered, failed, numbered};
+use crate::support::certificates::Certificates;
+use crate::support::receiver::{Answer, Receiver, Speech};
 use outrigger_exporter::{Count, Counts, DropCause, Drops, Exporter, Settings, Signal};
-use support::calls::{answered, failed, numbered};
-use support::certificates::Certificates;
-use support::receiver::{Answer, Receiver, Speech};
 
 const BOTH: [Speech; 2] = [Speech::Grpc, Speech::Http];
 const LONG: Duration = Duration::from_secs(20);
@@ -363,13 +353,15 @@ fn the_proxy_variables_of_the_environment_are_not_followed() {
         // Nobody listens at the proxy; the variables are set for a copy of this test alone.
         let proxy = "http://127.0.0.1:9";
         let mut copy = std::process::Command::new(std::env::current_exe().unwrap());
-        copy.args(["--exact", "the_proxy_variables_of_the_environment_are_not_followed"]).env(MARK, "1");
+        copy.args(["--exact", "delivery::the_proxy_variables_of_the_environment_are_not_followed"])
+            .env(MARK, "1");
         for name in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
             copy.env(name, proxy);
         }
         copy.env_remove("NO_PROXY").env_remove("no_proxy");
         let output = copy.output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && said.contains("1 passed"), "{said}");
         return;
     }
     for speech in BOTH {

@@ -1,12 +1,5 @@
 //! OTLP as JSON over HTTP, before an endpoint of the test's own that takes a part.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
-
-// Of the receiver only what it has in common is of use here.
-#[path = "support/calls.rs"]
-#[allow(dead_code, reason = "shared with other test programs")]
-mod calls;
-
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc;
@@ -14,6 +7,8 @@ use std::time::Duration;
 
 use outrigger_exporter::{DropCause, Exporter, Settings};
 use serde_json::Value;
+
+use crate::support::calls;
 
 const LONG: Duration = Duration::from_secs(20);
 

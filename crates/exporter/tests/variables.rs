@@ -1,7 +1,5 @@
 //! `docs/telemetry.md` has a row for every variable that is read, and no other.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
-
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 

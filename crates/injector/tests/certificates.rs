@@ -1,17 +1,12 @@
 //! Certificates that the injector looks after by itself, before an API server of the test's own and over real TLS: whoever trusts what is published
 //! at that moment always gets on with every replica.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
-
-#[path = "support/api_server.rs"]
-mod api_server;
-
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use api_server::ApiServer;
+use crate::support::api_server::ApiServer;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{Request, StatusCode};

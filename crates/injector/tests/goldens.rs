@@ -3,8 +3,8 @@
 use outrigger_injector::{Status, patch};
 use serde_json::{Value, json};
 
-mod support;
-use support::examples::{self, Example};
+use crate::support;
+use crate::support::examples::{self, Example};
 
 /// What the patch is, after it was seen to hold as a patch: another reader makes the same pod of it, the pod is one that
 /// the API server takes, and a second one is empty.

@@ -5,9 +5,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Map, Value, json};
 
-mod support;
-use support::pods::{container, options, pod};
-use support::{applied, containers, fault, list, text};
+use crate::support::pods::{container, options, pod};
+use crate::support::{applied, containers, fault, list, text};
 
 /// Every member of the one stands in the other, lists in their order; what `may_differ` is not looked into.
 fn survives(old: &Value, new: &Value, at: &str) -> Result<(), String> {

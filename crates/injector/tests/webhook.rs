@@ -1,7 +1,5 @@
 //! The webhook over real sockets and real TLS: what the API server, a kubelet and Prometheus see.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
-
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;

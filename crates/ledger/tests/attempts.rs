@@ -1,12 +1,9 @@
 //! A call that is asked for more than once: what is said of each attempt, and whose answer counts.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
-
-mod support;
-
 use std::io::Write as _;
 use std::sync::{Arc, LazyLock};
 
+use crate::support::START;
 use allocation_counter::measure;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -18,7 +15,6 @@ use outrigger_ledger::{
 };
 use outrigger_pricing::{PriceBook, TokenUsage};
 use outrigger_providers::{FailureClass, Progress, Recognised, Service, services};
-use support::START;
 
 const HOST: &str = "api.openai.com";
 const PATH: &str = "/v1/chat/completions";

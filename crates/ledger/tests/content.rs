@@ -1,8 +1,6 @@
 //! Whether the bodies of a call are kept within their bounds, read as they were sent, only where somebody asked, and at no cost where
 //! nobody did.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
-
 use std::io::Write as _;
 use std::sync::Arc;
 

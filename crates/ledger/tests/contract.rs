@@ -1,23 +1,16 @@
 //! What holds for a call of every wire format and every provider, naming none: compressed, in whatever coding and however
 //! it is cut, its answer makes the same record; cut off or damaged it makes one that claims nothing.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
-
-#[allow(dead_code, reason = "the fixtures' module serves other suites as well")]
-#[path = "../../providers/tests/cases/mod.rs"]
-mod cases;
-mod support;
-
 use std::sync::Arc;
 
-use cases::{Answer, Case, cases};
+use crate::cases::{Answer, Case, cases};
+use crate::support::START;
+use crate::support::packings::packings;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use outrigger_ledger::{Call, CallId, CallRecord, CallStart, End, Mode, Outcome, Provenance, Timestamp};
 use outrigger_pricing::PriceBook;
 use outrigger_providers::{Operation, Recognised, services};
 use proptest::prelude::*;
-use support::START;
-use support::packings::packings;
 
 fn record<'a>(
     case: &Case,

@@ -1,7 +1,5 @@
 //! A deployment hides its model: it is priced as the setting says, else as the answer names it, else not at all.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
-
 use std::sync::Arc;
 
 use http::{HeaderMap, Method, StatusCode};

@@ -1,9 +1,5 @@
 //! Calls whose usage never came are estimated from their texts, say so, and learn from those that were reported.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
-
-mod support;
-
 use std::sync::Arc;
 
 use http::{HeaderMap, Method, StatusCode};
@@ -14,6 +10,8 @@ use outrigger_pricing::estimate::Estimate;
 use outrigger_pricing::{Completeness, Meter, PriceBook};
 use outrigger_providers::services;
 use serde_json::json;
+
+use crate::support;
 
 const SENTENCE: &str =
     "The harbour lay quiet in the early light, and nobody on the quay had noticed that the ship was gone. ";

@@ -1,11 +1,5 @@
 //! Whatever of ours panics while a call is looked at: the call has its record, of what is known without who panicked.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test may end at the first surprise; the lints spare test functions but not their helpers"
-)]
-
 use std::sync::Arc;
 
 use http::{HeaderMap, Method, StatusCode};

@@ -1,16 +1,14 @@
 //! A stream costs a call no allocation per frame, whatever its format: what is watched is looked at where it lies.
 
-mod support;
-
 use std::sync::Arc;
 
+use crate::support::START;
+use crate::support::bodies;
 use allocation_counter::measure;
 use http::{HeaderMap, Method, StatusCode};
 use outrigger_ledger::{Call, CallId, CallStart, End, Mode, Outcome, Timestamp};
 use outrigger_pricing::PriceBook;
 use outrigger_providers::services;
-use support::START;
-use support::bodies;
 
 /// Frames that are shown, after as many that make everything ready.
 const FRAMES: usize = 10_000;

@@ -1,12 +1,10 @@
 //! No secret and no content in anything that a record says.
 
-mod support;
-
+use crate::support::Script;
+use crate::support::bodies::{self, CHAT_STREAM, chat, messages};
 use outrigger_ledger::{CallRecord, End, call_json};
 use outrigger_providers::{FailureClass, KEY_SHAPES, REDACTED_KEY};
 use proptest::prelude::*;
-use support::Script;
-use support::bodies::{self, CHAT_STREAM, chat, messages};
 
 /// Everything that can be read of a record.
 fn everything(record: &CallRecord) -> String {

@@ -1,7 +1,5 @@
 //! The checked-in book is sorted, sourced and compiled; a book with faults is refused, all of them at once with their places.
 
-#![expect(clippy::panic, reason = "helpers of tests may fail the test they serve")]
-
 use std::borrow::Cow;
 
 use outrigger_pricing::{Charge, Meter, PriceBook, TokenUsage};

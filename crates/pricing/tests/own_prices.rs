@@ -1,8 +1,6 @@
 //! An operator's own prices over the book: what counts, what stays, what is refused. And what the book knows of models
 //! beside prices.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
-
 use outrigger_pricing::{Capability, Charge, Completeness, Cost, Meter, PriceBook, Region, Tier, TokenUsage};
 
 /// 2026-11-16T12:00:00Z.

@@ -1,7 +1,5 @@
 //! Properties of every bill, against arithmetic that shares nothing with the crate's: numbers as lists of decimal digits.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
-
 use std::cmp::Ordering;
 
 use outrigger_pricing::{Atto, Charge, Completeness, Meter, PriceBook, Region, Tier, TokenUsage};

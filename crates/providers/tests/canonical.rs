@@ -1,11 +1,7 @@
 //! What requests and answers are read into: every word of them has a place or is kept beside, and what cannot be read is named by
 //! its place.
 
-#![expect(clippy::panic, reason = "helpers of tests may fail the test they serve")]
-
-mod events;
-
-use events::{chat, deltas, messages, sse};
+use crate::events::{chat, deltas, messages, sse};
 use outrigger_providers::canonical::{
     Arguments, Body, CacheHint, Call, Format, Framed, Grammar, Modality, Part, Role, Seal, StopReason,
     ToolChoice, ToolKind, answer_from, request_from,

@@ -1,8 +1,6 @@
 //! What requests of Responses, Gemini and Converse are read into, as `canonical.rs` has it for Chat Completions and Messages.
 
-mod events;
-
-use events::{converse, gemini, responses, sse};
+use crate::events::{converse, gemini, responses, sse};
 use outrigger_providers::canonical::{
     Arguments, Body, CacheHint, Call, Event, Fold, Format, Framed, Modality, Part, Role, Seal, StopReason,
     ToolChoice, ToolKind, answer_from,

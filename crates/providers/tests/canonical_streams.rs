@@ -1,17 +1,12 @@
 //! A stream is read into what the whole answer is read into, a cut stream into a beginning of it, and no body makes a reader fall.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
-
-mod events;
-mod said;
-
-use events::{chat, converse, gemini, messages, responses};
+use crate::events::{chat, converse, gemini, messages, responses};
+use crate::said::any_said;
 use outrigger_providers::canonical::{
     Answer, Arguments, Body, Event, Fold, Framed, Part, Reader, Seal, answer_from,
 };
 use outrigger_providers::dialects;
 use proptest::prelude::*;
-use said::any_said;
 use serde_json::{Map, Value};
 
 fn readers() -> impl Iterator<Item = &'static dyn Reader> {

@@ -1,14 +1,10 @@
 //! What every wire format and service must do, whatever it is: run over the registries, naming none. Who lacks fixtures
 //! fails here and is told what is missing.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
-
-mod cases;
-
 use std::collections::{BTreeMap, HashSet};
 
-use cases::newcomers::SERVICES;
-use cases::{Answer, Case, all_dialects, cases, content_type, facts};
+use crate::cases::newcomers::SERVICES;
+use crate::cases::{Answer, Case, all_dialects, cases, content_type, facts};
 use http::StatusCode;
 use outrigger_providers::canonical::{Framed, Whole, answer_from, request_from};
 use outrigger_providers::{FailureClass, OwnError, Reading, RequestFacts, StreamEnd, Who, services};

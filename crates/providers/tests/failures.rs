@@ -1,7 +1,5 @@
 //! What every provider's errors mean: statuses, bodies, and errors inside answers that look well.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
-
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 use outrigger_providers::{Failure, FailureClass, services};
 

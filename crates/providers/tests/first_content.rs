@@ -1,12 +1,7 @@
 //! What may be held back before the first content, for every wire format that streams, and what ends the holding.
 
-#![allow(dead_code, reason = "the fixtures' module serves other suites as well")]
-
-mod cases;
-mod events;
-
-use cases::{Answer, Case, cases, content_type};
-use events::{aws, sse};
+use crate::cases::{Answer, Case, cases, content_type};
+use crate::events::{aws, sse};
 use http::StatusCode;
 use outrigger_providers::{Dialect, FailureClass, FirstContent, Progress, dialects, is_plain_answer};
 use proptest::prelude::*;

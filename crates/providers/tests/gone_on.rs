@@ -1,20 +1,15 @@
 //! A streamed answer of plain text that dies anywhere, and goes on at another place: the app sees one whole answer of its own format, or
 //! nothing is promised; never a clean end without the whole text.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
-
-mod events;
-mod said;
-
+use crate::events::content_type;
+use crate::said::{Ending, Format, Said, Usage, formats};
 use bytes::Bytes;
-use events::content_type;
 use http::StatusCode;
 use outrigger_pricing::TokenUsage;
 use outrigger_providers::canonical::{Answer, Asked, Body, Framed, StopReason, answer_from};
 use outrigger_providers::translate::{Shown, Stream};
 use outrigger_providers::{FailureClass, Reading, StreamEnd};
 use proptest::prelude::*;
-use said::{Ending, Format, Said, Usage, formats};
 use serde_json::{Value, json};
 
 fn asked() -> Asked {

@@ -1,13 +1,8 @@
 //! Nothing that comes before a usage, and no length of the event that carries it, may cost the usage.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
-#![allow(dead_code, reason = "the fixtures' module serves other suites as well")]
-
-mod cases;
-
 use std::fmt::Write as _;
 
-use cases::{Answer, cases, content_type};
+use crate::cases::{Answer, cases, content_type};
 use http::StatusCode;
 use outrigger_pricing::Meter;
 use outrigger_providers::{Dialect, Reading, StreamEnd, dialects};

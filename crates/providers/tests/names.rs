@@ -1,12 +1,8 @@
 //! Who a body names, per wire format, and where.
 
-#![allow(dead_code, reason = "the fixtures' module serves another suite as well")]
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
-
-mod cases;
-
-use cases::facts;
 use outrigger_providers::{Who, dialects};
+
+use crate::cases::facts;
 
 /// `who text place` per name.
 fn names(dialect: &str, body: &str) -> Vec<String> {

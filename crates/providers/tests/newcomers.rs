@@ -1,11 +1,7 @@
 //! What a provider has that is added by a row alone; the contract's suite holds it, and a wire format that is as new, to all
 //! the rest.
 
-#![allow(dead_code, reason = "the fixtures' module serves other suites as well")]
-
-mod cases;
-
-use cases::newcomers::HARBOUR;
+use crate::cases::newcomers::HARBOUR;
 use http::{HeaderMap, Method};
 use outrigger_providers::Operation;
 

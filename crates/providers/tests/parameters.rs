@@ -1,12 +1,8 @@
 //! What a request says of how it is to be answered, per wire format, however it is cut.
 
-#![allow(dead_code, reason = "the fixtures' module serves another suite as well")]
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
-
-mod cases;
-
-use cases::facts;
 use outrigger_providers::{RequestFacts, dialects};
+
+use crate::cases::facts;
 
 fn of(dialect: &str, pieces: &[&[u8]]) -> RequestFacts {
     let dialect = dialects::ALL.into_iter().find(|one| one.name() == dialect).unwrap();

@@ -1,24 +1,16 @@
 //! What providers answered, recorded, whole and streamed: said in every other format, and from there in the first one again, an app
 //! learns the same of it. What is left out stands in a table, and so does what may not be shown as an answer.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
-
-#[allow(dead_code, reason = "the fixtures' module serves other suites as well")]
-mod cases;
-mod events;
-mod learned;
-mod said;
-
 use std::collections::BTreeSet;
 
-use cases::{Case, cases};
-use events::content_type;
+use crate::cases::{Case, cases};
+use crate::events::content_type;
+use crate::learned::{Learned, learned, read};
+use crate::said::{Format, formats};
 use http::{HeaderMap, StatusCode};
-use learned::{Learned, learned, read};
 use outrigger_providers::canonical::{Asked, Body, StopReason};
 use outrigger_providers::translate::{Stream, answer};
 use outrigger_providers::{Dialect, StreamEnd};
-use said::{Format, formats};
 
 /// What of the recorded answers has no place in another format, or is not for another provider's app.
 const LEFT_OUT: &[(&str, &str)] = &[

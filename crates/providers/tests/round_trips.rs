@@ -4,23 +4,17 @@
 //! Recorded are the fixtures of every dialect and service, the requests of the goldens, and `fixtures/requests`, which is what the
 //! official SDKs send (`tests/clients/python/recorded.py`).
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
-
-#[allow(dead_code, reason = "the fixtures' module serves other suites as well")]
-mod cases;
-mod meaning;
-mod talks;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use meaning::lose;
+use crate::cases;
+use crate::meaning::lose;
+use crate::talks::{self, NEWEST, SIDES, Side, dialect, moved, place, read, service};
 use outrigger_providers::canonical::Request;
 use outrigger_providers::translate::{Outgoing, Refused};
 use outrigger_providers::{Dialect, Operation, Service};
 use proptest::prelude::*;
 use serde_json::Value;
-use talks::{NEWEST, SIDES, Side, dialect, moved, place, read, service};
 
 /// A request as an app sent it.
 #[derive(Clone)]

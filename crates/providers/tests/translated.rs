@@ -1,20 +1,14 @@
 //! What a backup answers in one format the app gets in another, for every ordered pair: the meaning stays, streamed and whole,
 //! however it is cut, and what was cut is never whole.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
-
-mod events;
-mod learned;
-mod said;
-
-use events::content_type;
+use crate::events::content_type;
+use crate::learned::{Learned, learned, read};
+use crate::said::{self, Ending, Format, Said, any_said, formats};
 use http::StatusCode;
-use learned::{Learned, learned, read};
 use outrigger_providers::canonical::{Asked, StopReason};
 use outrigger_providers::translate::{End, Stream, answer};
 use outrigger_providers::{FailureClass, StreamEnd};
 use proptest::prelude::*;
-use said::{Ending, Format, Said, any_said, formats};
 use serde_json::{Value, json};
 
 fn asked() -> Asked {

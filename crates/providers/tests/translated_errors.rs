@@ -1,8 +1,5 @@
 //! An error keeps its class in the app's format: by status, headers and body, and by what a stream says under way.
 
-mod events;
-
-use events::content_type;
 use http::StatusCode;
 use outrigger_providers::canonical::Asked;
 use outrigger_providers::dialects::{
@@ -10,6 +7,8 @@ use outrigger_providers::dialects::{
 };
 use outrigger_providers::translate::{Stream, error};
 use outrigger_providers::{Dialect, FailureClass, StreamEnd};
+
+use crate::events::content_type;
 
 const CHAT: &dyn Dialect = &openai_chat::OPENAI_CHAT;
 const MESSAGES: &dyn Dialect = &anthropic_messages::AnthropicMessages;

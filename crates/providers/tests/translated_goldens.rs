@@ -1,20 +1,15 @@
 //! Every pair's answer, whole and streamed, as the app gets it: `fixtures/translated/FROM/TO.txt`. Write them anew with
-//! `OUTRIGGER_WRITE_GOLDENS=1 cargo test -p outrigger-providers --test translated_goldens`.
-
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
-
-mod events;
-mod said;
+//! `OUTRIGGER_WRITE_GOLDENS=1 cargo test -p outrigger-providers --test integration translated_goldens::`.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use events::content_type;
+use crate::events::content_type;
+use crate::said::{Ending, Said, Usage, formats};
 use http::StatusCode;
 use outrigger_providers::canonical::Asked;
 use outrigger_providers::framing::{EventStreamMessage, EventStreamSplitter};
 use outrigger_providers::translate::{Stream, answer};
-use said::{Ending, Said, Usage, formats};
 use serde_json::{Value, json};
 
 fn said() -> Said {

@@ -1,12 +1,8 @@
 //! The mistakes that translators of answers are known for, each by its name: none of them is made here.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
-
-mod events;
-
 use std::collections::BTreeMap;
 
-use events::{aws, content_type, deltas, sse};
+use crate::events::{aws, content_type, deltas, sse};
 use http::StatusCode;
 use outrigger_pricing::Meter;
 use outrigger_providers::canonical::{Asked, Framed, Whole, answer_from};

@@ -1,14 +1,10 @@
 //! A conversation keeps its meaning from every format into every other one: what differs was said to be lost, and what is refused
 //! cannot be said.
 
-#![expect(clippy::panic, reason = "helpers of tests may fail the test they serve")]
-
-mod talks;
-
+use crate::talks::{self, Choice, Line, SIDES, Side, Talk, read, translated};
 use outrigger_providers::canonical::{Effort, Format, ToolChoice};
 use outrigger_providers::translate::Outgoing;
 use proptest::prelude::*;
-use talks::{Choice, Line, SIDES, Side, Talk, read, translated};
 
 /// Why the other side has to refuse it, if it has.
 fn refused(talk: &Talk, to: Side) -> Option<&'static str> {

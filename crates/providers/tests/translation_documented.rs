@@ -1,15 +1,11 @@
 //! `docs/translation.md` says what the gate does: its table is written of it. Write it anew with
-//! `OUTRIGGER_WRITE_GOLDENS=1 cargo test -p outrigger-providers --test translation_documented`.
-
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
-
-mod talks;
+//! `OUTRIGGER_WRITE_GOLDENS=1 cargo test -p outrigger-providers --test integration translation_documented::`.
 
 use std::path::Path;
 
+use crate::talks::{CHAT, CONVERSE, GEMINI, MESSAGES, NEWEST, RESPONSES, Side, translated};
 use outrigger_providers::translate::Lost;
 use serde_json::{Value, json};
-use talks::{CHAT, CONVERSE, GEMINI, MESSAGES, NEWEST, RESPONSES, Side, translated};
 
 const BEGIN: &str = "<!-- generated: what can be said -->\n\n";
 const END: &str = "<!-- end -->\n";

@@ -1,13 +1,11 @@
 //! One rich request of every format, as every other one is asked it: `golden/translation/FROM/request.json` and beside it what is sent
 //! (`TO.json`). After a change that is meant, write them anew with
-//! `OUTRIGGER_WRITE_GOLDENS=1 cargo test -p outrigger-providers --test translation_golden`, and read the difference.
-
-mod talks;
+//! `OUTRIGGER_WRITE_GOLDENS=1 cargo test -p outrigger-providers --test integration translation_golden::`, and read the difference.
 
 use std::path::Path;
 
+use crate::talks::{SIDES, translated};
 use serde_json::{Value, json};
-use talks::{SIDES, translated};
 
 #[test]
 fn every_format_asks_every_other_as_it_did() {

@@ -1,15 +1,12 @@
 //! Mistakes that others made in requests they translated (wire formats, section 2.11), each by its name.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
-
-mod talks;
-
+use crate::talks::{
+    self, CHAT, CONVERSE, GEMINI, MESSAGES, RESPONSES, SIDES, Side, at, dialect, place, read, service,
+    translated,
+};
 use outrigger_providers::translate::{App, Outgoing, Place, request};
 use outrigger_providers::{Addressed, Operation};
 use serde_json::{Value, json};
-use talks::{
-    CHAT, CONVERSE, GEMINI, MESSAGES, RESPONSES, SIDES, Side, at, dialect, place, read, service, translated,
-};
 
 fn body_of(outgoing: &Outgoing) -> Value {
     serde_json::from_slice(&outgoing.body).unwrap()

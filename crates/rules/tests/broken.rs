@@ -1,7 +1,7 @@
 //! Documents that are wrong: each is refused with every fault of it, at its line and column, with its path and its mend.
 //!
 //! What is said of `NAME.yaml` stands in `NAME.faults`. After a change that is meant, write it anew with
-//! `OUTRIGGER_WRITE_GOLDENS=1 cargo test -p outrigger-rules --test broken`, and read the difference.
+//! `OUTRIGGER_WRITE_GOLDENS=1 cargo test -p outrigger-rules --test integration broken::`, and read the difference.
 
 use std::fmt::Write as _;
 use std::path::Path;

@@ -1,7 +1,5 @@
 //! What is generated of the code is up to date: `docs/rules.schema.json` and the reference part of `docs/rules.md`. Write them anew
-//! with `OUTRIGGER_WRITE_GOLDENS=1 cargo test -p outrigger-rules --test documented`.
-
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
+//! with `OUTRIGGER_WRITE_GOLDENS=1 cargo test -p outrigger-rules --test integration documented::`.
 
 use std::path::{Path, PathBuf};
 

@@ -1,7 +1,5 @@
 //! What a policy decides, explains and refuses.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail the test they serve")]
-
 use std::path::Path;
 
 use http::{HeaderMap, HeaderName, HeaderValue};

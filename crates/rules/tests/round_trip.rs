@@ -1,7 +1,5 @@
 //! Whatever document can be written is read as what was written: as JSON, as block YAML, and inside a ConfigMap.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
-
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 

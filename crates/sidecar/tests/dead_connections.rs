@@ -1,10 +1,6 @@
 //! A pool full of connections whose peer is gone, or fell silent without a word, over real sockets: the next calls open others, and what
 //! a provider may have seen is sent again only where a rule says so.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
-
-mod support;
-
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, OnceLock};
@@ -22,7 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
-use support::{Bench, Body, HOST, within};
+use crate::support::{Bench, Body, HOST, within};
 
 /// Calls at once, and so connections that lie idle afterwards.
 const MANY: usize = 8;

@@ -1,10 +1,6 @@
 //! How a stream ended, as it was on the wire: whole, ended in order without its end, broken by the provider, left by the app; over real
 //! sockets and both HTTP versions, one sidecar and one server of the test's own.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
-
-mod support;
-
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::channel::Channel;
@@ -15,7 +11,7 @@ use outrigger_sidecar::Settings;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::watch;
 
-use support::{Bench, Body, HOST, head, within};
+use crate::support::{Bench, Body, HOST, head, within};
 
 const ASKED: &str = r#"{"model":"m","stream":true,"stream_options":{"include_usage":true},"messages":[]}"#;
 const CONTENT: &str = "data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Ebb\"},\"finish_reason\":null}]}\n\n";

@@ -1,12 +1,6 @@
 //! Calls that a rule decides, over real sockets: what is tried again, what is moved and where, what the app gets, what the record says;
 //! one sidecar and one server of the test's own that stands for two hosts.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
-
-#[path = "support/scene.rs"]
-mod scene;
-mod support;
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,8 +12,10 @@ use outrigger_providers::FailureClass;
 use outrigger_sidecar::{Settings, UpstreamOverride};
 use serde_json::{Value, json};
 
-use scene::{BACKUP, BACKUPS_KEY, PATH, PLAIN, Says, Scene, Shared, answer, error, good, server_error};
-use support::{EU, HOST, within};
+use crate::support::scene::{
+    BACKUP, BACKUPS_KEY, PATH, PLAIN, Says, Scene, Shared, answer, error, good, server_error,
+};
+use crate::support::{self, EU, HOST, within};
 
 fn classes(record: &CallRecord) -> Vec<(&str, Option<u16>, Option<FailureClass>)> {
     let told = |attempt: &outrigger_ledger::Attempt| {

@@ -1,12 +1,6 @@
 //! Apps that speak HTTP/2 and whose calls a rule decides, over real sockets: moved, translated, cut and left, one stream of a connection
 //! at a time; the others never notice.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
-
-#[path = "support/scene.rs"]
-mod scene;
-mod support;
-
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, Version};
 use http_body_util::{BodyExt, Full};
@@ -17,8 +11,10 @@ use outrigger_providers::FailureClass;
 use outrigger_sidecar::Settings;
 use serde_json::{Value, json};
 
-use scene::{APPS_KEY, BACKUPS_KEY, CLAUDE, Ending, PATH, PLAIN, Says, Scene, good, server_error};
-use support::{EU, HOST, within};
+use crate::support::scene::{
+    APPS_KEY, BACKUPS_KEY, CLAUDE, Ending, PATH, PLAIN, Says, Scene, good, server_error,
+};
+use crate::support::{EU, HOST, within};
 
 const STREAM: &str = r#"{"model":"gpt-5.1","stream":true,"max_completion_tokens":9,"messages":[{"role":"user","content":"Ebb?"}]}"#;
 const RULES: &str = "version: 1\nmode: act\nbackups:\n  eu: { provider: openai, host: eu.api.openai.com, model: gpt-5-mini, credential: { file: eu } }\n  \

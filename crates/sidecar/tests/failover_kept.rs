@@ -1,18 +1,12 @@
 //! Answers that a backup gave and that their app goes on with by their ids, over real sockets: the call is led to the place that keeps
 //! the answer, where the rule allows it, and is told in plain words where nobody keeps it.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
-
-#[path = "support/scene.rs"]
-mod scene;
-mod support;
-
 use http::{HeaderMap, Request, StatusCode};
 use outrigger_ledger::Outcome;
 use serde_json::{Value, json};
 
-use scene::{APPS_KEY, BACKUP, BACKUPS_KEY, CLAUDE, Ending, Got, Says, Scene, server_error};
-use support::{EU, HOST};
+use crate::support::scene::{APPS_KEY, BACKUP, BACKUPS_KEY, CLAUDE, Ending, Got, Says, Scene, server_error};
+use crate::support::{EU, HOST};
 
 const RESPONSES: &str = "/v1/responses";
 /// The app's own place is asked every time that nothing else is said.

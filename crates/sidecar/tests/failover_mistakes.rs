@@ -1,14 +1,6 @@
 //! Mistakes that others made (wire formats, section 2.11), as far as they show over real sockets alone: compressed frames that are not
 //! decoded, a reader that loses what comes with the close, an error in a stream that nobody hears.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
-
-#[path = "support/scene.rs"]
-mod scene;
-#[path = "support/streams.rs"]
-mod streams;
-mod support;
-
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
@@ -19,9 +11,9 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use scene::{CLAUDE, Ending, PATH, Says, Scene, frames, server_error};
-use streams::{MOVED, ROLE, STREAM, WHOLE, classes, stream};
-use support::{Bench, EU, HOST, certified, within};
+use crate::support::scene::{self, CLAUDE, Ending, PATH, Says, Scene, frames, server_error};
+use crate::support::streams::{MOVED, ROLE, STREAM, WHOLE, classes, stream};
+use crate::support::{Bench, EU, HOST, certified, within};
 
 fn texts(pieces: &[&str]) -> Vec<String> {
     pieces.iter().map(|piece| (*piece).to_owned()).collect()

@@ -1,20 +1,12 @@
 //! What a rule has to do while all is well, over real sockets: it keeps nobody waiting, and what it left unread at first is read all the
 //! same; one sidecar and one server of the test's own.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
-
-#[path = "support/scene.rs"]
-mod scene;
-#[path = "support/streams.rs"]
-mod streams;
-mod support;
-
 use http::{Request, StatusCode};
 use outrigger_ledger::Outcome;
 
-use scene::{Ending, PATH, PLAIN, Says, Scene, good, server_error};
-use streams::{WHOLE, call, stream};
-use support::HOST;
+use crate::support::HOST;
+use crate::support::scene::{Ending, PATH, PLAIN, Says, Scene, good, server_error};
+use crate::support::streams::{WHOLE, call, stream};
 
 /// A rule that has all to do with every call.
 const RULE: &str = "rules:\n  - { name: chat, match: { model: gpt-5.1 }, deadlines: { responseHead: 30s, firstToken: 30s, betweenTokens: 30s, total: 5m }, \

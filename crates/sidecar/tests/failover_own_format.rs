@@ -1,12 +1,6 @@
 //! Calls that are moved to a backup of the app's own wire format, over real sockets: what another provider does not take is said
 //! otherwise or refused, and nothing is lost in silence; at the same provider the app's own bytes go.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
-
-#[path = "support/scene.rs"]
-mod scene;
-mod support;
-
 use std::time::SystemTime;
 
 use http::{Request, StatusCode};
@@ -16,8 +10,8 @@ use outrigger_providers::{Service, services};
 use outrigger_sidecar::Settings;
 use serde_json::{Value, json};
 
-use scene::{CLAUDE, Got, PATH, PLAIN, Says, Scene, good, server_error};
-use support::{AZURE, BEDROCK, EU, HOST};
+use crate::support::scene::{CLAUDE, Got, PATH, PLAIN, Says, Scene, good, server_error};
+use crate::support::{AZURE, BEDROCK, EU, HOST};
 
 const RESPONSES: &str = "/v1/responses";
 const GEMINI: &str = "generativelanguage.googleapis.com";

@@ -1,12 +1,6 @@
 //! Apps of every wire format before backups of every other, over real sockets, the simulator in the place of all hosts: an answer is
 //! complete and right in the app's format, streamed and not, and one that was cut never looks complete.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
-
-#[path = "support/apps.rs"]
-mod apps;
-mod support;
-
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -17,8 +11,8 @@ use outrigger_sidecar::Settings;
 use outrigger_simulator::{Answer, Config, Cut, ErrorKind, Received, Rule, Script, Simulator, Usage};
 use serde_json::json;
 
-use apps::{App, CHAT, CONVERSE, GEMINI, GEMINI_LIST, Learned, MESSAGES, RESPONSES};
-use support::{Bench, within};
+use crate::support::apps::{App, CHAT, CONVERSE, GEMINI, GEMINI_LIST, Learned, MESSAGES, RESPONSES};
+use crate::support::{Bench, within};
 
 const TEXT: &str = "The tide turns at nine.";
 const KEY: &str = "key-of-the-backup";

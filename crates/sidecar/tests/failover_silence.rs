@@ -1,23 +1,15 @@
 //! Streams that a rule decides and that fall silent, over real sockets: what counts as silence, whom it is held against, and how an app
 //! is told where it cannot be told in words; one sidecar and one server of the test's own that stands for two hosts.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
-
-#[path = "support/scene.rs"]
-mod scene;
-#[path = "support/streams.rs"]
-mod streams;
-mod support;
-
 use http::Request;
 use http_body_util::{BodyExt, Full};
 use outrigger_ledger::Outcome;
 use outrigger_providers::FailureClass;
 use outrigger_sidecar::{HangUp, Settings};
 
-use scene::{BACKUP, Ending, PATH, Says, Scene};
-use streams::{EBB, MOVED, ROLE, STREAM, WHOLE, call, stream};
-use support::{EU, HOST, within};
+use crate::support::scene::{BACKUP, Ending, PATH, Says, Scene};
+use crate::support::streams::{EBB, MOVED, ROLE, STREAM, WHOLE, call, stream};
+use crate::support::{EU, HOST, within};
 
 #[tokio::test]
 async fn signs_of_life_are_no_tokens() {

@@ -1,14 +1,6 @@
 //! Streams that a rule decides, over real sockets: moved before their first content without the app seeing it, never taken for
 //! complete when they were cut, ended by their deadlines; one sidecar and one server of the test's own that stands for two hosts.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
-
-#[path = "support/scene.rs"]
-mod scene;
-#[path = "support/streams.rs"]
-mod streams;
-mod support;
-
 use std::time::Duration;
 
 use http::{Request, StatusCode};
@@ -18,9 +10,9 @@ use outrigger_pricing::Atto;
 use outrigger_providers::FailureClass;
 use outrigger_sidecar::{HangUp, Settings};
 
-use scene::{BACKUP, Ending, PATH, Says, Scene};
-use streams::{DONE, EBB, FINISH, MOVED, ROLE, STREAM, USAGE, WHOLE, call, classes, stream};
-use support::{EU, HOST, within};
+use crate::support::scene::{self, BACKUP, Ending, PATH, Says, Scene};
+use crate::support::streams::{DONE, EBB, FINISH, MOVED, ROLE, STREAM, USAGE, WHOLE, call, classes, stream};
+use crate::support::{EU, HOST, within};
 
 #[tokio::test]
 async fn a_stream_that_fails_before_its_first_content_is_moved_and_the_app_sees_one_whole_stream() {

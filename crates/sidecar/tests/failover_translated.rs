@@ -1,12 +1,6 @@
 //! Calls that are moved to a backup of another wire format, over real sockets: asked in its words, answered in the app's, streamed and
 //! not; refused where something cannot be said there.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
-
-#[path = "support/scene.rs"]
-mod scene;
-mod support;
-
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Full};
@@ -15,8 +9,8 @@ use outrigger_providers::FailureClass;
 use outrigger_sidecar::Settings;
 use serde_json::{Value, json};
 
-use scene::{BACKUPS_KEY, CLAUDE, Ending, PATH, Says, Scene, server_error};
-use support::{HOST, within};
+use crate::support::scene::{BACKUPS_KEY, CLAUDE, Ending, PATH, Says, Scene, server_error};
+use crate::support::{HOST, within};
 
 const RULES: &str = "version: 1\nmode: act\nbackups:\n  claude: { provider: anthropic, model: claude-sonnet-4-5, credential: { file: eu } }\n\
                      rules:\n  - { name: chat, match: {}, failover: { to: [claude] } }\n";

@@ -1,12 +1,6 @@
 //! Streams of plain text that die after their first content and are gone on with by a backup, over real sockets: the app sees one whole
 //! answer, or an honest error; nothing of it happens where the rule does not say so.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
-
-#[path = "support/scene.rs"]
-mod scene;
-mod support;
-
 use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt, Full};
@@ -15,8 +9,8 @@ use outrigger_providers::FailureClass;
 use outrigger_sidecar::{HangUp, Settings};
 use serde_json::Value;
 
-use scene::{BACKUP, CLAUDE, Ending, PATH, Says, Scene, server_error};
-use support::{EU, HOST, within};
+use crate::support::scene::{BACKUP, CLAUDE, Ending, PATH, Says, Scene, server_error};
+use crate::support::{EU, HOST, within};
 
 const STREAM: &str = r#"{"model":"gpt-4.1","stream":true,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"When is the ebb?"}]}"#;
 const RULES: &str = "rules:\n  - { name: chat, match: {}, deadlines: { betweenTokens: 300ms }, failover: { to: [eu], continueCutStreams: true } }\n";

@@ -1,10 +1,6 @@
 //! Apps that hang up in the middle of a stream: its provider is cancelled at once, or, where it bills the answer to the end all
 //! the same, read on for the usage; over real sockets, one sidecar and one server of the test's own.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
-
-mod support;
-
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -18,7 +14,7 @@ use outrigger_sidecar::{HangUp, Settings};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{mpsc, watch};
 
-use support::{BEDROCK, Bench, Body, HOST, head, within};
+use crate::support::{BEDROCK, Bench, Body, HOST, head, within};
 
 const ASKED: &str = r#"{"model":"m","stream":true,"stream_options":{"include_usage":true},"messages":[]}"#;
 const UNASKED: &str = r#"{"model":"m","stream":true,"messages":[]}"#;

@@ -1,10 +1,6 @@
 //! Streams whose app did not ask for their usage: it is asked for, accounted and taken out again, and where that cannot be
 //! done nothing is changed; over real sockets, one sidecar and one server of the test's own.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
-
-mod support;
-
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 
@@ -19,7 +15,7 @@ use outrigger_pricing::Meter;
 use outrigger_sidecar::Settings;
 use serde_json::{Value, json};
 
-use support::{Bench, Body, HOST, LISTED, within};
+use crate::support::{Bench, Body, HOST, LISTED, within};
 
 const PATH: &str = "/v1/chat/completions";
 const PLAIN: &str =

@@ -1,8 +1,6 @@
 //! The program itself with everything wrong that an operator can set: it serves within the time that a pod waits, says what is wrong,
 //! and does without. Under `closed` it ends, and `--check` says the same before anything is started.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail the test they serve")]
-
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;

@@ -1,9 +1,5 @@
 //! The metrics port over real sockets: what it answers, and whom it does not wait for.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
-
-mod support;
-
 use std::net::SocketAddr;
 
 use bytes::Bytes;
@@ -14,7 +10,7 @@ use outrigger_sidecar::{MetricsPort, Probe, Settings};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use support::{Bench, HOST, within};
+use crate::support::{Bench, HOST, within};
 
 async fn bench() -> Bench {
     Bench::before(Settings::default(), |_| async { Response::new(Either::Left(Full::default())) }).await

@@ -1,10 +1,6 @@
 //! What a fault of our own prints: where it happened, and nothing of what it was working on. Looked at from outside the process,
 //! over all that it said.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
-
-mod support;
-
 use std::process::Command;
 
 use bytes::Bytes;
@@ -13,13 +9,13 @@ use http_body_util::{BodyExt, Either, Full};
 use hyper::body::Incoming;
 use outrigger_sidecar::{logging, panics};
 
-use support::{Bench, Body, HOST, within};
+use crate::support::{Bench, Body, HOST, within};
 
 /// Among the planted secrets of `tests/secrets.txt`.
 const KEY: &str = "sk-harbour-mistyped-5566778899";
 /// In the environment of the process that shall stumble.
 const STUMBLES: &str = "OUTRIGGER_TEST_STUMBLES";
-const TEST: &str = "a_fault_of_ours_prints_its_place_and_no_secret";
+const TEST: &str = "panics::a_fault_of_ours_prints_its_place_and_no_secret";
 
 async fn answer(request: Request<Incoming>) -> Response<Body> {
     request.into_body().collect().await.unwrap();

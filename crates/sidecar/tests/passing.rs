@@ -1,10 +1,6 @@
 //! What is no call of a known API passes as it is: gRPC with its trailers both ways, answers that come early, an
 //! expectation; over real sockets, one sidecar and one server of the test's own.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
-
-mod support;
-
 use std::convert::Infallible;
 
 use bytes::Bytes;
@@ -15,7 +11,7 @@ use hyper::body::Incoming;
 use outrigger_sidecar::Settings;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use support::{Bench, Body, HOST, head, within};
+use crate::support::{Bench, Body, HOST, head, within};
 
 /// Ends the sidecar; nothing that passed was a call.
 async fn nothing_was_metered(bench: Bench) {

@@ -1,7 +1,5 @@
 //! The program itself with rules: a change while it runs, a broken document, a restart on it; told by status, metrics and doctor.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
-
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;

@@ -1,7 +1,5 @@
 //! Spans of the control plane are of the control plane: none where traffic is, and every one of them documented.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
-
 use std::path::{Path, PathBuf};
 
 const DOCUMENT: &str = include_str!("../../../docs/logs.md");

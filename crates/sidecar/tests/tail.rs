@@ -1,7 +1,5 @@
 //! Calls watched live, with the program itself on both ends: `outrigger-sidecar tail` before `outrigger-sidecar`.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail the test they serve")]
-
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;

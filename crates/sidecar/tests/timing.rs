@@ -1,10 +1,6 @@
 //! The times of a stream are those on the wire: the first content, not the head or an event without content, and the end with the
 //! last byte; over real sockets, TLS and both HTTP versions, one sidecar and one server of the test's own.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail the test they serve")]
-
-mod support;
-
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -16,7 +12,7 @@ use outrigger_ledger::CallRecord;
 use outrigger_sidecar::Settings;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use support::{Bench, Body, HOST, head, within};
+use crate::support::{Bench, Body, HOST, head, within};
 
 const ASKED: &str = r#"{"model":"m","stream":true,"stream_options":{"include_usage":true},"messages":[]}"#;
 /// What the provider says, and how long it thinks before: a head and a role at once, the content much later, the usage later still.

@@ -2,19 +2,6 @@
 //! the app is held against what was sent, byte for byte. Whatever differs must have its row in docs/what-we-change.md, and whatever
 //! has a row there is met.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail the test they serve")]
-
-#[path = "../../providers/tests/cases/mod.rs"]
-#[allow(dead_code, reason = "its other readers need more of it")]
-mod cases;
-#[path = "support/diff.rs"]
-mod diff;
-mod support;
-#[path = "support/traffic.rs"]
-mod traffic;
-#[path = "support/wire.rs"]
-mod wire;
-
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
@@ -22,10 +9,10 @@ use outrigger_sidecar::Settings;
 use rustls::pki_types::pem::PemObject;
 use tokio::net::TcpStream;
 
-use diff::{PARTS, TLS, all_are_met, answer_rows, request_rows};
-use support::Bench;
-use traffic::{Exchange, exchanges};
-use wire::{Message, Script, ask, ask_frames, provider};
+use crate::support::Bench;
+use crate::support::diff::{PARTS, TLS, all_are_met, answer_rows, request_rows};
+use crate::support::traffic::{Exchange, exchanges};
+use crate::support::wire::{Message, Script, ask, ask_frames, provider};
 
 async fn exchange(bench: &Bench, script: &Mutex<Script>, exchange: &Exchange) -> (Message, Message) {
     script.lock().unwrap().answer = Some(exchange.answer.clone());

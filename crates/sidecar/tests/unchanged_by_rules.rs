@@ -2,21 +2,6 @@
 //! differs must have its row in docs/what-we-change.md, and each row of its part on rules is met. A healthy primary changes nothing
 //! beside what default traffic has, in every wire format.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail the test they serve")]
-
-#[path = "../../providers/tests/cases/mod.rs"]
-#[allow(dead_code, reason = "its other readers need more of it")]
-mod cases;
-#[path = "support/diff.rs"]
-mod diff;
-#[path = "support/places.rs"]
-mod places;
-mod support;
-#[path = "support/traffic.rs"]
-mod traffic;
-#[path = "support/wire.rs"]
-mod wire;
-
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -24,11 +9,11 @@ use outrigger_sidecar::Settings;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use diff::{Row, all_are_met, answer_rows, fields, request_rows};
-use places::{Does, Places};
-use support::{Bench, EU, HOST, within};
-use traffic::exchanges;
-use wire::{Framing, Message, ask, ask_frames, provider};
+use crate::support::diff::{Row, all_are_met, answer_rows, fields, request_rows};
+use crate::support::places::{Does, Places};
+use crate::support::traffic::exchanges;
+use crate::support::wire::{Framing, Message, ask, ask_frames, provider};
+use crate::support::{Bench, EU, HOST, within};
 
 const PART: &str = "Calls that a rule decides";
 const HELD: Row = (PART, "the request leaves when its end has come");

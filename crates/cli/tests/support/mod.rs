@@ -1,5 +1,7 @@
 //! The program as a process: what it is told, and what it says.
 
+pub(crate) mod beside;
+
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 

@@ -1,6 +1,5 @@
 //! An app whose calls the ledger makes records of, and the diagnosis that sees them.
 
-#![allow(dead_code, reason = "each suite uses a part of it")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
 
 use std::sync::Arc;

@@ -18,7 +18,7 @@ pub(crate) fn named(source: Source, text: &str, place: &'static str) -> Option<N
 }
 
 /// What a rule did whose call was answered by this attempt.
-#[allow(dead_code, reason = "not every test program moves calls")]
+#[allow(dead_code, reason = "unit tests move calls")]
 pub(crate) fn routed(serving: u32) -> Box<Routed> {
     Box::new(Routed {
         rule: "chat".into(),

@@ -19,6 +19,7 @@ pub(crate) fn call(request: &[u8], answer: &[u8], room: &Arc<Room>) -> CallRecor
 }
 
 /// A call that has something under every name, and lacks something.
+#[allow(dead_code, reason = "a unit test wants all of it")]
 pub(crate) fn talkative() -> CallRecord {
     let mut call = begun("api.anthropic.com", "/v1/messages", &Arc::new(Room::new(1 << 20)));
     let request = json!({

@@ -215,6 +215,7 @@ pub(crate) fn linkerd() -> Example {
 }
 
 /// Those that are given a sidecar, by name.
+#[allow(dead_code, reason = "suite kubernetes shows them to an API server")]
 pub(crate) fn injected() -> Vec<(&'static str, Example)> {
     vec![
         ("next to nothing", next_to_nothing()),

@@ -1,6 +1,5 @@
 //! What the suites share: calls as scripts, run from bytes to record.
 
-#![allow(dead_code, reason = "each suite uses a part of it")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
 
 pub(crate) mod bodies;

@@ -1,6 +1,5 @@
 //! Streams written by hand, and who reads them.
 
-#![allow(dead_code, reason = "several suites share this module")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
 
 use outrigger_providers::canonical::Reader;

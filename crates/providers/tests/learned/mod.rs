@@ -1,6 +1,5 @@
 //! What an app learns from an answer, and what is known of one whatever its format.
 
-#![allow(dead_code, reason = "several suites share this module")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail the test they serve")]
 
 use http::StatusCode;

@@ -1,8 +1,6 @@
 //! What a request means, whatever the format it was read from: what formats say in ways of their own is made alike, by the list
 //! below. What is not on it has to be the same. What a translation loses is in `losses`.
 
-#![allow(dead_code, reason = "several suites share this module")]
-
 mod losses;
 
 use outrigger_providers::canonical::{

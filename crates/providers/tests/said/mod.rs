@@ -1,6 +1,5 @@
 //! One answer as each wire format writes it, whole and streamed; written by hand and not by what is tested.
 
-#![allow(dead_code, reason = "several suites share this module")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
 
 use outrigger_providers::{Dialect, dialects};

@@ -1,6 +1,5 @@
 //! Conversations as every format can have them, written in each by hand: what a translation is compared with.
 
-#![allow(dead_code, reason = "several suites share this module")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail the test they serve")]
 
 mod bodies;

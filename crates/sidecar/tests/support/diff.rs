@@ -1,12 +1,10 @@
 //! What reached a provider or an app, held against what was sent: whatever differs has its row in docs/what-we-change.md.
 
-#![allow(dead_code, reason = "not every test program needs all of it")]
-
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::wire::{Framing, Message};
+use crate::support::wire::{Framing, Message};
 
 pub(crate) const PAGE: &str = include_str!("../../../../docs/what-we-change.md");
 /// The parts of the page that are about default traffic.

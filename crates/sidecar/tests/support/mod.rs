@@ -2,6 +2,14 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail the test they serve")]
 
+pub(crate) mod apps;
+pub(crate) mod diff;
+pub(crate) mod places;
+pub(crate) mod scene;
+pub(crate) mod streams;
+pub(crate) mod traffic;
+pub(crate) mod wire;
+
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -138,7 +146,6 @@ where
 
 impl Bench {
     /// Before a server that answers so, with these settings as far as they are not the bench's own.
-    #[allow(dead_code, reason = "one test program has a fault instead")]
     pub(crate) async fn before<A, F>(settings: Settings, answer: A) -> Bench
     where
         A: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
@@ -148,7 +155,6 @@ impl Bench {
     }
 
     /// As `before`, and every record causes a panic that says this.
-    #[allow(dead_code, reason = "not every test program has a fault")]
     pub(crate) async fn faulty<A, F>(said: &'static str, answer: A) -> Bench
     where
         A: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
@@ -167,7 +173,6 @@ impl Bench {
     }
 
     /// Before whoever is at this address, with a certificate of this authority, for these hosts.
-    #[allow(dead_code, reason = "not every test program has a server of its own")]
     pub(crate) fn at(provider: (SocketAddr, &str, &[String]), settings: Settings) -> Bench {
         Bench::with(Kept::default(), provider, settings)
     }
@@ -202,7 +207,6 @@ impl Bench {
     }
 
     /// Where the server listens.
-    #[allow(dead_code, reason = "not every test program asks")]
     pub(crate) const fn server(&self) -> SocketAddr {
         self.server
     }
@@ -228,7 +232,6 @@ impl Bench {
         TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap()
     }
 
-    #[allow(dead_code, reason = "not every test program speaks it")]
     pub(crate) async fn h1<B>(&self, host: &'static str) -> hyper::client::conn::http1::SendRequest<B>
     where
         B: http_body::Body<Data = Bytes, Error = Infallible> + Send + Unpin + 'static,
@@ -239,7 +242,6 @@ impl Bench {
         sender
     }
 
-    #[allow(dead_code, reason = "not every test program speaks it")]
     pub(crate) async fn h2<B>(&self) -> hyper::client::conn::http2::SendRequest<B>
     where
         B: http_body::Body<Data = Bytes, Error = Infallible> + Send + Unpin + 'static,
@@ -252,19 +254,16 @@ impl Bench {
     }
 
     /// Where calls are taken by base URL.
-    #[allow(dead_code, reason = "not every test program goes there")]
     pub(crate) const fn base_url(&self) -> SocketAddr {
         self.base_url
     }
 
     /// What became of the rules.
-    #[allow(dead_code, reason = "not every test program has rules")]
     pub(crate) fn rules(&self) -> Option<outrigger_sidecar::status::Rules> {
         self.running.observer().status().rules
     }
 
     /// Waits until other rules than these are in force.
-    #[allow(dead_code, reason = "not every test program has rules")]
     pub(crate) async fn rules_but(&self, hash: &str) {
         within(async {
             while self.rules().is_none_or(|rules| rules.hash == hash) {
@@ -275,19 +274,16 @@ impl Bench {
     }
 
     /// The sidecar's state, for who serves it.
-    #[allow(dead_code, reason = "not every test program asks")]
     pub(crate) fn observer(&self) -> Arc<outrigger_sidecar::status::Observer> {
         self.running.observer()
     }
 
     /// While this is held, the traffic thread is stuck with the next record.
-    #[allow(dead_code, reason = "one test program has it stuck")]
     pub(crate) fn stuck(&self) -> impl Sized {
         self.records.records.lock().unwrap()
     }
 
     /// Waits for so many records.
-    #[allow(dead_code, reason = "not every test program waits")]
     pub(crate) async fn recorded(&self, count: usize) {
         within(async {
             while self.records.records.lock().unwrap().len() < count {

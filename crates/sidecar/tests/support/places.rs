@@ -8,8 +8,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::support::wire::{Framing, Message};
 use crate::support::{certified, within};
-use crate::wire::{Framing, Message};
 
 /// What a host does with a request.
 #[derive(Debug, Clone)]

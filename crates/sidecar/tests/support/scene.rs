@@ -1,7 +1,5 @@
 //! A sidecar under rules with one backup, before a server of the test's own that stands for both hosts and answers as it is told.
 
-#![allow(dead_code, reason = "not every test program needs all of it")]
-
 use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 use std::sync::{Arc, Mutex};

@@ -1,13 +1,11 @@
 //! Streams of Chat's as a test's server says them, and what an app has of them.
 
-#![allow(dead_code, reason = "not every test program needs all of it")]
-
 use http::{Request, StatusCode};
 use http_body_util::Full;
 use outrigger_ledger::CallRecord;
 use outrigger_providers::FailureClass;
 
-use crate::scene::{Ending, PATH, Says, Scene};
+use crate::support::scene::{Ending, PATH, Says, Scene};
 use crate::support::{HOST, within};
 
 pub(crate) const STREAM: &str =

@@ -1,7 +1,7 @@
 //! Calls of every wire format and service as their apps send them and their providers answer, from the fixtures of `providers`.
 
 use crate::cases::{self, Answer, Case};
-use crate::wire::{Framing, Message};
+use crate::support::wire::{Framing, Message};
 
 /// How an app asks for the usage of its stream.
 const OPTIONS: &str = r#","stream_options":{"include_usage":true}"#;
