@@ -226,6 +226,30 @@ impl Node {
         }
     }
 
+    /// Waits for what shows in a namespace's pods: looks at them whenever one changes.
+    ///
+    /// # Panics
+    /// If it does not come in time; says what is known of the pods.
+    pub fn until_pods<T>(
+        &self,
+        namespace: &str,
+        what: &str,
+        deadline: Duration,
+        mut holds: impl FnMut() -> Option<T>,
+    ) -> T {
+        let until = Instant::now() + deadline;
+        // Those that are there already are told first.
+        let changes =
+            Program::start(self.command(&["get", "pods", "--watch", "--output=name", "-n", namespace]));
+        while changes.next_output(until.saturating_duration_since(Instant::now())).is_some() {
+            while changes.has_output() {}
+            if let Some(found) = holds() {
+                return found;
+            }
+        }
+        panic!("it never came: {what}\n{}", self.told(namespace))
+    }
+
     /// Waits for what only asking again shows.
     ///
     /// # Panics

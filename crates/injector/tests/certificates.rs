@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use crate::support::api_server::ApiServer;
+use crate::api_server::ApiServer;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{Request, StatusCode};

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
 
+mod api_server;
 mod certificates;
 mod documented;
 mod goldens;

@@ -1,6 +1,6 @@
 """Asks a model at a steady pace, each call on a connection and a thread of its own, so that a call which waits holds up no other. Says of
-each call when it began and ended, for how long this program had no processor meanwhile, and its answer or what went wrong: a line of JSON
-each. The variables that OpenAI's SDK follows lead it too.
+each call that it begins, and then when it began and ended, for how long this program had no processor meanwhile, and its answer or what
+went wrong: a line of JSON each. The variables that OpenAI's SDK follows lead it too.
 
     python3 pulse.py MODEL COUNT SECONDS [BYTES]
 
@@ -43,8 +43,14 @@ def beat():
         time.sleep(BEAT)
 
 
+def say(what):
+    with speaking:
+        print(json.dumps(what), flush=True)
+
+
 def ask():
     said, before = {"began": time.time()}, stalled()
+    say(said)
     try:
         with urllib.request.urlopen(urllib.request.Request(address, body, headers), timeout=60, context=trust) as answer:
             said["text"] = json.load(answer)["choices"][0]["message"]["content"]
@@ -53,8 +59,7 @@ def ask():
     except (OSError, http.client.HTTPException) as error:
         said.update(error=type(error).__name__, told=str(error))
     said.update(ended=time.time(), stalled=stalled() - before)
-    with speaking:
-        print(json.dumps(said), flush=True)
+    say(said)
 
 
 threading.Thread(target=beat).start()

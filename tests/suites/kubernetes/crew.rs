@@ -60,11 +60,28 @@ impl Crew {
         let until = Instant::now() + DEADLINE;
         while !enough(&self.calls) {
             assert!(Instant::now() < until, "{what}: it never came\n{}", harbour.node.told(&self.namespace));
-            let said = harbour.next(&self.asking, &self.namespace, |_| true);
-            let at = |key: &str| said[key].as_f64().expect("a time");
-            let error = said["error"].as_str().map(|error| format!("{error}: {}", said["told"]));
-            self.calls.push(Call { began: at("began"), ended: at("ended"), stalled: at("stalled"), error });
+            self.hears(harbour);
         }
+    }
+
+    /// Waits until so many calls have begun since a moment, whether they end or not.
+    pub(crate) fn asks(&mut self, harbour: &Harbour, since: f64, count: usize) {
+        let mut begun = 0;
+        while begun < count {
+            begun += usize::from(self.hears(harbour).is_some_and(|began| began > since));
+        }
+    }
+
+    /// Takes in the next that the app says: a call that has ended, or when one begins.
+    fn hears(&mut self, harbour: &Harbour) -> Option<f64> {
+        let said = harbour.next(&self.asking, &self.namespace, |_| true);
+        let at = |key: &str| said[key].as_f64().expect("a time");
+        if said["ended"].is_null() {
+            return Some(at("began"));
+        }
+        let error = said["error"].as_str().map(|error| format!("{error}: {}", said["told"]));
+        self.calls.push(Call { began: at("began"), ended: at("ended"), stalled: at("stalled"), error });
+        None
     }
 
     /// Waits until a call is recorded that began after a moment, and one that began later still has ended.

@@ -4,7 +4,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use outrigger_contract::{mounts, volumes};
+use outrigger_contract::{containers, mounts, volumes};
 use outrigger_tests::DEADLINE;
 use serde_json::{Value, json};
 
@@ -88,9 +88,9 @@ fn edited_rules_move_the_calls_of_a_running_app_and_bad_ones_change_nothing() {
     // Where nobody looks at it, it changes nothing, and is told.
     harbour.node.kubectl(&["label", "-n", &fleet, "configmap", volumes::RULES, "outrigger.dev/rules-"]);
     harbour.node.apply(&[rules(&fleet, volumes::RULES, false, &bad)]);
-    harbour.node.until(&fleet, "the sidecar tells of bad rules", PROPAGATION + DEADLINE, || {
-        harbour.node.sidecar_log(&fleet, &pod).contains("cloud").then_some(())
-    });
+    let sidecar = harbour.node.logs(&fleet, &pod, containers::SIDECAR);
+    let tells = sidecar.next_output_that(PROPAGATION + DEADLINE, |line| line.contains("cloud"));
+    assert!(tells.is_some(), "the sidecar never told of bad rules\n{}", harbour.node.told(&fleet));
     let told = now();
     for _ in 0..3 {
         let still = harbour.next(&said, &fleet, |said| said["at"].as_f64() > Some(told));

@@ -2,15 +2,14 @@
 //! it, or by a proxy.
 
 use nix::sys::signal::Signal;
-use outrigger_contract::{annotations, ports};
-use outrigger_tests::DEADLINE;
+use outrigger_contract::annotations;
 use serde_json::{Value, json};
 
 use crate::crew::{AT_ONCE, Call, Crew, reader, two};
 use crate::harbour::{HARBOUR, Harbour};
 use crate::table;
 
-/// So many calls come while one waits for longer than anything takes that nothing holds up.
+/// So many calls begin while one waits for longer than anything takes that nothing holds up.
 const WAITING: usize = 45;
 
 /// A crew in a namespace of this Pod Security, where nothing may redirect.
@@ -26,18 +25,6 @@ fn secured(harbour: &Harbour, name: &str, level: &str, annotations: Value, model
             json!({"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}});
     }
     Crew::of(harbour, namespace, &object)
-}
-
-/// Connections to one of the sidecar's ports that the kernel has taken in.
-fn connected(harbour: &Harbour, crew: &Crew, port: u16) -> usize {
-    let sidecar = harbour.process(&crew.namespace, &crew.pod, "outrigger-sidecar");
-    let sockets = std::fs::read_to_string(format!("/proc/{sidecar}/net/tcp")).expect("Linux");
-    let remote = format!("0100007F:{port:04X}");
-    let is_one = |line: &&str| {
-        let mut fields = line.split_whitespace().skip(2);
-        fields.next() == Some(remote.as_str()) && fields.next() == Some("01")
-    };
-    sockets.lines().filter(is_one).count()
 }
 
 /// What calls saw that began from a moment on, and whether all is well after them.
@@ -63,13 +50,11 @@ fn new_calls(calls: &[Call], from: f64) -> &'static str {
     }
 }
 
-fn hung_restarting_dead(harbour: &Harbour, crew: &mut Crew, mode: &str, port: u16) {
+fn hung_restarting_dead(harbour: &Harbour, crew: &mut Crew, mode: &str) {
     crew.watched_since(harbour, 0.0);
     crew.reads(harbour);
     let stopped = crew.signal(harbour, Signal::SIGSTOP);
-    harbour.node.until(&crew.namespace, "calls wait", DEADLINE, || {
-        (connected(harbour, crew, port) > WAITING).then_some(())
-    });
+    crew.asks(harbour, stopped, WAITING);
     let continued = crew.signal(harbour, Signal::SIGCONT);
     assert_eq!(crew.has_read(harbour), "end whole");
     crew.watched_since(harbour, continued);
@@ -89,7 +74,7 @@ fn hung_restarting_dead(harbour: &Harbour, crew: &mut Crew, mode: &str, port: u1
 fn calls_that_base_urls_lead_depend_on_the_sidecar() {
     let harbour = &*HARBOUR;
     let mut crew = secured(harbour, "dock", "restricted", json!({}), "gpt-4o-2024-08-06");
-    hung_restarting_dead(harbour, &mut crew, "base URL", ports::BASE_URL);
+    hung_restarting_dead(harbour, &mut crew, "base URL");
 }
 
 #[test]
@@ -97,5 +82,5 @@ fn calls_that_a_proxy_leads_depend_on_the_sidecar() {
     let harbour = &*HARBOUR;
     let mut crew =
         secured(harbour, "canal", "baseline", json!({annotations::MODE: "proxy"}), "gpt-4o-2024-11-20");
-    hung_restarting_dead(harbour, &mut crew, "proxy", ports::CONNECT);
+    hung_restarting_dead(harbour, &mut crew, "proxy");
 }

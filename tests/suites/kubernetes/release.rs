@@ -56,7 +56,7 @@ fn an_image_that_cannot_run_is_given_to_no_pod() {
     let chart = chart.to_string_lossy();
     let upgrade = ["upgrade", "outrigger", &*chart, "-n", RELEASE, "--reuse-values"];
     harbour.helm(&[&upgrade[..], &["--set=image.sidecar.tag=missing,image.sidecar.digest="]].concat());
-    harbour.node.until(RELEASE, "a replica that cannot start", DEADLINE, || {
+    harbour.node.until_pods(RELEASE, "a replica that cannot start", DEADLINE, || {
         let pods = harbour.node.get(&["pods", "-n", RELEASE]);
         let mut statuses = pods["items"]
             .as_array()
@@ -111,7 +111,7 @@ fn a_release_that_goes_takes_along_what_its_replicas_wrote_and_no_running_pod() 
         };
         let (before, _) = restarts();
         send(Signal::SIGKILL, harbour.process(&haven, &stayer, program));
-        harbour.node.until(&haven, &format!("{container} is started again"), DEADLINE, || {
+        harbour.node.until_pods(&haven, &format!("{container} is started again"), DEADLINE, || {
             let (now, started) = restarts();
             (now > before && started).then_some(())
         });

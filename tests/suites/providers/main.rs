@@ -28,8 +28,10 @@ mod unasked;
 mod wire;
 
 // Answers as every wire format writes them.
+#[allow(dead_code, reason = "it serves the providers' own tests as well")]
 #[path = "../../../crates/providers/tests/events/mod.rs"]
 mod events;
+#[allow(dead_code, reason = "it serves the providers' own tests as well")]
 #[path = "../../../crates/providers/tests/said/mod.rs"]
 mod said;
 

@@ -1,7 +1,6 @@
 //! What every patched pod must be, whatever it was before.
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
 
-pub(crate) mod api_server;
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test they serve")]
 
 use std::collections::BTreeSet;
 

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::harbour::HARBOUR;
 
+#[allow(dead_code, reason = "it serves the injector's own tests as well")]
 #[path = "../../../../crates/injector/tests/support/mod.rs"]
 mod support;
 use support::examples::{self, Example};
