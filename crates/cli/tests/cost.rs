@@ -1,8 +1,9 @@
 //! `outrigger cost …`: the arithmetic of one call from its record, the calls of recorded traffic, as text and as JSON, and what
 //! is said of what cannot be read.
 
-use crate::support::{Ended, outrigger};
 use serde_json::{Value, json};
+
+use crate::support::{Ended, outrigger};
 
 fn show(arguments: &[&str], input: &str) -> Ended {
     cost(&[&["show"], arguments].concat(), input)

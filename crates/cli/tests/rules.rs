@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::support::{Ended, outrigger};
 use serde_json::Value;
+
+use crate::support::{Ended, outrigger};
 
 fn rules(arguments: &[&str], input: &str) -> Ended {
     outrigger(&[&["rules"], arguments].concat(), input)

@@ -1,7 +1,8 @@
 //! A verdict on a key names the variables and secrets that it may come from, as a guess, and never what they hold.
 
-use crate::support::{Answer, App, BAD_KEY, GOOD_KEY, error};
 use outrigger_diagnosis::{Change, FilledBy, Injected, KeySources, Kind, Verdict};
+
+use crate::support::{Answer, App, BAD_KEY, GOOD_KEY, error};
 
 /// What is said when this key is refused, once it has worked or not.
 fn refused(sources: KeySources, key: &'static str, worked: bool) -> Verdict {

@@ -5,10 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::support::receiver::{Receiver, Speech};
-use crate::support::said::call;
 use outrigger_exporter::{Exporter, Settings, Signal, SpoolSettings};
 use serde_json::json;
+
+use crate::support::receiver::{Receiver, Speech};
+use crate::support::said::call;
 
 const QUESTION: &str = "When does the tide turn?";
 const ANSWER: &str = "It turns at six.";

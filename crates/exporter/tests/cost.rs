@@ -4,11 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::support::calls::{answered, failed, numbered};
-use crate::support::receiver::{Answer, Receiver, Speech};
 use allocation_counter::{AllocationInfo, measure};
 use outrigger_exporter::{Exporter, Settings, Signal};
 use outrigger_ledger::CallRecord;
+
+use crate::support::calls::{answered, failed, numbered};
+use crate::support::receiver::{Answer, Receiver, Speech};
 
 /// More than inbox and lanes hold between them.
 const MANY: u64 = 20_000;

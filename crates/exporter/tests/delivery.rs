@@ -4,10 +4,11 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use outrigger_exporter::{Count, Counts, DropCause, Drops, Exporter, Settings, Signal};
+
 use crate::support::calls::{answered, failed, numbered};
 use crate::support::certificates::Certificates;
 use crate::support::receiver::{Answer, Receiver, Speech};
-use outrigger_exporter::{Count, Counts, DropCause, Drops, Exporter, Settings, Signal};
 
 const BOTH: [Speech; 2] = [Speech::Grpc, Speech::Http];
 const LONG: Duration = Duration::from_secs(20);

@@ -3,7 +3,6 @@
 use std::io::Write as _;
 use std::sync::{Arc, LazyLock};
 
-use crate::support::START;
 use allocation_counter::measure;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -15,6 +14,8 @@ use outrigger_ledger::{
 };
 use outrigger_pricing::{PriceBook, TokenUsage};
 use outrigger_providers::{FailureClass, Progress, Recognised, Service, services};
+
+use crate::support::START;
 
 const HOST: &str = "api.openai.com";
 const PATH: &str = "/v1/chat/completions";

@@ -3,12 +3,13 @@
 use std::io::Write;
 use std::sync::LazyLock;
 
-use crate::support::bodies::{self, CHAT_PLAIN, CHAT_STREAM, chat, messages, messages_stream};
-use crate::support::packings::{Packed, events, gzip, packings};
-use crate::support::{Script, cut};
 use outrigger_ledger::{CallRecord, End, Outcome, Provenance};
 use outrigger_pricing::Meter;
 use proptest::prelude::*;
+
+use crate::support::bodies::{self, CHAT_PLAIN, CHAT_STREAM, chat, messages, messages_stream};
+use crate::support::packings::{Packed, events, gzip, packings};
+use crate::support::{Script, cut};
 
 /// The same but for what the cutting and packing change.
 fn assert_same(packed: &CallRecord, plain: &CallRecord, name: &str) {

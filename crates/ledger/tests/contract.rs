@@ -3,14 +3,15 @@
 
 use std::sync::Arc;
 
-use crate::cases::{Answer, Case, cases};
-use crate::support::START;
-use crate::support::packings::packings;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use outrigger_ledger::{Call, CallId, CallRecord, CallStart, End, Mode, Outcome, Provenance, Timestamp};
 use outrigger_pricing::PriceBook;
 use outrigger_providers::{Operation, Recognised, services};
 use proptest::prelude::*;
+
+use crate::cases::{Answer, Case, cases};
+use crate::support::START;
+use crate::support::packings::packings;
 
 fn record<'a>(
     case: &Case,

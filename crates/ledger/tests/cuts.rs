@@ -1,9 +1,10 @@
 //! Answers that break off, anywhere: never taken for complete, never counted beyond what was told.
 
-use crate::support::bodies::{self, CHAT_PLAIN, CHAT_STREAM, MESSAGES_START, chat, messages};
 use outrigger_ledger::{CallRecord, End, Outcome, Provenance};
 use outrigger_pricing::{Completeness, Meter};
 use outrigger_providers::FailureClass;
+
+use crate::support::bodies::{self, CHAT_PLAIN, CHAT_STREAM, MESSAGES_START, chat, messages};
 
 /// Nothing passes for a report of the provider's that is none.
 fn assert_not_reported(record: &CallRecord, place: &str) {

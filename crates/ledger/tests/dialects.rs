@@ -1,10 +1,11 @@
 //! A good call of each dialect, streamed and plain, from bytes to record.
 
-use crate::support::bodies::{self, CHAT_STREAM, chat, messages, responses};
-use crate::support::{self, START, STEP};
 use outrigger_ledger::{Call, CallRecord, End, Outcome, Provenance, Timestamp};
 use outrigger_pricing::{Completeness, Meter, TokenUsage};
 use outrigger_providers::Who;
+
+use crate::support::bodies::{self, CHAT_STREAM, chat, messages, responses};
+use crate::support::{self, START, STEP};
 
 #[test]
 fn every_dialect_is_accounted_to_the_token_and_priced_to_the_last_digit() {

@@ -1,10 +1,11 @@
 //! Failed calls: the class, the word for a label, and what a person reads.
 
-use crate::support::bodies::{self, CHAT_PLAIN, CHAT_STREAM, MESSAGES_START, chat, messages};
-use crate::support::{KEY, Script};
 use outrigger_ledger::{CallRecord, End, Outcome, Provenance};
 use outrigger_pricing::{Completeness, TokenUsage};
 use outrigger_providers::FailureClass;
+
+use crate::support::bodies::{self, CHAT_PLAIN, CHAT_STREAM, MESSAGES_START, chat, messages};
+use crate::support::{KEY, Script};
 
 fn openai_error(status: u16, kind: &str, code: &str, message: &str) -> Script {
     let error = serde_json::json!({"error": {"message": message, "type": kind, "param": null, "code": code}});

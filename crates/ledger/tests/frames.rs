@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::support::START;
-use crate::support::bodies;
 use allocation_counter::measure;
 use http::{HeaderMap, Method, StatusCode};
 use outrigger_ledger::{Call, CallId, CallStart, End, Mode, Outcome, Timestamp};
 use outrigger_pricing::PriceBook;
 use outrigger_providers::services;
+
+use crate::support::START;
+use crate::support::bodies;
 
 /// Frames that are shown, after as many that make everything ready.
 const FRAMES: usize = 10_000;

@@ -1,9 +1,10 @@
 //! The JSON shape of a call, compared with the documents in `golden/`, which later readers rely on.
 
-use crate::support::bodies::{self, CHAT_STREAM, MESSAGES_START, chat, messages};
 use outrigger_ledger::{End, ToldCall, call_json};
 use outrigger_pricing::PriceBook;
 use serde_json::Value;
+
+use crate::support::bodies::{self, CHAT_STREAM, MESSAGES_START, chat, messages};
 
 /// Compares all but the price book's hash, which changes with every price.
 fn assert_golden(record: &outrigger_ledger::CallRecord, golden: &str) {

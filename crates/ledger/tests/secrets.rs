@@ -1,10 +1,11 @@
 //! No secret and no content in anything that a record says.
 
-use crate::support::Script;
-use crate::support::bodies::{self, CHAT_STREAM, chat, messages};
 use outrigger_ledger::{CallRecord, End, call_json};
 use outrigger_providers::{FailureClass, KEY_SHAPES, REDACTED_KEY};
 use proptest::prelude::*;
+
+use crate::support::Script;
+use crate::support::bodies::{self, CHAT_STREAM, chat, messages};
 
 /// Everything that can be read of a record.
 fn everything(record: &CallRecord) -> String {

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::support::START;
 use http::{HeaderMap, Method, StatusCode};
 use outrigger_ledger::{
     Call, CallId, CallRecord, CallStart, End, Mode, Outcome, Provenance, Socket, Timestamp, UnderWay,
 };
 use outrigger_pricing::{Meter, PriceBook};
 use outrigger_providers::{FailureClass, Operation, Peer, Who, services};
+
+use crate::support::START;
 
 const MASK: [u8; 4] = [0x5a, 0x11, 0xf3, 0x08];
 

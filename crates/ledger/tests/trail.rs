@@ -1,10 +1,11 @@
 //! Calls in the order of their ends: which goes on from which, and which are attempts of one.
 
-use crate::support::Script;
 use outrigger_ledger::{CallRecord, ChainedBy, Confidence, End, JoinedBy, Trail};
 use outrigger_pricing::Atto;
 use proptest::prelude::*;
 use serde_json::{Value, json};
+
+use crate::support::Script;
 
 /// An answer of Chat Completions: a text, or a tool call of this id.
 fn answer(text: &str, tool: Option<&str>) -> Value {

@@ -1,12 +1,13 @@
 //! What requests and answers are read into: every word of them has a place or is kept beside, and what cannot be read is named by
 //! its place.
 
-use crate::events::{chat, deltas, messages, sse};
 use outrigger_providers::canonical::{
     Arguments, Body, CacheHint, Call, Format, Framed, Grammar, Modality, Part, Role, Seal, StopReason,
     ToolChoice, ToolKind, answer_from, request_from,
 };
 use serde_json::{Value, json};
+
+use crate::events::{chat, deltas, messages, sse};
 
 fn call(id: &str, name: &str, arguments: Value) -> Part {
     let call = Call {

@@ -1,11 +1,12 @@
 //! What requests of Responses, Gemini and Converse are read into, as `canonical.rs` has it for Chat Completions and Messages.
 
-use crate::events::{converse, gemini, responses, sse};
 use outrigger_providers::canonical::{
     Arguments, Body, CacheHint, Call, Event, Fold, Format, Framed, Modality, Part, Role, Seal, StopReason,
     ToolChoice, ToolKind, answer_from,
 };
 use serde_json::{Value, json};
+
+use crate::events::{converse, gemini, responses, sse};
 
 fn call(id: Option<&str>, arguments: Arguments, free: bool) -> Body {
     Body::ToolCall(Call { id: id.map(str::to_owned), name: "tide".to_owned(), arguments, free })

@@ -1,13 +1,14 @@
 //! A stream is read into what the whole answer is read into, a cut stream into a beginning of it, and no body makes a reader fall.
 
-use crate::events::{chat, converse, gemini, messages, responses};
-use crate::said::any_said;
 use outrigger_providers::canonical::{
     Answer, Arguments, Body, Event, Fold, Framed, Part, Reader, Seal, answer_from,
 };
 use outrigger_providers::dialects;
 use proptest::prelude::*;
 use serde_json::{Map, Value};
+
+use crate::events::{chat, converse, gemini, messages, responses};
+use crate::said::any_said;
 
 fn readers() -> impl Iterator<Item = &'static dyn Reader> {
     dialects::ALL.into_iter().filter_map(|dialect| dialect.canonical())

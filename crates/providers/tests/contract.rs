@@ -3,13 +3,14 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use crate::cases::newcomers::SERVICES;
-use crate::cases::{Answer, Case, all_dialects, cases, content_type, facts};
 use http::StatusCode;
 use outrigger_providers::canonical::{Framed, Whole, answer_from, request_from};
 use outrigger_providers::{FailureClass, OwnError, Reading, RequestFacts, StreamEnd, Who, services};
 use proptest::prelude::*;
 use serde_json::Value;
+
+use crate::cases::newcomers::SERVICES;
+use crate::cases::{Answer, Case, all_dialects, cases, content_type, facts};
 
 fn check(case: &Case, reading: &Reading, how: &str) {
     let (name, expected) = (&case.name, &case.expected);

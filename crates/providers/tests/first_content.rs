@@ -1,11 +1,12 @@
 //! What may be held back before the first content, for every wire format that streams, and what ends the holding.
 
-use crate::cases::{Answer, Case, cases, content_type};
-use crate::events::{aws, sse};
 use http::StatusCode;
 use outrigger_providers::{Dialect, FailureClass, FirstContent, Progress, dialects, is_plain_answer};
 use proptest::prelude::*;
 use serde_json::json;
+
+use crate::cases::{Answer, Case, cases, content_type};
+use crate::events::{aws, sse};
 
 fn watch(case: &Case, answer: &Answer) -> FirstContent {
     FirstContent::new(case.dialect, StatusCode::OK, &case.headers(answer))

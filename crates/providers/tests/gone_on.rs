@@ -1,8 +1,6 @@
 //! A streamed answer of plain text that dies anywhere, and goes on at another place: the app sees one whole answer of its own format, or
 //! nothing is promised; never a clean end without the whole text.
 
-use crate::events::content_type;
-use crate::said::{Ending, Format, Said, Usage, formats};
 use bytes::Bytes;
 use http::StatusCode;
 use outrigger_pricing::TokenUsage;
@@ -11,6 +9,9 @@ use outrigger_providers::translate::{Shown, Stream};
 use outrigger_providers::{FailureClass, Reading, StreamEnd};
 use proptest::prelude::*;
 use serde_json::{Value, json};
+
+use crate::events::content_type;
+use crate::said::{Ending, Format, Said, Usage, formats};
 
 fn asked() -> Asked {
     let request = json!({"model": "ours", "stream": true, "stream_options": {"include_usage": true}});

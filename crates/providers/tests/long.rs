@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
-use crate::cases::{Answer, cases, content_type};
 use http::StatusCode;
 use outrigger_pricing::Meter;
 use outrigger_providers::{Dialect, Reading, StreamEnd, dialects};
+
+use crate::cases::{Answer, cases, content_type};
 
 /// The answer with a long member at the beginning of each event, as an image or a list of tokens may stand there.
 fn with_long_events(answer: &Answer) -> Option<Vec<u8>> {

@@ -1,9 +1,10 @@
 //! What a provider has that is added by a row alone; the contract's suite holds it, and a wire format that is as new, to all
 //! the rest.
 
-use crate::cases::newcomers::HARBOUR;
 use http::{HeaderMap, Method};
 use outrigger_providers::Operation;
+
+use crate::cases::newcomers::HARBOUR;
 
 #[test]
 fn a_provider_of_a_known_format_takes_one_row() {

@@ -3,14 +3,15 @@
 
 use std::collections::BTreeSet;
 
-use crate::cases::{Case, cases};
-use crate::events::content_type;
-use crate::learned::{Learned, learned, read};
-use crate::said::{Format, formats};
 use http::{HeaderMap, StatusCode};
 use outrigger_providers::canonical::{Asked, Body, StopReason};
 use outrigger_providers::translate::{Stream, answer};
 use outrigger_providers::{Dialect, StreamEnd};
+
+use crate::cases::{Case, cases};
+use crate::events::content_type;
+use crate::learned::{Learned, learned, read};
+use crate::said::{Format, formats};
 
 /// What of the recorded answers has no place in another format, or is not for another provider's app.
 const LEFT_OUT: &[(&str, &str)] = &[

@@ -7,14 +7,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use crate::cases;
-use crate::meaning::lose;
-use crate::talks::{self, NEWEST, SIDES, Side, dialect, moved, place, read, service};
 use outrigger_providers::canonical::Request;
 use outrigger_providers::translate::{Outgoing, Refused};
 use outrigger_providers::{Dialect, Operation, Service};
 use proptest::prelude::*;
 use serde_json::Value;
+
+use crate::cases;
+use crate::meaning::lose;
+use crate::talks::{self, NEWEST, SIDES, Side, dialect, moved, place, read, service};
 
 /// A request as an app sent it.
 #[derive(Clone)]

@@ -1,15 +1,16 @@
 //! What a backup answers in one format the app gets in another, for every ordered pair: the meaning stays, streamed and whole,
 //! however it is cut, and what was cut is never whole.
 
-use crate::events::content_type;
-use crate::learned::{Learned, learned, read};
-use crate::said::{self, Ending, Format, Said, any_said, formats};
 use http::StatusCode;
 use outrigger_providers::canonical::{Asked, StopReason};
 use outrigger_providers::translate::{End, Stream, answer};
 use outrigger_providers::{FailureClass, StreamEnd};
 use proptest::prelude::*;
 use serde_json::{Value, json};
+
+use crate::events::content_type;
+use crate::learned::{Learned, learned, read};
+use crate::said::{self, Ending, Format, Said, any_said, formats};
 
 fn asked() -> Asked {
     let request = json!({"model": "ours", "stream": true, "stream_options": {"include_usage": true}});

@@ -1,12 +1,13 @@
 //! Tools that take free text, between the two formats that have them: requests, answers and streams, each written by hand in both.
 //! Whoever else is asked refuses them (`translation_gate`).
 
-use crate::events::{content_type, sse};
-use crate::talks::{CHAT, RESPONSES, Side, at, dialect, place, service, translated};
 use http::StatusCode;
 use outrigger_providers::canonical::{Arguments, Asked, Body, Framed, answer_from};
 use outrigger_providers::translate::{Place, Stream, answer};
 use serde_json::{Value, json};
+
+use crate::events::{content_type, sse};
+use crate::talks::{CHAT, RESPONSES, Side, at, dialect, place, service, translated};
 
 const GRAMMAR: &str = "start: \"SELECT\" WORD";
 

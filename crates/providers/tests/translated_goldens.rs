@@ -4,13 +4,14 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use crate::events::content_type;
-use crate::said::{Ending, Said, Usage, formats};
 use http::StatusCode;
 use outrigger_providers::canonical::Asked;
 use outrigger_providers::framing::{EventStreamMessage, EventStreamSplitter};
 use outrigger_providers::translate::{Stream, answer};
 use serde_json::{Value, json};
+
+use crate::events::content_type;
+use crate::said::{Ending, Said, Usage, formats};
 
 fn said() -> Said {
     let call = |at: &str| json!({"at": at}).as_object().unwrap().clone();

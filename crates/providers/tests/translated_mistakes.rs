@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::events::{aws, content_type, deltas, sse};
 use http::StatusCode;
 use outrigger_pricing::Meter;
 use outrigger_providers::canonical::{Asked, Framed, Whole, answer_from};
@@ -12,6 +11,8 @@ use outrigger_providers::dialects::{
 use outrigger_providers::translate::{End, Stream, answer, headers};
 use outrigger_providers::{Dialect, FailureClass, Reading, StreamEnd, dialects, services};
 use serde_json::{Value, json};
+
+use crate::events::{aws, content_type, deltas, sse};
 
 const CHAT: &dyn Dialect = &openai_chat::OPENAI_CHAT;
 const MESSAGES: &dyn Dialect = &anthropic_messages::AnthropicMessages;

@@ -1,10 +1,11 @@
 //! A conversation keeps its meaning from every format into every other one: what differs was said to be lost, and what is refused
 //! cannot be said.
 
-use crate::talks::{self, Choice, Line, SIDES, Side, Talk, read, translated};
 use outrigger_providers::canonical::{Effort, Format, ToolChoice};
 use outrigger_providers::translate::Outgoing;
 use proptest::prelude::*;
+
+use crate::talks::{self, Choice, Line, SIDES, Side, Talk, read, translated};
 
 /// Why the other side has to refuse it, if it has.
 fn refused(talk: &Talk, to: Side) -> Option<&'static str> {

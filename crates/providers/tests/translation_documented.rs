@@ -3,9 +3,10 @@
 
 use std::path::Path;
 
-use crate::talks::{CHAT, CONVERSE, GEMINI, MESSAGES, NEWEST, RESPONSES, Side, translated};
 use outrigger_providers::translate::Lost;
 use serde_json::{Value, json};
+
+use crate::talks::{CHAT, CONVERSE, GEMINI, MESSAGES, NEWEST, RESPONSES, Side, translated};
 
 const BEGIN: &str = "<!-- generated: what can be said -->\n\n";
 const END: &str = "<!-- end -->\n";

@@ -1,12 +1,13 @@
 //! What the gate refuses, each with its place in the app's request, in the words of the app's format; and what goes as it is.
 
-use crate::talks::{
-    self, CHAT, CONVERSE, GEMINI, MESSAGES, RESPONSES, SIDES, Side, at, dialect, place, service, translated,
-};
 use outrigger_providers::translate::{App, Outgoing, Place, Refused, request};
 use outrigger_providers::{Addressed, Operation};
 use proptest::prelude::*;
 use serde_json::{Value, json};
+
+use crate::talks::{
+    self, CHAT, CONVERSE, GEMINI, MESSAGES, RESPONSES, SIDES, Side, at, dialect, place, service, translated,
+};
 
 fn why(from: Side, to: Side, body: &Value) -> Vec<String> {
     translated(from, to, body, false).unwrap_err().reasons.iter().map(ToString::to_string).collect()

@@ -4,8 +4,9 @@
 
 use std::path::Path;
 
-use crate::talks::{SIDES, translated};
 use serde_json::{Value, json};
+
+use crate::talks::{SIDES, translated};
 
 #[test]
 fn every_format_asks_every_other_as_it_did() {

@@ -1,12 +1,13 @@
 //! Mistakes that others made in requests they translated (wire formats, section 2.11), each by its name.
 
+use outrigger_providers::translate::{App, Outgoing, Place, request};
+use outrigger_providers::{Addressed, Operation};
+use serde_json::{Value, json};
+
 use crate::talks::{
     self, CHAT, CONVERSE, GEMINI, MESSAGES, RESPONSES, SIDES, Side, at, dialect, place, read, service,
     translated,
 };
-use outrigger_providers::translate::{App, Outgoing, Place, request};
-use outrigger_providers::{Addressed, Operation};
-use serde_json::{Value, json};
 
 fn body_of(outgoing: &Outgoing) -> Value {
     serde_json::from_slice(&outgoing.body).unwrap()
