@@ -60,7 +60,7 @@ impl Crew {
         let until = Instant::now() + DEADLINE;
         while !enough(&self.calls) {
             assert!(Instant::now() < until, "{what}: it never came\n{}", harbour.node.told(&self.namespace));
-            self.hears(harbour);
+            while self.hears(harbour).is_some() {}
         }
     }
 
