@@ -104,9 +104,14 @@ pub(crate) fn pieces(ahead: &Ahead) -> impl Iterator<Item = &[u8]> {
     ahead.iter().flatten().filter_map(Frame::data_ref).map(|bytes| &**bytes)
 }
 
+/// How many they are.
+pub(crate) fn length_of(ahead: &Ahead) -> usize {
+    pieces(ahead).map(<[u8]>::len).sum()
+}
+
 /// The same in one piece.
 pub(crate) fn bytes_of(ahead: &Ahead) -> Vec<u8> {
-    pieces(ahead).flatten().copied().collect()
+    pieces(ahead).collect::<Vec<_>>().concat()
 }
 
 /// So much of an error is read to see what it means, and for so long.
@@ -223,7 +228,7 @@ impl ObservedBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        let ahead: usize = pieces(&self.ahead).map(<[u8]>::len).sum();
+        let ahead = length_of(&self.ahead);
         match self.inner.as_ref().and_then(|inner| inner.size_hint().exact()) {
             Some(rest) => SizeHint::with_exact(rest + ahead as u64),
             None => SizeHint::default(),

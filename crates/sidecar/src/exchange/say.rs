@@ -11,7 +11,7 @@ use outrigger_providers::translate::{self, App, End, Outgoing, Place, Stream};
 use outrigger_providers::{Dialect, FailureClass, RequestFacts, is_encoded};
 use tokio::time::Instant;
 
-use crate::exchange::body::{bytes_of, pieces};
+use crate::exchange::body::{bytes_of, length_of};
 use crate::exchange::forwarded::Share;
 use crate::exchange::include_usage::LIMITS;
 use crate::exchange::relay::{Came, Said};
@@ -128,7 +128,7 @@ pub(super) async fn answer(
 /// All of a body. Its frames stay in `came`, for the meter.
 async fn read(came: &mut Came, held: &Share) -> Result<Vec<u8>, DialError> {
     let fault = |class, text: &str| DialError { class, text: text.to_owned() };
-    let mut length: usize = pieces(&came.ahead).map(<[u8]>::len).sum();
+    let mut length = length_of(&came.ahead);
     loop {
         let frame = came.sent.response.body_mut().frame().await;
         let Some(frame) = frame else { break };
