@@ -9,6 +9,7 @@ COUNT calls (0: for ever), one every SECONDS, with a prompt of so many BYTES. Th
 
 import http.client
 import json
+import math
 import os
 import ssl
 import sys
@@ -25,22 +26,14 @@ headers = {"Authorization": "Bearer sk-harbour-0123456789", "Content-Type": "app
 trust = ssl.create_default_context()
 speaking = threading.Lock()
 
-# A beat that comes later than the next one was due: nothing here ran. Both in one tuple, which changes at once.
-BEAT = 0.1
+# A call that begins later than the next one was due: nothing here ran. Both in one tuple, which changes at once.
 stalled_and_due = 0.0, time.monotonic()
 
 
 def stalled():
-    """Seconds so far in which this program had no processor."""
+    """Seconds so far in which this program had no processor, as far as its pace shows it."""
     before, due = stalled_and_due
-    return before + max(0.0, time.monotonic() - due - BEAT)
-
-
-def beat():
-    global stalled_and_due
-    while True:
-        stalled_and_due = stalled(), time.monotonic() + BEAT
-        time.sleep(BEAT)
+    return before + max(0.0, time.monotonic() - due - seconds)
 
 
 def say(what):
@@ -62,11 +55,13 @@ def ask():
     say(said)
 
 
-threading.Thread(target=beat).start()
-asked, due = 0, time.monotonic()
+asked = 0
 while count == 0 or asked < count:
     threading.Thread(target=ask).start()
     asked += 1
+    _, due = stalled_and_due
     due = max(due + seconds, time.monotonic())
+    stalled_and_due = stalled(), due
     time.sleep(max(0.0, due - time.monotonic()))
+stalled_and_due = stalled(), math.inf
 threading.Event().wait()
